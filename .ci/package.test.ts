@@ -1,0 +1,73 @@
+// The packed tarball, as npm would ship it: its metadata, and the quick start in an empty project.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { freePort, startProgram } from '../test/support/program.ts'
+import { readmeSnippets } from '../test/support/readme.ts'
+
+const execute = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const project = mkdtempSync(join(tmpdir(), 'fastify-client-credentials-'))
+const run = async (file: string, args: readonly string[], cwd: string) => (await execute(file, args, { cwd })).stdout
+
+let tarball = ''
+
+t.before(async () => {
+  await run('npm', ['pack', '--pack-destination', project], root)
+  tarball = join(project, readdirSync(project).find((name) => name.endsWith('.tgz'))!)
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  await run('npm', ['install', tarball, 'fastify', '@fastify/jwt', '@fastify/swagger', '@fastify/swagger-ui', 'typescript@~6.0', 'tsx', '@types/node@20'], project)
+})
+t.teardown(() => { rmSync(project, { recursive: true, force: true }) })
+
+t.test('publint finds nothing', async (t) => {
+  await t.resolves(run('npx', ['publint', 'run', tarball, '--strict'], root))
+})
+
+t.test('attw finds nothing, for a package that is ESM only', async (t) => {
+  await t.resolves(run('npx', ['attw', tarball, '--profile', 'esm-only'], root))
+})
+
+t.test('the quick start compiles and serves in an empty project', async (t) => {
+  const port = await freePort()
+  writeFileSync(join(project, 'server.ts'), readmeSnippets()[0]!.replaceAll('3000', String(port)))
+  await run('npx', ['tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', 'server.ts'], project)
+  const program = await startProgram([process.execPath, '--import', 'tsx', 'server.ts'], { cwd: project, ready: 'Server listening' })
+  await expectToken(t, port, 'billing:only-for-this-demo')
+  await program.stop('SIGKILL')
+})
+
+t.test('require() of it serves, too', async (t) => {
+  const port = await freePort()
+  writeFileSync(join(project, 'server.cjs'), `
+    const Fastify = require('fastify')
+    const { ClientCredentialsFlowBuilder, clientCredentialsPlugin } = require('fastify-client-credentials')
+    const { ClientCredentialsFlowBuilder: CoreBuilder } = require('fastify-client-credentials/core')
+    const { tokenRequestSchema } = require('fastify-client-credentials/schemas')
+    if (CoreBuilder !== ClientCredentialsFlowBuilder || tokenRequestSchema.type !== 'object') throw new Error('the entry points differ')
+    const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
+      .getClient(({ clientId, clientSecret }) => clientSecret === 'secret' ? { id: clientId, grants: ['client_credentials'] } : undefined)
+      .generateAccessToken(() => 'token')
+      .build()
+    const app = Fastify({ logger: true })
+    app.register(require('fastify-client-credentials'), { flow })
+    app.after(() => { if (typeof clientCredentialsPlugin !== 'function') throw new Error('no plugin') })
+    app.listen({ port: ${port} })
+  `)
+  const program = await startProgram([process.execPath, 'server.cjs'], { cwd: project, ready: 'Server listening' })
+  await expectToken(t, port, 'billing:secret')
+  await program.stop('SIGKILL')
+})
+
+async function expectToken (t: { equal (found: unknown, wanted: unknown): boolean }, port: number, credentials: string): Promise<void> {
+  const answer = await fetch(`http://localhost:${port}/oauth2/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(credentials)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' })
+  })
+  t.equal(answer.status, 200)
+}

@@ -1,0 +1,66 @@
+// The load generator, a process of its own: on { port, load, seconds, settle } it answers with what it counted.
+import { keepAsking } from './connection.js'
+import { readFixture } from './fixture.js'
+import { LOADS } from './loads.js'
+
+const CONNECTIONS = 32
+
+const fixture = readFixture()
+const loads = new Map()
+
+function loadOf (name) {
+  let load = loads.get(name)
+  if (load === undefined) {
+    load = { ...LOADS[name](fixture), position: 0 }
+    loads.set(name, load)
+  }
+  return load
+}
+
+async function statusOf (port, request) {
+  let status
+  await keepAsking(port, () => status === undefined ? request : undefined, (answered) => { status = answered })
+  return status
+}
+
+// A contender that lets everybody in would be fast.
+async function probe (port, { requests, refused }) {
+  const accepted = await statusOf(port, requests[0])
+  if (accepted !== 200) throw new Error(`a good request was answered ${accepted}`)
+  const status = refused === undefined ? 401 : await statusOf(port, refused)
+  if (status !== 401) throw new Error(`a bad request was answered ${status}`)
+}
+
+async function run (port, load, seconds, settle) {
+  const from = performance.now() + settle * 1000
+  const until = from + seconds * 1000
+  const counts = { all: 0, counted: 0, failed: 0 }
+
+  function next () {
+    if (performance.now() >= until) return undefined
+    if (load.position === load.requests.length) load.position = 0
+    return load.requests[load.position++]
+  }
+  function answered (status) {
+    const now = performance.now()
+    counts.all++
+    if (status < 200 || status > 299) counts.failed++
+    if (now >= from && now < until) counts.counted++
+  }
+
+  const cpu = process.cpuUsage()
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => keepAsking(port, next, answered)))
+  const { user, system } = process.cpuUsage(cpu)
+  return { ...counts, perSecond: counts.counted / seconds, busy: (user + system) / 1e6 / (seconds + settle) }
+}
+
+process.on('message', async ({ id, port, load: name, seconds, settle }) => {
+  try {
+    const load = loadOf(name)
+    if (seconds === 0) await probe(port, load)
+    process.send({ id, result: seconds === 0 ? undefined : await run(port, load, seconds, settle) })
+  } catch (error) {
+    process.send({ id, error: `${name}: ${error.message}` })
+  }
+})
+process.once('disconnect', () => process.exit())

@@ -1,0 +1,14 @@
+// One contender, a process of its own: node server.js FILE NAME. It tells its port, and its CPU time when asked.
+import { readFixture } from './fixture.js'
+
+const [file, name] = process.argv.slice(2)
+const { servers } = await import(new URL(file, import.meta.url))
+const app = await servers[name](readFixture())
+await app.listen({ port: 0, host: '127.0.0.1' })
+
+process.on('message', ({ id }) => {
+  const { user, system } = process.cpuUsage()
+  process.send({ id, result: user + system })
+})
+process.once('disconnect', () => process.exit())
+process.send({ port: app.server.address().port })

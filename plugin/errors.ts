@@ -1,0 +1,68 @@
+import createError from '@fastify/error'
+
+/** The plugin was registered without a flow. */
+export const FST_OAUTH_FLOW_REQUIRED = createError(
+  'FST_OAUTH_FLOW_REQUIRED',
+  'The option "flow" must be a ClientCredentialsFlow. Register the plugin with { flow: new ClientCredentialsFlowBuilder(...).build() }'
+)
+
+/** The flow lacks a callback, so that all it could do is deny. */
+export const FST_OAUTH_CALLBACK_MISSING = createError(
+  'FST_OAUTH_CALLBACK_MISSING',
+  'The flow has no %s, so %s. Call %s on the builder'
+)
+
+/** A guard was given something that is no scope name. */
+export const FST_OAUTH_INVALID_SCOPE = createError(
+  'FST_OAUTH_INVALID_SCOPE',
+  'requireScopes takes scope names, each an argument of its own without space, quote and backslash. Write requireScopes("data:read", "data:write")'
+)
+
+/** A guard, or a route's config, names a scope that the flow does not declare: no token could ever have it. */
+export const FST_OAUTH_UNKNOWN_SCOPE = createError(
+  'FST_OAUTH_UNKNOWN_SCOPE',
+  'The flow declares no scope "%s". Correct the name, or add it to setScopes on the builder'
+)
+
+/** The credentials of a request were asked for on a route without a guard. */
+export const FST_OAUTH_ROUTE_NOT_GUARDED = createError(
+  'FST_OAUTH_ROUTE_NOT_GUARDED',
+  'The request has no credentials, since no guard has run. Put preHandler: app.requireScopes() on the route %s %s'
+)
+
+/** Two flows in one document share a security scheme name. */
+export const FST_OAUTH_SECURITY_SCHEME_TAKEN = createError(
+  'FST_OAUTH_SECURITY_SCHEME_TAKEN',
+  'Two flows share the security scheme name "%s" in one OpenAPI document. Give each its own by setSecuritySchemeName on the builder'
+)
+
+/** fastifyJwtTokens was called with wrong options. */
+export const FST_OAUTH_JWT_INVALID_OPTION = createError(
+  'FST_OAUTH_JWT_INVALID_OPTION',
+  'fastifyJwtTokens needs %s'
+)
+
+/** The application's @fastify/jwt cannot make access tokens that can be told from other JWTs (RFC 9068 §2.1). */
+export const FST_OAUTH_JWT_HEADER = createError(
+  'FST_OAUTH_JWT_HEADER',
+  '@fastify/jwt signs with the header typ "%s" and alg "%s", not as an access token of RFC 9068. Register it with sign: { algorithm, header: { alg: algorithm, typ: "at+jwt" } }'
+)
+
+/** The application's @fastify/jwt does not verify what it signs. */
+export const FST_OAUTH_JWT_UNUSABLE = createError(
+  'FST_OAUTH_JWT_UNUSABLE',
+  '@fastify/jwt cannot sign an access token and verify it again (%s). Register it with a key pair or a secret, and without options that contradict issuer, audience and lifetime'
+)
+
+/** Every boot and misuse error of the plugin, by code. */
+export const PLUGIN_ERRORS = {
+  FST_OAUTH_FLOW_REQUIRED,
+  FST_OAUTH_CALLBACK_MISSING,
+  FST_OAUTH_INVALID_SCOPE,
+  FST_OAUTH_UNKNOWN_SCOPE,
+  FST_OAUTH_ROUTE_NOT_GUARDED,
+  FST_OAUTH_SECURITY_SCHEME_TAKEN,
+  FST_OAUTH_JWT_INVALID_OPTION,
+  FST_OAUTH_JWT_HEADER,
+  FST_OAUTH_JWT_UNUSABLE
+}

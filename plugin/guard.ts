@@ -1,0 +1,169 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { checkScope, FORM_MEDIA_TYPE, isScopeToken, severalTokens, StrategyError, verifyAccess } from '../src/index.ts'
+import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
+import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
+import { redactUrls } from './log.ts'
+import { refuseMissing } from './options.ts'
+import { sendError } from './reply.ts'
+import { FastifyPlainRequest } from './request.ts'
+import type { ReadableRequest } from './request.ts'
+
+/** As much of Fastify's request as a guard needs: every one fits, so that a guard leaves a route's types alone. */
+export interface GuardableRequest extends ReadableRequest {
+  credentials: AuthCredentials | null
+  readonly headers: { readonly 'content-type'?: string | undefined }
+}
+
+/** As much of Fastify's reply as a guard needs. */
+export interface GuardableReply {
+  headers (values: Record<string, string>): unknown
+}
+
+/** A hook that lets a request pass only with a valid access token of the scopes it was made for. */
+export type Guard = (request: GuardableRequest, reply: GuardableReply) => Promise<void>
+
+/** The guards of one plugin registration. */
+export interface Guards {
+  /** Where a request keeps what these guards have verified. */
+  readonly verified: symbol
+  /** Makes a guard. See the decorator of the same name. */
+  requireScopes (...scopes: string[]): Guard
+  /** The scopes that the guards of a route need, together; undefined when it has none. */
+  scopesOf (route: RouteOptions): readonly string[] | undefined
+  /** Makes a guarded route authenticate before its body is read, and look for a second token once it is. */
+  protect (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void
+}
+
+const GUARD_HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
+const HOOKS_BEHIND_THE_BODY = ['preValidation', 'preHandler'] as const
+type AnyHook = (...args: never[]) => unknown
+type HookName = typeof GUARD_HOOKS[number]
+
+/** Prepares the guards of a flow. */
+export function createGuards (flow: ClientCredentialsFlow): Guards {
+  const { settings } = flow
+  // `request.credentials` is for the user: what a hook of theirs, or a guard of another flow, has put there opens nothing.
+  const verified = Symbol('fastify-client-credentials.verified')
+  type Verifiable = GuardableRequest & { [verified]?: AuthCredentials | null }
+  const scopesByGuard = new WeakMap<AnyHook, readonly string[]>()
+  const isGuard = (hook: AnyHook) => scopesByGuard.has(hook)
+
+  // A guard never depends on a hook having run: whichever comes first authenticates.
+  async function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): Promise<AuthCredentials> {
+    try {
+      const credentials = await verifyAccess(settings, new FastifyPlainRequest(request), scopes)
+      request[verified] = credentials
+      request.credentials = credentials
+      return credentials
+    } catch (error) {
+      throw withHeaders(reply, error as StrategyError)
+    }
+  }
+
+  // RFC 6750 §2.2: a form body may carry a token. We never read it; beside the header it makes two methods (§2).
+  function refuseSecondToken ({ body, headers }: GuardableRequest, reply: GuardableReply, scopes: readonly string[]): void {
+    if (typeof body !== 'object' || body === null || !('access_token' in body)) return
+    if (headers['content-type']?.toLowerCase().startsWith(FORM_MEDIA_TYPE) !== true) return
+    throw withHeaders(reply, severalTokens(settings, scopes))
+  }
+
+  function requireScopes (...scopes: string[]): Guard {
+    checkScopeNames(flow, scopes)
+    refuseMissing(flow, 'verifyToken', 'its guards would refuse every request')
+
+    const guard: Guard = async (request: Verifiable, reply) => {
+      const credentials = request[verified] ?? await authenticate(request, reply, scopes)
+      refuseSecondToken(request, reply, scopes)
+      try {
+        checkScope(settings, credentials, scopes)
+      } catch (error) {
+        throw withHeaders(reply, error as StrategyError)
+      }
+    }
+    scopesByGuard.set(guard, scopes)
+    return guard
+  }
+
+  function scopesOf (route: RouteOptions): readonly string[] | undefined {
+    const lists = GUARD_HOOKS.flatMap((name) => hooksOf(route, name)).map((hook) => scopesByGuard.get(hook)).filter((scopes) => scopes !== undefined)
+    return lists.length === 0 ? undefined : [...new Set(lists.flat())]
+  }
+
+  function protect (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
+    redactUrls(route, instance.log)
+    if (!HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) {
+      const refuseSecond: Guard = async (request, reply) => { refuseSecondToken(request, reply, scopes) }
+      scopesByGuard.set(refuseSecond, scopes)
+      setHooks(route, 'preValidation', [refuseSecond, ...hooksOf(route, 'preValidation')])
+    }
+    if (hooksOf(route, 'onRequest').some(isGuard)) return
+
+    const authenticateFirst: Guard = async (request: Verifiable, reply) => {
+      if (!request[verified]) await authenticate(request, reply, scopes)
+    }
+    scopesByGuard.set(authenticateFirst, scopes)
+    const putLast = () => {
+      setHooks(route, 'onRequest', [...hooksOf(route, 'onRequest').filter((hook) => hook !== authenticateFirst), authenticateFirst])
+    }
+    putLast()
+    // Last, so that a rate limit on the route counts before a signature is verified: again, once plugins that come
+    // behind this one have added their hooks.
+    instance.after(putLast)
+  }
+
+  return { verified, requireScopes, scopesOf, protect }
+}
+
+/**
+ * The credentials of a request on a guarded route, never null.
+ *
+ * @throws FST_OAUTH_ROUTE_NOT_GUARDED when no guard has run
+ */
+export function credentialsOf (request: Pick<GuardableRequest, 'credentials' | 'method' | 'url'>): AuthCredentials {
+  if (request.credentials === null || request.credentials === undefined) {
+    throw new FST_OAUTH_ROUTE_NOT_GUARDED(request.method, request.url.split('?', 1)[0])
+  }
+  return request.credentials
+}
+
+/**
+ * Refuses what is no scope name, and a scope that no token could ever have.
+ *
+ * @throws FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE
+ */
+export function checkScopeNames ({ settings: { scopeNames } }: ClientCredentialsFlow, scopes: readonly string[]): void {
+  for (const scope of scopes) {
+    if (!isScopeToken(scope)) throw new FST_OAUTH_INVALID_SCOPE()
+    if (scopeNames !== undefined && !scopeNames.has(scope)) throw new FST_OAUTH_UNKNOWN_SCOPE(scope)
+  }
+}
+
+/**
+ * Has the refusals of guards answered as OAuth errors on a route, wherever the guard stands: also in a hook of a whole
+ * scope, or in a function of the user's that calls it. Where the application has set an error handler, that has the word.
+ */
+export function answerRefusals (route: RouteOptions): void {
+  route.errorHandler ??= answerRefusal
+}
+
+function answerRefusal (this: FastifyInstance, error: Error, request: FastifyRequest, reply: FastifyReply): unknown {
+  const { errorHandler } = request.server
+  if (error instanceof StrategyError && errorHandler.name === 'defaultErrorHandler') return sendError(reply, error)
+  // Thrown on, an error reaches that handler; of anything else Fastify would make a 200.
+  if (error instanceof Error) throw error
+  return errorHandler.call(this, error, request, reply)
+}
+
+function hooksOf (route: RouteOptions, name: HookName): AnyHook[] {
+  return [route[name] ?? []].flat() as AnyHook[]
+}
+
+function setHooks (route: RouteOptions, name: HookName, hooks: AnyHook[]): void {
+  Object.assign(route, { [name]: hooks })
+}
+
+// On the reply, since header fields of an error are lost in an application's own error handler.
+function withHeaders (reply: GuardableReply, error: StrategyError): StrategyError {
+  reply.headers(error.headers)
+  return error
+}

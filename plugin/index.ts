@@ -1,0 +1,95 @@
+import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
+import { toSecuritySchemes } from '../src/index.ts'
+import { endpoints } from './endpoints.ts'
+import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
+import type { Guard } from './guard.ts'
+import type { FlowDescription } from './openapi/document.ts'
+import { markSecurity } from './openapi/marks.ts'
+import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
+import { tokenOperation } from './openapi/token-route.ts'
+import { resolveOptions } from './options.ts'
+import type { ClientCredentialsPluginOptions } from './options.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The flow that the plugin was registered with. */
+    clientCredentials: ClientCredentialsFlow
+    /**
+     * Makes a guard for a route: the request needs a valid access token with all of these scopes; without arguments, a
+     * valid token only. Put it into `preHandler` or `onRequest`, alone or in a list.
+     *
+     * @throws FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_CALLBACK_MISSING when it is made
+     */
+    requireScopes (...scopes: string[]): Guard
+  }
+
+  interface FastifyRequest {
+    /** Who calls, once a guard has verified the access token; null before, and on routes without a guard. */
+    credentials: AuthCredentials | null
+  }
+
+  interface FastifyContextConfig {
+    /**
+     * For OpenAPI only, where the plugin cannot see a route's guard: in a composed function, or in a hook of a whole
+     * scope. It guards NOTHING.
+     */
+    oauth?: { scopes: readonly string[] }
+  }
+}
+
+const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
+  const { flow, prefix, acceptJson, tokenPath } = resolveOptions(options)
+  const guards = createGuards(flow)
+
+  fastify.decorate('clientCredentials', flow)
+  fastify.decorate('requireScopes', guards.requireScopes)
+  fastify.decorateRequest('credentials', null)
+  fastify.decorateRequest(guards.verified, null)
+
+  fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
+    answerRefusals(route)
+    const guarded = guards.scopesOf(route)
+    if (guarded !== undefined) guards.protect(route, this, guarded)
+
+    const documented = route.config?.oauth?.scopes
+    if (documented !== undefined) checkScopeNames(flow, documented)
+    const needed = guarded ?? documented
+    markSecurity(route, flow.getSecuritySchemeName(), needed && flow.toOpenAPIPathItem(needed))
+  })
+
+  const children: FastifyInstance[] = []
+  fastify.addHook('onRegister', (child) => { children.push(child) })
+  fastify.addHook('onReady', async () => { describeInSwagger(fastify, children.splice(0), description) })
+
+  // fastify.prefix is that of the scope we are registered in: the path that clients see.
+  const servedPath = tokenPath === undefined ? undefined : `${fastify.prefix}${prefix}${tokenPath}`
+  const description: FlowDescription = {
+    schemeName: flow.getSecuritySchemeName(),
+    securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedPath ?? flow.getTokenEndpoint() }),
+    tokenPath: servedPath,
+    tokenOperation: tokenOperation(flow)
+  }
+  fastify.decorate(FLOW_DESCRIPTION, description)
+  if (tokenPath !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, tokenPath })
+}
+
+/**
+ * OAuth 2.0 client credentials for Fastify: the token endpoint, `request.credentials`, `app.requireScopes(...)`, and all
+ * of it in OpenAPI when @fastify/swagger is there.
+ */
+export const clientCredentialsPlugin = fp(plugin, {
+  fastify: '5.x',
+  name: 'fastify-client-credentials'
+})
+
+export default clientCredentialsPlugin
+export { PLUGIN_ERRORS } from './errors.ts'
+export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
+export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'
+export { credentialsOf } from './guard.ts'
+export { oauthTransformObject } from './openapi/swagger.ts'
+export type { Guard, GuardableReply, GuardableRequest } from './guard.ts'
+export type { ClientCredentialsPluginOptions } from './options.ts'
+export * from '../src/index.ts'

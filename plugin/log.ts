@@ -1,0 +1,26 @@
+import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
+
+// pino's public name for the serializers of a logger.
+const PINO_SERIALIZERS = Symbol.for('pino.serializers')
+// Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
+const SECRET_PARAMETERS = /([?&](?:access_token|client_secret|client_assertion|token)=)[^&#]*/gi
+
+interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
+
+/**
+ * Has the value of every secret that a client wrongly put into the URL of a route taken out of the log. Whatever else
+ * the serializers of the route, of its scope or of the application write stays as it is. Without any, no URL is logged.
+ */
+export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
+  const own = route.logSerializers as Serializers | undefined
+  const serialize = own?.req ?? (log as { [PINO_SERIALIZERS]?: Serializers })[PINO_SERIALIZERS]?.req
+  if (serialize === undefined) return
+  const redacting: Serializers = {
+    req (request) {
+      const serialized = serialize(request)
+      if (typeof serialized?.url !== 'string' || !serialized.url.includes('?')) return serialized
+      return { ...serialized, url: serialized.url.replace(SECRET_PARAMETERS, '$1[redacted]') }
+    }
+  }
+  route.logSerializers = Object.assign(Object.create(own ?? null), redacting)
+}

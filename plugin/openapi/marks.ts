@@ -1,0 +1,52 @@
+// What routes carry through @fastify/swagger until the document is finished. Extensions, since it copies those as they are.
+import type { RouteOptions } from 'fastify'
+import type { SecurityRequirement } from '../../src/index.ts'
+
+/**
+ * Where a route's security waits. In `security` itself it would crash @fastify/swagger, which looks the scheme up in a
+ * document that does not have it yet.
+ */
+export const SECURITY_MARK = 'x-oauth-security'
+
+/** On a token route, the name of its flow's security scheme: so it stands where @fastify/swagger puts such a path. */
+export const TOKEN_ROUTE_MARK = 'x-oauth-token-route'
+
+interface SecuredSchema { security?: readonly SecurityRequirement[] }
+
+/**
+ * Marks a route with the security that its OpenAPI operation gets: what the user wrote, else what the guards need.
+ * Never changes the user's schema, which routes may share: it is cloned.
+ *
+ * @param required what the guards of the route need; undefined when it has none, and then only the user's words count
+ */
+export function markSecurity (route: RouteOptions, schemeName: string, required: SecurityRequirement | undefined): void {
+  const { security, ...schema } = (route.schema ?? {}) as SecuredSchema
+  const written = security?.some((requirement) => Object.hasOwn(requirement, schemeName)) === true
+  if (required === undefined && !written) return
+  route.schema = { ...schema, [SECURITY_MARK]: security ?? [required] } as NonNullable<RouteOptions['schema']>
+}
+
+interface MarkedPaths { paths?: Record<string, Record<string, Record<string, unknown>>> }
+
+/**
+ * Takes all marks out of a document that is not to be completed, as Swagger 2.0 is not: what is left is what it would
+ * be without the plugin. Returns a new document.
+ *
+ * @param schemeNames the security schemes of the flows, which the document lacks
+ */
+export function removeMarks<D extends MarkedPaths> (document: D, schemeNames: readonly string[]): D {
+  const paths = Object.entries(document.paths ?? {}).flatMap(([path, item]) => {
+    const operations = Object.entries(item).filter(([, operation]) => operation[TOKEN_ROUTE_MARK] === undefined)
+    if (operations.length === 0) return []
+    return [[path, Object.fromEntries(operations.map(([method, operation]) => [method, unmarked(operation, schemeNames)]))]]
+  })
+  return { ...document, paths: Object.fromEntries(paths) }
+}
+
+function unmarked (operation: Record<string, unknown>, schemeNames: readonly string[]): object {
+  return Object.fromEntries(Object.entries(operation).flatMap(([key, value]) => {
+    if (key !== SECURITY_MARK) return [[key, value]]
+    const others = (value as SecurityRequirement[]).filter((requirement) => !schemeNames.some((name) => Object.hasOwn(requirement, name)))
+    return others.length > 0 ? [['security', others]] : []
+  }))
+}

@@ -1,0 +1,26 @@
+import type { FastifyReply } from 'fastify'
+import type { OAuth2Error, StrategyError } from '../src/index.ts'
+
+const JSON_MEDIA_TYPE = 'application/json; charset=utf-8'
+
+/**
+ * Sends JSON text. A string passes by the application's preSerialization hooks and response schemas: an envelope that
+ * suits its own routes would break the protocol.
+ */
+export function sendJson (reply: FastifyReply, json: string): FastifyReply {
+  return reply.type(JSON_MEDIA_TYPE).send(json)
+}
+
+/** Sends the answer that an error knows, and logs its cause, which the answer does not tell. */
+export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyError): FastifyReply {
+  if (error.status >= 500) {
+    reply.log.error({ err: error }, `OAuth ${error.code}: ${error.message}`)
+  } else {
+    reply.log.info({ oauth: { error: error.code, status: error.status, reason: reasonOf(error) } }, `OAuth ${error.code}: ${error.message}`)
+  }
+  return sendJson(reply.code(error.status).headers(error.headers), JSON.stringify(error.body))
+}
+
+function reasonOf ({ cause }: Error): unknown {
+  return cause instanceof Error ? cause.message : cause
+}

@@ -1,0 +1,48 @@
+import type { FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
+
+/** As much of Fastify's request as is read here: every one fits, whatever its type provider, server and route generics. */
+export interface ReadableRequest {
+  readonly method: string
+  readonly url: string
+  readonly body: unknown
+  readonly raw: { readonly rawHeaders: readonly string[] }
+}
+
+/** Reads Fastify's request as a plain request, without copying anything. */
+export class FastifyPlainRequest implements PlainRequest {
+  readonly #request: ReadableRequest
+
+  constructor (request: ReadableRequest) {
+    this.#request = request
+  }
+
+  get method (): string {
+    return this.#request.method
+  }
+
+  get url (): string {
+    return this.#request.url
+  }
+
+  // From rawHeaders, since Node.js keeps only the first of several Authorization fields in `headers`.
+  header (name: string): string | undefined {
+    const { rawHeaders } = this.#request.raw
+    let value: string | undefined
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const field = rawHeaders[i]!
+      if (field.length !== name.length || field.toLowerCase() !== name) continue
+      value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`
+    }
+    return value
+  }
+}
+
+/** Reads Fastify's request, its body parsed as a form, as a token request. */
+export class FastifyTokenRequest extends FastifyPlainRequest implements TokenRequest {
+  readonly form: FormParameters
+
+  constructor (request: ReadableRequest) {
+    super(request)
+    this.form = request.body as FormParameters
+  }
+}

@@ -1,0 +1,3 @@
+export { oauthErrorSchema } from './oauth-error.ts'
+export { tokenRequestSchema } from './token-request.ts'
+export { tokenResponseSchema } from './token-response.ts'

@@ -1,0 +1,87 @@
+import type { OAuth2Client } from '../client-auth/index.ts'
+import type { Confirmation } from '../token-type/index.ts'
+
+/** What a new access token is to say. */
+export interface GenerateAccessTokenContext {
+  /** The authenticated client. */
+  client: OAuth2Client
+  /** Always "client_credentials". */
+  grantType: string
+  /** The scopes that were granted. */
+  scope: readonly string[]
+  /** The token_type of the response, such as "Bearer". */
+  tokenType: string
+  /** Seconds. */
+  accessTokenLifetime: number
+  /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
+  confirmation: Confirmation | undefined
+}
+
+/** A new access token. */
+export interface GeneratedAccessToken {
+  /** Of the characters of RFC 6750 §2.1 (b64token), so that it fits in an Authorization field. */
+  accessToken: string
+  /** Seconds, when the token lives for another time than the flow's accessTokenLifetime. */
+  expiresIn?: number
+}
+
+type Awaitable<T> = T | Promise<T>
+
+/** Makes an access token. Undefined, like an exception, is a 500 server_error. */
+export type GenerateAccessToken = (context: GenerateAccessTokenContext) => Awaitable<GeneratedAccessToken | string | undefined>
+
+/** How a token was presented. */
+export interface VerifyTokenContext {
+  /** The name of the token type, such as "Bearer". */
+  tokenType: string
+  /** What the request has proven to hold (RFC 7800); undefined for a bearer token. */
+  confirmation: Confirmation | undefined
+}
+
+/** The client application behind a token. Augment it by module declaration to add your own members. */
+export interface AppCredentials {
+  /** The client_id. */
+  id: string
+}
+
+/** Who calls, as a verified token says. Augment it by module declaration to add your own members. */
+export interface AuthCredentials {
+  app: AppCredentials
+  /** The scopes of the token. */
+  scope: readonly string[]
+  /** The verified claims of a token that is a JWT, frozen. Left out for other kinds of token. */
+  claims?: Readonly<Record<string, unknown>>
+}
+
+/** Credentials as verifyToken returns them: the scope may also be a space-separated string, or absent when there is none. */
+export interface VerifiedCredentials extends Omit<AuthCredentials, 'scope'> {
+  scope?: string | readonly string[]
+}
+
+/** The verdict on a token. */
+export type VerifyTokenResult =
+  | {
+    isValid: true
+    credentials: VerifiedCredentials
+    /** What the token is bound to: its `cnf` claim. A bound token is refused when the request does not prove the same. */
+    confirmation?: Confirmation | undefined
+  }
+  | {
+    isValid: false
+    /** Reaches the caller as the error_description. Never put the token or a library's message in it. */
+    message?: string
+    /** The reason, for the log only. */
+    cause?: unknown
+  }
+
+/**
+ * Verifies a token: its signature or its place in the database, issuer, audience and expiry. Nobody else checks those.
+ * A bad token is `{ isValid: false }`. An exception is a 500: it says that the check failed, not that the token is bad.
+ */
+export type VerifyToken = (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenResult | undefined>
+
+/** A kind of access token: how it is made and how it is verified. */
+export interface AccessTokens {
+  issue: GenerateAccessToken
+  verify: VerifyToken
+}

@@ -1,0 +1,22 @@
+/** An Authorization field, split: the scheme in lower case, and what follows it. */
+export interface Authorization {
+  scheme: string
+  credentials: string
+}
+
+// RFC 6750 §2.1: b64token
+const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
+
+/** Tells whether a text is a b64token (RFC 6750 §2.1), the only form in which a token fits in an Authorization field. */
+export function isB64Token (text: string): boolean {
+  return B64TOKEN.test(text)
+}
+
+/** Splits an Authorization field at the spaces behind its scheme (RFC 9110 §11.4). Schemes are case-insensitive. */
+export function parseAuthorization (value: string): Authorization {
+  const end = value.indexOf(' ')
+  if (end === -1) return { scheme: value.toLowerCase(), credentials: '' }
+  let start = end + 1
+  while (value[start] === ' ') start++
+  return { scheme: value.slice(0, end).toLowerCase(), credentials: value.slice(start) }
+}

@@ -1,0 +1,166 @@
+import { formatChallenge } from '../challenge.ts'
+import { InvalidClientError, InvalidRequestError } from '../errors.ts'
+import { parameter } from '../form.ts'
+import type { TokenRequest } from '../request.ts'
+
+/** A client of this server. Only `id` and `grants` are required. */
+export interface OAuth2Client {
+  /** The client_id. */
+  id: string
+  /** The grant types that the client may use. Without "client_credentials" it gets unauthorized_client. */
+  grants: readonly string[]
+  /** The scopes that the client may have; none when left out. */
+  scopes?: readonly string[]
+  /** Never read here: comparing the secret is the work of getClient. */
+  secret?: string
+  /** Never read here: this grant has no redirect. */
+  redirectUris?: readonly string[]
+  /** Client metadata under the names of RFC 7591 §2. */
+  metadata?: ClientMetadata
+}
+
+/** Client metadata under the names of RFC 7591 §2. */
+export interface ClientMetadata {
+  /** The one method by which this client authenticates. Any other is refused with invalid_client. All are taken when left out. */
+  token_endpoint_auth_method?: string
+  [name: string]: unknown
+}
+
+/** The client that a request says it comes from. */
+export interface PresentedClient {
+  clientId: string
+  /** Left out by methods that have already proven who the client is, without a shared secret. */
+  clientSecret?: string
+}
+
+/**
+ * A way for clients to authenticate at the token endpoint (RFC 6749 §2.3). Implement it to add your own.
+ */
+export interface ClientAuthMethod {
+  /** The name under which metadata lists it and clients are registered for it (RFC 7591 §2). */
+  readonly name: string
+  /** The authentication scheme, for a method that uses the Authorization field: it is offered in the challenge of a 401. */
+  readonly scheme?: string
+  /**
+   * Finds the credentials of this method in a request.
+   *
+   * @returns undefined when the request carries none of this method, so that another may look.
+   * A secret that is returned is not checked yet: getClient does. Without one, this method has proven the client.
+   * @throws InvalidClientError when there are some and they are malformed or wrong. Its cause reaches the log only.
+   */
+  authenticate (request: TokenRequest): PresentedClient | undefined | Promise<PresentedClient | undefined>
+}
+
+/** What getClient is asked. */
+export interface GetClientContext {
+  clientId: string
+  /** The secret that was presented, to be compared in constant time. Undefined when a method without secrets has proven the client. */
+  clientSecret: string | undefined
+  /** Always "client_credentials". */
+  grantType: string
+  /** The scopes that were asked for; undefined when the request named none. */
+  scope: readonly string[] | undefined
+  /** The name of the method that found the credentials. */
+  authMethod: string
+}
+
+/**
+ * Finds a client and compares its secret. Undefined, for an unknown client and for a wrong secret alike, is invalid_client;
+ * an exception is a 500 server_error whose cause is logged. What it does not do, nobody does: compare the secret here.
+ */
+export type GetClient = (context: GetClientContext) => OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+
+/** What client authentication runs on. */
+export interface ClientAuthSettings {
+  readonly realm: string
+  readonly clientAuthMethods: readonly ClientAuthMethod[]
+  readonly getClient: GetClient
+}
+
+/**
+ * Authenticates the client of a token request: exactly one mechanism, one client_id, and a client that getClient knows.
+ *
+ * @throws InvalidRequestError when there is more than one mechanism (RFC 6749 §2.3) or client_id
+ * @throws InvalidClientError when authentication fails or is absent (RFC 6749 §5.2), without a challenge
+ */
+export async function authenticateClient (
+  settings: ClientAuthSettings,
+  request: TokenRequest,
+  grantType: string,
+  scope: readonly string[] | undefined
+): Promise<OAuth2Client> {
+  const { method, presented } = await findCredentials(settings.clientAuthMethods, request)
+
+  // A client_id beside other credentials must name the same client, or it is unclear who asks.
+  const clientId = parameter(request.form, 'client_id')
+  if (clientId !== undefined && clientId !== presented.clientId) {
+    throw new InvalidRequestError('The client_id differs from the client that authenticates')
+  }
+
+  const client = await settings.getClient({
+    clientId: presented.clientId,
+    clientSecret: presented.clientSecret,
+    grantType,
+    scope,
+    authMethod: method.name
+  })
+  if (!client) {
+    throw new InvalidClientError(undefined, { cause: `getClient knows no client ${presented.clientId} with these credentials` })
+  }
+
+  const registered = client.metadata?.token_endpoint_auth_method
+  if (registered !== undefined && registered !== method.name) {
+    throw new InvalidClientError(undefined, { cause: `the client ${client.id} is registered for ${registered}, and used ${method.name}` })
+  }
+  return client
+}
+
+const URL_CREDENTIALS = /[?&]client_(?:secret|assertion)=/
+
+async function findCredentials (
+  methods: readonly ClientAuthMethod[],
+  request: TokenRequest
+): Promise<{ method: ClientAuthMethod, presented: PresentedClient }> {
+  // RFC 6749 §2.3.1: never in the URI, which ends in logs. To ignore them would leave the client in its habit.
+  if (URL_CREDENTIALS.test(request.url)) throw new InvalidRequestError('Client credentials must not be in the URL')
+  refuseSeveralMechanisms(request)
+  let found: { method: ClientAuthMethod, presented: PresentedClient } | undefined
+  for (const method of methods) {
+    const presented = await method.authenticate(request)
+    if (presented === undefined) continue
+    if (found !== undefined) throw severalMechanisms()
+    found = { method, presented }
+  }
+  if (found === undefined) {
+    throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${methods.map(({ name }) => name).join(', ')}` })
+  }
+  return found
+}
+
+// RFC 6749 §2.3: not more than one per request. They are counted whether or not they are enabled here: a request with
+// two is ambiguous all the same.
+function refuseSeveralMechanisms (request: TokenRequest): void {
+  const { form } = request
+  const authorization = request.header('authorization')
+  let mechanisms = 0
+  if (authorization !== undefined) mechanisms++
+  if (parameter(form, 'client_secret') !== undefined) mechanisms++
+  if (parameter(form, 'client_assertion') !== undefined) mechanisms++
+  // No scheme that clients authenticate with has a comma in its value: one means several Authorization fields.
+  if (mechanisms > 1 || authorization?.includes(',')) throw severalMechanisms()
+}
+
+function severalMechanisms (): InvalidRequestError {
+  return new InvalidRequestError('The client authenticates in more than one way')
+}
+
+/** The challenge of a 401 to a token request: every scheme by which clients authenticate. Undefined for a script in a page. */
+export function clientAuthChallenge ({ realm, clientAuthMethods }: ClientAuthSettings, request: TokenRequest): string | undefined {
+  // A browser opens its own sign-in dialog on a Basic challenge and keeps the answer from the page. Scripts that call
+  // from a page say so with this field, which is what it was made for.
+  if (request.header('x-requested-with')?.toLowerCase() === 'xmlhttprequest') return undefined
+  const schemes = new Set(clientAuthMethods.map(({ scheme }) => scheme).filter((scheme) => scheme !== undefined))
+  // A 401 must carry a challenge (RFC 9110 §15.5.2), and RFC 6749 §5.2 wants Basic answered by Basic.
+  if (schemes.size === 0) schemes.add('Basic')
+  return [...schemes].map((scheme) => formatChallenge(scheme, { realm })).join(', ')
+}

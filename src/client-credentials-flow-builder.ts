@@ -1,0 +1,119 @@
+import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
+import type { GetClient } from './client-auth/index.ts'
+import { ClientCredentialsFlow } from './client-credentials-flow.ts'
+import { callbacksOf } from './flow-options.ts'
+import type { ClientAuthMethodOption, ClientCredentialsFlowOptions } from './flow-options.ts'
+import type { TokenType } from './token-type/index.ts'
+
+/**
+ * Builds a {@link ClientCredentialsFlow}. Every setter returns the builder, and the last call of a setter counts.
+ * Values are checked by {@link build}.
+ *
+ * @example
+ * const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
+ *   .setScopes({ 'data:read': 'Read data' })
+ *   .getClient(async ({ clientId, clientSecret }) => findClient(clientId, clientSecret))
+ *   .generateAccessToken(async ({ client, scope }) => makeToken(client, scope))
+ *   .verifyToken(async (token) => checkToken(token))
+ *   .build()
+ */
+export class ClientCredentialsFlowBuilder {
+  readonly #options: Partial<ClientCredentialsFlowOptions>
+  #methods: readonly ClientAuthMethodOption[]
+
+  /** @param params what the setters would set; copied */
+  constructor (params: Partial<ClientCredentialsFlowOptions> = {}) {
+    this.#options = { ...params }
+    this.#methods = params.clientAuthenticationMethods ?? []
+  }
+
+  /** Sets where tokens are issued: a path, which the plugin serves, or the absolute URL of another server. Default "/token". */
+  setTokenEndpoint (tokenEndpoint: string): this {
+    return this.#set({ tokenEndpoint })
+  }
+
+  /** Sets the key of the security scheme in OpenAPI, which is the realm of every challenge too. Default "oauth2-flow". */
+  setSecuritySchemeName (securitySchemeName: string): this {
+    return this.#set({ securitySchemeName })
+  }
+
+  /** Sets the description of the security scheme in OpenAPI. */
+  setDescription (description: string): this {
+    return this.#set({ description })
+  }
+
+  /** Declares the scopes: name to human description. A scope that is not declared can be neither granted nor demanded. */
+  setScopes (scopes: Readonly<Record<string, string>>): this {
+    return this.#set({ scopes })
+  }
+
+  /** Sets how long access tokens live, in seconds. Default 3600. */
+  setAccessTokenLifetime (accessTokenLifetime: number): this {
+    return this.#set({ accessTokenLifetime })
+  }
+
+  /** Sets how tokens are presented. Default Bearer (RFC 6750). */
+  setTokenType (tokenType: TokenType): this {
+    return this.#set({ tokenType })
+  }
+
+  /**
+   * Adds a way for clients to authenticate. The first call replaces the default, client_secret_basic.
+   * "none" has no effect: this grant is for confidential clients only (RFC 6749 §4.4).
+   */
+  addClientAuthenticationMethod (method: ClientAuthMethodOption): this {
+    this.#methods = [...this.#methods, method]
+    return this
+  }
+
+  /** Takes a way to authenticate back. When none is left, client_secret_basic is it. */
+  removeClientAuthenticationMethod (name: string): this {
+    this.#methods = this.#methods.filter((method) => (typeof method === 'string' ? method : method.name) !== name)
+    return this
+  }
+
+  /** Adds client_secret_basic (RFC 6749 §2.3.1). */
+  clientSecretBasicAuthenticationMethod (): this {
+    return this.addClientAuthenticationMethod('client_secret_basic')
+  }
+
+  /** Adds client_secret_post (RFC 6749 §2.3.1). */
+  clientSecretPostAuthenticationMethod (): this {
+    return this.addClientAuthenticationMethod('client_secret_post')
+  }
+
+  /** Has no effect: this grant is for confidential clients only (RFC 6749 §4.4). */
+  noneAuthenticationMethod (): this {
+    return this.addClientAuthenticationMethod('none')
+  }
+
+  /** Sets how a client is found and its secret compared. Without it every token request is invalid_client. */
+  getClient (getClient: GetClient): this {
+    return this.#set({ getClient })
+  }
+
+  /** Sets how an access token is made. Without it every token request is server_error. */
+  generateAccessToken (generateAccessToken: GenerateAccessToken): this {
+    return this.#set({ generateAccessToken })
+  }
+
+  /** Sets how an access token is verified. Without it no token is valid. */
+  verifyToken (verifyToken: VerifyToken): this {
+    return this.#set({ verifyToken })
+  }
+
+  /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
+  useAccessTokens (accessTokens: AccessTokens): this {
+    return this.#set(callbacksOf(accessTokens))
+  }
+
+  /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */
+  build (): ClientCredentialsFlow {
+    return new ClientCredentialsFlow({ ...this.#options, clientAuthenticationMethods: this.#methods })
+  }
+
+  #set (options: Partial<ClientCredentialsFlowOptions>): this {
+    Object.assign(this.#options, options)
+    return this
+  }
+}

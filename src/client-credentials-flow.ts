@@ -1,0 +1,113 @@
+import type { AuthCredentials } from './access-token/index.ts'
+import { OAuth2Error, ServerError, StrategyError, StrategyInternalError, thrown } from './errors.ts'
+import { resolveFlowOptions } from './flow-options.ts'
+import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
+import { toSecurityRequirement, toSecuritySchemes } from './openapi.ts'
+import type { SecurityRequirement, SecuritySchemes } from './openapi.ts'
+import { verifyAccess } from './resource-access.ts'
+import { GRANT_TYPE, issueAccessToken } from './token-endpoint.ts'
+import type { TokenResponse } from './token-endpoint.ts'
+import { readRequest, readTokenRequest } from './web-request.ts'
+
+/** The outcome of a token request. On failure, `error` knows status, header fields and body of the answer. */
+export type TokenResult =
+  | { success: true, tokenResponse: TokenResponse, grantType: string }
+  | { success: false, error: OAuth2Error }
+
+/** The outcome of verifying the token of a resource request. */
+export type VerifyTokenOutcome =
+  | { success: true, credentials: AuthCredentials }
+  | { success: false, error: StrategyError }
+
+/**
+ * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework
+ * that has web `Request`s. Make one with {@link ClientCredentialsFlowBuilder}. It cannot be changed afterwards.
+ */
+export class ClientCredentialsFlow {
+  /** What the pipeline runs on, frozen: for adapters that fill plain requests themselves. */
+  readonly settings: FlowSettings
+
+  /** @throws FlowConfigurationError when an option is wrong */
+  constructor (options: Partial<ClientCredentialsFlowOptions> = {}) {
+    this.settings = resolveFlowOptions(options)
+  }
+
+  /** Always "client_credentials". */
+  get grantType (): string {
+    return GRANT_TYPE
+  }
+
+  /** The token_type of every token response, such as "Bearer". */
+  get tokenType (): string {
+    return this.settings.tokenType.name
+  }
+
+  /**
+   * Answers a token request (RFC 6749 §4.4.2). Consumes its body. Never throws.
+   *
+   * Answer success with 200, `tokenResponse` and `Cache-Control: no-store` (§5.1); failure with the `status`, `headers`
+   * and `body` of `error`, whose `cause` is for the log. Does NOT check that the request came over TLS.
+   */
+  async token (request: Request): Promise<TokenResult> {
+    try {
+      const tokenResponse = await issueAccessToken(this.settings, await readTokenRequest(request))
+      return { success: true, tokenResponse, grantType: GRANT_TYPE }
+    } catch (error) {
+      return { success: false, error: error instanceof OAuth2Error ? error : new ServerError(undefined, { cause: thrown(error) }) }
+    }
+  }
+
+  /**
+   * Verifies the access token in the Authorization header of a request (RFC 6750 §2.1). Leaves its body alone. Never throws.
+   *
+   * Does NOT check scopes: compare `credentials.scope` with what the resource needs. Does NOT look for a second token in
+   * the body.
+   */
+  async verifyToken (request: Request): Promise<VerifyTokenOutcome> {
+    try {
+      return { success: true, credentials: await verifyAccess(this.settings, readRequest(request)) }
+    } catch (error) {
+      return { success: false, error: error instanceof StrategyError ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
+    }
+  }
+
+  /** The token endpoint as it was set: a path, or an absolute URL. */
+  getTokenEndpoint (): string {
+    return this.settings.tokenEndpoint
+  }
+
+  /** Scope name to description. */
+  getScopes (): Readonly<Record<string, string>> {
+    return this.settings.scopes
+  }
+
+  /** The key of the security scheme in OpenAPI. */
+  getSecuritySchemeName (): string {
+    return this.settings.securitySchemeName
+  }
+
+  /** The description of the security scheme in OpenAPI. */
+  getDescription (): string | undefined {
+    return this.settings.description
+  }
+
+  /** Seconds. */
+  getAccessTokenLifetime (): number {
+    return this.settings.accessTokenLifetime
+  }
+
+  /** The names of the client authentication methods that the token endpoint takes. */
+  getTokenEndpointAuthMethods (): string[] {
+    return this.settings.clientAuthMethods.map(({ name }) => name)
+  }
+
+  /** The OpenAPI security requirement of an operation that needs all these scopes. */
+  toOpenAPIPathItem (scopes: readonly string[] = []): SecurityRequirement {
+    return toSecurityRequirement(this.settings, scopes)
+  }
+
+  /** The OpenAPI security scheme, under its name: what goes into `components.securitySchemes`. */
+  toOpenAPISecurityScheme (): SecuritySchemes {
+    return toSecuritySchemes(this.settings)
+  }
+}

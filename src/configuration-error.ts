@@ -1,0 +1,27 @@
+/** The codes of the errors that a flow is refused with when it is built. */
+export const FLOW_ERRORS = {
+  FST_OAUTH_INVALID_TOKEN_ENDPOINT: 'The token endpoint must be a path such as "/oauth2/token", without ":", "*" and fragment, or the absolute https URL of another server (http only on loopback). Call setTokenEndpoint with one of them',
+  FST_OAUTH_INVALID_SECURITY_SCHEME_NAME: 'The security scheme name may have letters, digits, ".", "_" and "-" only, since it is a key in OpenAPI. Call setSecuritySchemeName with such a name',
+  FST_OAUTH_INVALID_SCOPES: 'The scopes must be an object of scope name to description, each name without space, quote and backslash (RFC 6749 section 3.3). Call setScopes with such an object',
+  FST_OAUTH_INVALID_LIFETIME: 'The access token lifetime must be a whole number of seconds above zero. Call setAccessTokenLifetime with one',
+  FST_OAUTH_INVALID_TOKEN_TYPE: 'The token type must be an object with a name. Call setTokenType with one, such as new BearerTokenType()',
+  FST_OAUTH_INVALID_AUTH_METHOD: 'A client authentication method must be "client_secret_basic", "client_secret_post" or an object with a name and an authenticate function. Call addClientAuthenticationMethod with one of them',
+  FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions. Pass one to each that you set'
+} as const
+
+/** A code of {@link FLOW_ERRORS}. */
+export type FlowErrorCode = keyof typeof FLOW_ERRORS
+
+/** A flow that cannot be built. Its message names the mend. */
+export class FlowConfigurationError extends TypeError {
+  readonly code: FlowErrorCode
+
+  constructor (code: FlowErrorCode) {
+    super(FLOW_ERRORS[code])
+    this.code = code
+  }
+
+  override get name (): string {
+    return 'FlowConfigurationError'
+  }
+}

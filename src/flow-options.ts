@@ -1,0 +1,142 @@
+import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
+import { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
+import type { ClientAuthMethod, GetClient } from './client-auth/index.ts'
+import { FlowConfigurationError } from './configuration-error.ts'
+import type { ResourceAccessSettings } from './resource-access.ts'
+import { isScopeToken } from './scope.ts'
+import { isSecureUrl } from './secure-url.ts'
+import type { TokenEndpointSettings } from './token-endpoint.ts'
+import { BearerTokenType } from './token-type/bearer.ts'
+import type { TokenType } from './token-type/index.ts'
+
+/** A client authentication method: one of ours by name, or your own. "none" has no effect: this grant has no public clients. */
+export type ClientAuthMethodOption = 'client_secret_basic' | 'client_secret_post' | 'none' | ClientAuthMethod
+
+/** Everything that a flow is made of. Each member has a setter on the builder. */
+export interface ClientCredentialsFlowOptions {
+  /** A path, which the plugin serves, or the absolute URL of another server. Default "/token". */
+  tokenEndpoint: string
+  /** The key of the security scheme in OpenAPI, and the realm of every challenge. Default "oauth2-flow". */
+  securitySchemeName: string
+  /** The description of the security scheme in OpenAPI. Default none. */
+  description: string | undefined
+  /** Scope name to human description. Default none: then the scopes of the client alone count. */
+  scopes: Readonly<Record<string, string>>
+  /** Seconds. Default 3600. */
+  accessTokenLifetime: number
+  /** Default Bearer. */
+  tokenType: TokenType
+  /** Default client_secret_basic. */
+  clientAuthenticationMethods: readonly ClientAuthMethodOption[]
+  /** Default: knows no client, so every request is invalid_client. */
+  getClient: GetClient
+  /** Default: makes no token, so every request is server_error. */
+  generateAccessToken: GenerateAccessToken
+  /** Default: no token is valid. */
+  verifyToken: VerifyToken
+}
+
+/** The name of a callback that a flow works without, by denying. */
+export type CallbackName = 'getClient' | 'generateAccessToken' | 'verifyToken'
+
+/** What the pipeline runs on: the options of a flow, checked, complete and frozen. */
+export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSettings {
+  readonly tokenEndpoint: string
+  readonly securitySchemeName: string
+  readonly description: string | undefined
+  readonly scopes: Readonly<Record<string, string>>
+  /** The callbacks that were never set. */
+  readonly missingCallbacks: readonly CallbackName[]
+}
+
+/** Secure by default: short-lived bearer tokens, HTTP Basic, and callbacks that deny. */
+export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.freeze({
+  tokenEndpoint: '/token',
+  securitySchemeName: 'oauth2-flow',
+  description: undefined,
+  scopes: Object.freeze({}),
+  accessTokenLifetime: 3600,
+  tokenType: new BearerTokenType(),
+  clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
+  getClient: () => undefined,
+  generateAccessToken: () => undefined,
+  verifyToken: () => undefined
+})
+
+const AUTH_METHODS: Readonly<Record<string, ClientAuthMethod>> = {
+  client_secret_basic: clientSecretBasic,
+  client_secret_post: clientSecretPost
+}
+const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
+
+// ":" and "*" would make a pattern of the path, "//" another host of it.
+const PATH = /^\/(?!\/)[^\s#:*]*$/
+// OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
+const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
+
+/**
+ * Checks and completes the options of a flow. Does not change them.
+ *
+ * @throws FlowConfigurationError
+ */
+export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOptions>): FlowSettings {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const resolved: ClientCredentialsFlowOptions = { ...FLOW_DEFAULTS, ...given }
+  const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime, tokenType } = resolved
+
+  if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
+  if (!COMPONENT_NAME.test(securitySchemeName)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
+  if (!isScopes(resolved.scopes)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
+  if (!Number.isSafeInteger(accessTokenLifetime) || accessTokenLifetime <= 0) throw new FlowConfigurationError('FST_OAUTH_INVALID_LIFETIME')
+  if (typeof tokenType?.name !== 'string' || !COMPONENT_NAME.test(tokenType.name)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
+  for (const name of CALLBACKS) {
+    if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
+  }
+
+  const scopes = Object.freeze({ ...resolved.scopes })
+  const scopeNames = Object.keys(scopes)
+  return Object.freeze({
+    tokenEndpoint,
+    securitySchemeName,
+    realm: securitySchemeName,
+    description,
+    scopes,
+    scopeNames: scopeNames.length > 0 ? new Set(scopeNames) : undefined,
+    accessTokenLifetime,
+    tokenType,
+    clientAuthMethods: Object.freeze(resolveAuthMethods(resolved.clientAuthenticationMethods)),
+    getClient: resolved.getClient,
+    generateAccessToken: resolved.generateAccessToken,
+    verifyToken: resolved.verifyToken,
+    missingCallbacks: Object.freeze(CALLBACKS.filter((name) => resolved[name] === FLOW_DEFAULTS[name]))
+  })
+}
+
+/** The callbacks that a kind of access token fills. */
+export function callbacksOf (accessTokens: AccessTokens): Pick<ClientCredentialsFlowOptions, 'generateAccessToken' | 'verifyToken'> {
+  return {
+    generateAccessToken: (context) => accessTokens.issue(context),
+    verifyToken: (token, context) => accessTokens.verify(token, context)
+  }
+}
+
+function isTokenEndpoint (text: string): boolean {
+  return PATH.test(text) || (isSecureUrl(text) && !text.includes('#'))
+}
+
+function isScopes (scopes: unknown): boolean {
+  return typeof scopes === 'object' && scopes !== null && !Array.isArray(scopes) &&
+    Object.entries(scopes).every(([name, description]) => isScopeToken(name) && typeof description === 'string')
+}
+
+// The last of a name wins, in the place of the first.
+function resolveAuthMethods (options: readonly ClientAuthMethodOption[]): ClientAuthMethod[] {
+  const methods = new Map<string, ClientAuthMethod>()
+  for (const option of options) {
+    if (option === 'none') continue
+    const method = typeof option === 'string' ? AUTH_METHODS[option] : option
+    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD')
+    methods.set(method.name, method)
+  }
+  return methods.size > 0 ? [...methods.values()] : [clientSecretBasic]
+}

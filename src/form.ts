@@ -1,0 +1,45 @@
+import querystring from 'fast-querystring'
+import { InvalidRequestError } from './errors.ts'
+import type { FormParameters } from './request.ts'
+
+/** The media type of every request to an OAuth endpoint (RFC 6749 §4.4.2). */
+export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded'
+
+/** The largest body that a token request may have, in bytes: room for a client assertion with a certificate chain. */
+export const FORM_BODY_LIMIT = 65_536
+
+// RFC 8707 §2: the one parameter that may be sent several times.
+const REPEATABLE = 'resource'
+
+/** Decodes an application/x-www-form-urlencoded text (RFC 6749 appendix B). A malformed percent sequence stays as it is. */
+export function parseForm (text: string): FormParameters {
+  return querystring.parse(text)
+}
+
+/**
+ * Refuses a form in which a parameter, known or unknown, is sent more than once (RFC 6749 §3.2).
+ *
+ * @throws InvalidRequestError
+ */
+export function refuseRepeatedParameters (form: FormParameters): void {
+  for (const name in form) {
+    if (typeof form[name] === 'string' || name === REPEATABLE) continue
+    throw new InvalidRequestError(Array.isArray(form[name]) ? 'A parameter was sent more than once' : 'A parameter is not a string')
+  }
+}
+
+/** The refusal of a body in another format, or without a media type (RFC 6749 §4.4.2). */
+export function notAForm (): InvalidRequestError {
+  return new InvalidRequestError(`The parameters must be sent in the body as ${FORM_MEDIA_TYPE}`)
+}
+
+/** The refusal of a body above {@link FORM_BODY_LIMIT}: 413, so that nobody sends it again. */
+export function formTooLarge (): InvalidRequestError {
+  return new InvalidRequestError('The request body is too large', { status: 413 })
+}
+
+/** Reads a parameter that was sent once. An empty value counts as omitted (RFC 6749 §3.2). */
+export function parameter (form: FormParameters, name: string): string | undefined {
+  const value = form[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

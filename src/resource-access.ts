@@ -1,0 +1,110 @@
+import type { AuthCredentials, VerifiedCredentials, VerifyToken } from './access-token/index.ts'
+import { isB64Token, parseAuthorization } from './authorization.ts'
+import { formatChallenge } from './challenge.ts'
+import {
+  StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
+  StrategyInvalidTokenError, StrategyMissingTokenError, thrown, withChallenge
+} from './errors.ts'
+import type { PlainRequest } from './request.ts'
+import { sameConfirmation } from './token-type/index.ts'
+import type { TokenType } from './token-type/index.ts'
+
+/** What the resource side runs on. */
+export interface ResourceAccessSettings {
+  readonly realm: string
+  readonly tokenType: TokenType
+  readonly verifyToken: VerifyToken
+}
+
+// RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never read. Beside a header, it makes two methods (§2).
+const QUERY_TOKEN = /[?&]access_token=/
+
+/**
+ * Verifies the access token of a resource request (RFC 6750). Does NOT check scopes: see {@link checkScope}.
+ *
+ * @param needed the scopes that the resource wants, for the challenge
+ * @throws StrategyError whatever goes wrong: an exception of verifyToken becomes the cause of a 500
+ */
+export async function verifyAccess (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  needed: readonly string[] = []
+): Promise<AuthCredentials> {
+  try {
+    return await verify(settings, request)
+  } catch (error) {
+    if (!(error instanceof StrategyError)) throw new StrategyInternalError(undefined, { cause: thrown(error) })
+    throw challenging(settings, needed, error)
+  }
+}
+
+/**
+ * Checks that verified credentials hold every scope that is needed.
+ *
+ * @throws StrategyInsufficientScopeError 403, with the scopes needed in its challenge (RFC 6750 §3.1)
+ */
+export function checkScope (settings: ResourceAccessSettings, credentials: AuthCredentials, needed: readonly string[]): void {
+  for (const scope of needed) {
+    if (!credentials.scope.includes(scope)) throw challenging(settings, needed, new StrategyInsufficientScopeError())
+  }
+}
+
+/** The refusal of a request that sends a token in its body beside the one in its header (RFC 6750 §2). */
+export function severalTokens (settings: ResourceAccessSettings, needed: readonly string[]): StrategyError {
+  return challenging(settings, needed, severalMethods())
+}
+
+async function verify ({ tokenType, verifyToken }: ResourceAccessSettings, request: PlainRequest): Promise<AuthCredentials> {
+  // RFC 6750 §3.1: nothing presented, or another scheme than ours, is a 401 without error code.
+  const authorization = request.header('authorization')
+  if (authorization === undefined || authorization === '') throw new StrategyMissingTokenError()
+  const { scheme, credentials: token } = parseAuthorization(authorization)
+  if (scheme !== tokenType.name.toLowerCase()) {
+    // Among several Authorization fields, which reach us joined by ", ", ours may stand behind another.
+    throw authorization.split(/, */).some((field) => parseAuthorization(field).scheme === tokenType.name.toLowerCase())
+      ? new StrategyInvalidRequestError()
+      : new StrategyMissingTokenError()
+  }
+
+  // §2.1, §2: one token, in the header, of b64token's characters.
+  if (!isB64Token(token)) throw new StrategyInvalidRequestError()
+  if (QUERY_TOKEN.test(request.url)) throw severalMethods()
+
+  const proven = await tokenType.confirmAccess?.(request, token)
+  const result = await verifyToken(token, { tokenType: tokenType.name, confirmation: proven })
+  if (result?.isValid !== true) throw new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
+
+  // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
+  if (!sameConfirmation(result.confirmation, proven)) {
+    throw new StrategyInvalidTokenError(undefined, { cause: 'the token is bound to another sender' })
+  }
+  return withScopeList(result.credentials)
+}
+
+function severalMethods (): StrategyInvalidRequestError {
+  return new StrategyInvalidRequestError('The access token is sent in more than one way')
+}
+
+function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
+  const { scope = [] } = credentials
+  if (typeof scope === 'string') return { ...credentials, scope: scope.split(' ').filter((token) => token !== '') }
+  if (!Array.isArray(scope)) throw new TypeError('verifyToken returned a scope that is neither a list nor a string')
+  return { ...credentials, scope }
+}
+
+function challenging (
+  { realm, tokenType }: ResourceAccessSettings,
+  needed: readonly string[],
+  error: StrategyError
+): StrategyError {
+  // A failure of ours is no reason to send other credentials.
+  if (error.status >= 500) return error
+  const presented = !(error instanceof StrategyMissingTokenError)
+  return withChallenge(error, formatChallenge(tokenType.name, {
+    realm,
+    scope: needed.length > 0 ? needed.join(' ') : undefined,
+    error: presented ? error.code : undefined,
+    error_description: presented ? error.message : undefined,
+    ...tokenType.challengeParameters
+  }))
+}

@@ -1,0 +1,41 @@
+import { InvalidScopeError } from './errors.ts'
+
+// RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/
+const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$/
+
+/** Tells whether a text is one scope-token of RFC 6749 §3.3. */
+export function isScopeToken (value: unknown): value is string {
+  return typeof value === 'string' && SCOPE_TOKEN.test(value)
+}
+
+/**
+ * Reads a scope parameter by the grammar of RFC 6749 §3.3: tokens separated by exactly one space. Duplicates are removed.
+ *
+ * @throws InvalidScopeError
+ */
+export function parseScope (text: string): string[] {
+  if (!SCOPE.test(text)) throw new InvalidScopeError('The scope parameter is malformed')
+  return [...new Set(text.split(' '))]
+}
+
+/**
+ * Decides the scope of a token. Nothing is dropped in silence: what was asked for is granted whole or refused.
+ *
+ * @param requested undefined when the request named none: the client gets all that it has (RFC 6749 §3.3)
+ * @param allowed the scopes of the client
+ * @param declared the scopes of the flow; undefined when it declares none, and then only the client's count
+ * @throws InvalidScopeError
+ */
+export function grantScope (
+  requested: readonly string[] | undefined,
+  allowed: readonly string[],
+  declared: ReadonlySet<string> | undefined
+): string[] {
+  const grantable = declared === undefined ? allowed : allowed.filter((scope) => declared.has(scope))
+  if (requested === undefined) return [...new Set(grantable)]
+  for (const scope of requested) {
+    if (!grantable.includes(scope)) throw new InvalidScopeError(`The client may not have the scope ${scope}`)
+  }
+  return [...requested]
+}

@@ -1,0 +1,127 @@
+import type { GenerateAccessToken, GeneratedAccessToken } from './access-token/index.ts'
+import { isB64Token } from './authorization.ts'
+import { authenticateClient, clientAuthChallenge } from './client-auth/index.ts'
+import type { ClientAuthSettings, OAuth2Client } from './client-auth/index.ts'
+import {
+  InvalidRequestError, OAuth2Error, ServerError, thrown, UnauthorizedClientError, UnsupportedGrantTypeError, withChallenge
+} from './errors.ts'
+import { parameter, refuseRepeatedParameters } from './form.ts'
+import type { FormParameters, TokenRequest } from './request.ts'
+import { grantScope, parseScope } from './scope.ts'
+import type { TokenType } from './token-type/index.ts'
+
+/** The one grant type of this server (RFC 6749 §4.4.2). */
+export const GRANT_TYPE = 'client_credentials'
+
+/** The body of a successful token response (RFC 6749 §5.1). */
+export interface TokenResponse {
+  access_token: string
+  token_type: string
+  /** Seconds. */
+  expires_in: number
+  /** Always there, unless the token has no scope at all. */
+  scope?: string
+}
+
+/** What the token endpoint runs on. */
+export interface TokenEndpointSettings extends ClientAuthSettings {
+  readonly tokenType: TokenType
+  /** Seconds. */
+  readonly accessTokenLifetime: number
+  /** The names of the declared scopes; undefined when the flow declares none. */
+  readonly scopeNames: ReadonlySet<string> | undefined
+  readonly generateAccessToken: GenerateAccessToken
+}
+
+/**
+ * The client credentials grant (RFC 6749 §4.4): from a token request to the body of its response.
+ * The caller has seen to the method and the media type.
+ *
+ * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
+ */
+export async function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
+  try {
+    return await grantAccessToken(settings, request)
+  } catch (error) {
+    if (!(error instanceof OAuth2Error)) throw new ServerError(undefined, { cause: thrown(error) })
+    // RFC 9110 §15.5.2: a 401 has a challenge, whoever threw it.
+    throw error.status === 401 ? withChallenge(error, clientAuthChallenge(settings, request)) : error
+  }
+}
+
+async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
+  const { form } = request
+
+  // §3.2: no parameter more than once. §4.4.2, §5.2: a missing grant_type is a malformed request, another one is not supported.
+  const grantType = checkTokenParameters(form)
+  if (grantType !== GRANT_TYPE) throw new UnsupportedGrantTypeError()
+
+  // §3.3: the grammar of scope. Left out or empty, the client gets all that it has.
+  const scopeParameter = parameter(form, 'scope')
+  const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
+
+  // §2.3, §3.2.1: the client must authenticate, in one way only.
+  const client = await authenticateClient(settings, request, grantType, requestedScope)
+
+  // §5.2: the client must be registered for this grant.
+  if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
+
+  // §3.3: what is asked for is granted whole or refused.
+  const scope = grantScope(requestedScope, listOf(client, 'scopes'), settings.scopeNames)
+
+  // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
+  const confirmation = await settings.tokenType.confirmTokenRequest?.(request)
+
+  const generated = await settings.generateAccessToken({
+    client,
+    grantType,
+    scope,
+    tokenType: settings.tokenType.name,
+    accessTokenLifetime: settings.accessTokenLifetime,
+    confirmation
+  })
+
+  // §5.1: never a refresh token (§4.4.3), always the scope.
+  return toResponse(settings, generated, scope)
+}
+
+/**
+ * Checks the parameters of a token request as far as they can be without a client.
+ *
+ * @returns the grant_type, which may be any
+ * @throws InvalidRequestError when one is repeated (RFC 6749 §3.2) or grant_type is missing (§5.2)
+ */
+export function checkTokenParameters (form: FormParameters): string {
+  // Which of two values counts must never be a guess.
+  refuseRepeatedParameters(form)
+  const grantType = parameter(form, 'grant_type')
+  if (grantType === undefined) throw new InvalidRequestError('The parameter grant_type is missing')
+  return grantType
+}
+
+// A column of a table is easily taken for a list. In a string, `includes` would find "read" in "admin:read".
+function listOf (client: OAuth2Client, name: 'grants' | 'scopes'): readonly string[] {
+  const list = client[name] ?? []
+  if (!Array.isArray(list)) throw new TypeError(`getClient returned a client whose ${name} are no list`)
+  return list
+}
+
+function toResponse (
+  { tokenType, accessTokenLifetime }: TokenEndpointSettings,
+  generated: GeneratedAccessToken | string | undefined,
+  scope: readonly string[]
+): TokenResponse {
+  if (generated === undefined || generated === null) throw new TypeError('generateAccessToken returned no token')
+  const accessToken = typeof generated === 'string' ? generated : generated.accessToken
+  const expiresIn = typeof generated === 'string' ? accessTokenLifetime : generated.expiresIn ?? accessTokenLifetime
+  if (typeof accessToken !== 'string' || !isB64Token(accessToken)) {
+    throw new TypeError('generateAccessToken returned a token that no Authorization header can carry (RFC 6750 section 2.1)')
+  }
+  if (!Number.isSafeInteger(expiresIn) || expiresIn <= 0) {
+    throw new TypeError('generateAccessToken returned an expiresIn that is no positive number of seconds')
+  }
+
+  const response: TokenResponse = { access_token: accessToken, token_type: tokenType.name, expires_in: expiresIn }
+  if (scope.length > 0) response.scope = scope.join(' ')
+  return response
+}

@@ -1,0 +1,6 @@
+import type { TokenType } from './index.ts'
+
+/** Bearer tokens (RFC 6750): whoever holds one may use it. */
+export class BearerTokenType implements TokenType {
+  readonly name = 'Bearer'
+}

@@ -1,0 +1,38 @@
+import type { PlainRequest, TokenRequest } from '../request.ts'
+
+/** What binds a token to its sender: the members of the `cnf` claim (RFC 7800), such as `jkt` or `x5t#S256`. */
+export type Confirmation = Readonly<Record<string, string>>
+
+/**
+ * A way to present access tokens. Implement it to add your own.
+ *
+ * A type that returns a confirmation binds its tokens: one that is issued with a confirmation is accepted only from a
+ * request that proves the same one.
+ */
+export interface TokenType {
+  /** The token_type of the token response (RFC 6749 §7.1) and the authentication scheme of the resource request. */
+  readonly name: string
+  /** Further auth-params for the challenges of this scheme. */
+  readonly challengeParameters?: Readonly<Record<string, string>>
+  /**
+   * Checks the proof in a token request, once the client is authenticated.
+   *
+   * @returns what the new token is to be bound to; undefined for a bearer token
+   * @throws OAuth2Error when the proof is missing or wrong
+   */
+  confirmTokenRequest? (request: TokenRequest): Confirmation | undefined | Promise<Confirmation | undefined>
+  /**
+   * Checks the proof that comes with a presented token, before the token itself is verified.
+   *
+   * @returns what the proof shows; undefined for a bearer token
+   * @throws StrategyError when the proof is missing or wrong
+   */
+  confirmAccess? (request: PlainRequest, token: string): Confirmation | undefined | Promise<Confirmation | undefined>
+}
+
+/** Tells whether a token that is bound to `bound` may be used with the proof `proven`. Both undefined: a bearer token. */
+export function sameConfirmation (bound: Confirmation | undefined, proven: Confirmation | undefined): boolean {
+  if (bound === undefined || proven === undefined) return bound === proven
+  const names = Object.keys(bound)
+  return names.length > 0 && names.length === Object.keys(proven).length && names.every((name) => bound[name] === proven[name])
+}

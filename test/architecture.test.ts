@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import ts from 'typescript'
+import * as plugin from '../plugin/index.ts'
+import * as schemas from '../schemas/index.ts'
+import * as core from '../src/index.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const filesOf = (folder: string) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => posix.join(folder, name))
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
+
+/** What a file imports: paths from the root for files of ours, names for packages. */
+const importsOf = (file: string) => ts.preProcessFile(textOf(file), true, true).importedFiles
+  .map(({ fileName }) => fileName.startsWith('.') ? posix.join(posix.dirname(file), fileName) : fileName)
+
+const layers = { src: filesOf('src'), plugin: filesOf('plugin'), schemas: filesOf('schemas') }
+const all = Object.values(layers).flat()
+
+const CORE_EXPORTS = [
+  'BearerTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT',
+  'FORM_MEDIA_TYPE', 'FlowConfigurationError', 'GRANT_TYPE', 'InvalidClientError', 'InvalidRequestError', 'InvalidScopeError',
+  'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'ServerError', 'StrategyError', 'StrategyInsufficientScopeError',
+  'StrategyInternalError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError', 'StrategyMissingTokenError',
+  'TemporarilyUnavailableError', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'checkScope', 'checkTokenParameters',
+  'clientSecretBasic', 'clientSecretPost', 'formTooLarge', 'isScopeToken', 'isSecureUrl', 'issueAccessToken', 'notAForm',
+  'parseForm', 'severalTokens', 'toSecuritySchemes', 'verifyAccess'
+]
+
+t.test('the core imports nothing of Fastify, of the plugin and of the schemas', async (t) => {
+  for (const file of layers.src) {
+    const foreign = importsOf(file).filter((name) => !name.startsWith('src/') && name !== 'fast-querystring')
+    t.strictSame(foreign, [], file)
+  }
+})
+
+t.test('the core reads neither the process nor the clock', async (t) => {
+  for (const file of layers.src) t.notMatch(textOf(file), /\bprocess\.|Date\.now|new Date\(\)/, file)
+})
+
+t.test('the plugin reaches the core and the schemas through their index only', async (t) => {
+  for (const file of layers.plugin) {
+    const inside = importsOf(file).filter((name) => /^(?:src|schemas|test|example)\//.test(name))
+    t.strictSame(inside.filter((name) => name !== 'src/index.ts' && name !== 'schemas/index.ts'), [], file)
+  }
+})
+
+t.test('the schemas import nothing but each other', async (t) => {
+  for (const file of layers.schemas) t.strictSame(importsOf(file).filter((name) => !name.startsWith('schemas/')), [], file)
+})
+
+t.test('no import goes round in a circle, types included', async (t) => {
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): void => {
+    t.notOk(path.includes(file), [...path, file].join(' -> '))
+    if (done.has(file) || path.includes(file)) return
+    for (const imported of importsOf(file)) if (all.includes(imported)) visit(imported, [...path, file])
+    done.add(file)
+  }
+  for (const file of all) visit(file, [])
+})
+
+t.test('no file is longer than 300 lines', async (t) => {
+  for (const file of all) t.ok(textOf(file).split('\n').length <= 300, file)
+})
+
+t.test('the entry points export exactly what they mean to', async (t) => {
+  t.strictSame(Object.keys(core).sort(), CORE_EXPORTS)
+  t.strictSame(Object.keys(schemas).sort(), ['oauthErrorSchema', 'tokenRequestSchema', 'tokenResponseSchema'])
+  t.strictSame(Object.keys(plugin).sort(), [
+    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'fastifyJwtTokens', 'oauthTransformObject'
+  ].sort())
+  t.equal(plugin.default, plugin.clientCredentialsPlugin)
+})

@@ -1,0 +1,91 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import ts from 'typescript'
+import { PLUGIN_ERRORS } from '../plugin/index.ts'
+import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../plugin/index.ts'
+import { FLOW_DEFAULTS, FLOW_ERRORS } from '../src/index.ts'
+import { freePort, startProgram } from './support/program.ts'
+import { readmeSnippets, readmeTable } from './support/readme.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+// Inside the project, so that the snippets import the package by its name, as its users do.
+const folder = join(root, '.tap', 'readme')
+
+// What the prose around the later snippets takes for granted.
+const IMPORTS = `
+import swagger from '@fastify/swagger'
+import { ClientCredentialsFlowBuilder, credentialsOf, oauthTransformObject } from 'fastify-client-credentials'
+`
+const GLOBALS = `
+import type { FastifyInstance } from 'fastify'
+import type { ClientCredentialsFlow, OAuth2Client } from 'fastify-client-credentials'
+declare global {
+  const app: FastifyInstance
+  const flow: ClientCredentialsFlow
+  function findClient (id: string, secret: string | undefined): Promise<OAuth2Client | undefined>
+  function saveToken (id: string, scope: readonly string[], lifetime: number): Promise<string>
+  function findToken (token: string): Promise<{ clientId: string, scope: string } | undefined>
+}
+`
+
+t.before(() => { mkdirSync(folder, { recursive: true }) })
+t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+
+t.test('every snippet of the README compiles, strictly', async (t) => {
+  const snippets = readmeSnippets()
+  t.ok(snippets.length >= 6)
+  const files = snippets.map((code, index) => {
+    const file = join(folder, `snippet-${index}.ts`)
+    writeFileSync(file, index === 0 ? code : `${IMPORTS}${code}`)
+    return file
+  })
+  const globals = join(folder, 'globals.ts')
+  writeFileSync(globals, GLOBALS)
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
+  const program = ts.createProgram([...files, globals], { ...options, noUnusedLocals: false, noUnusedParameters: false })
+  const problems = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`)
+  t.strictSame(problems, [])
+})
+
+t.test('the quick start runs as it stands, but for its port', async (t) => {
+  const port = await freePort()
+  const file = join(folder, 'quick-start.ts')
+  writeFileSync(file, readmeSnippets()[0]!.replaceAll('3000', String(port)))
+  const program = await startProgram([process.execPath, '--import', 'tsx', file], { cwd: root, ready: 'Server listening' })
+  const origin = `http://localhost:${port}`
+
+  const answer = await fetch(`${origin}/oauth2/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa('billing:only-for-this-demo')}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' })
+  })
+  t.equal(answer.status, 200)
+  const { access_token: token } = await answer.json() as { access_token: string }
+  const data = await fetch(`${origin}/data`, { headers: { authorization: `Bearer ${token}` } })
+  t.strictSame(await data.json(), { caller: 'billing' })
+  t.equal((await fetch(`${origin}/data`)).status, 401)
+  t.equal((await fetch(`${origin}/docs/`)).status, 200)
+  await program.stop('SIGKILL')
+})
+
+t.test('the table of error codes is the one of the code', async (t) => {
+  t.strictSame(readmeTable('Error codes'), [...Object.keys(PLUGIN_ERRORS), ...Object.keys(FLOW_ERRORS)])
+})
+
+t.test('every error code is the code of its error, and its message names a mend', async (t) => {
+  for (const [code, FastifyError] of Object.entries(PLUGIN_ERRORS)) t.equal(new FastifyError().code, code)
+  for (const message of [...Object.values(FLOW_ERRORS), ...Object.values(PLUGIN_ERRORS).map((FastifyError) => new FastifyError().message)]) {
+    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|needs) /)
+  }
+})
+
+t.test('the tables of options are the ones of the code', async (t) => {
+  const plugin = { flow: true, prefix: true, acceptJson: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
+  const jwt = { issuer: true, audience: true } satisfies Record<keyof FastifyJwtTokensOptions, true>
+  t.strictSame(readmeTable('Of the plugin'), Object.keys(plugin))
+  t.strictSame(readmeTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
+  t.strictSame(readmeTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
+})

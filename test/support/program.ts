@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+
+/** A server program that runs beside the test. */
+export interface Program {
+  /** What it printed until it was ready. */
+  output: string
+  /** Sends a signal and resolves to the exit code. */
+  stop (signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** Starts a program and waits until its output holds a text. Fails with its output when it ends before. */
+export async function startProgram (command: readonly string[], options: { cwd: string, env?: Record<string, string>, ready: string }): Promise<Program> {
+  const [file = '', ...args] = command
+  const child = spawn(file, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = await outputUntil(child, options.ready)
+  return {
+    output,
+    async stop (signal) {
+      child.kill(signal)
+      const [code] = await once(child, 'exit')
+      return code
+    }
+  }
+}
+
+/** A port that nothing listens on. */
+export async function freePort (): Promise<number> {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function outputUntil (child: ChildProcess, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    const collect = (chunk: Buffer) => {
+      output += chunk.toString()
+      if (output.includes(text)) resolve(output)
+    }
+    child.stdout?.on('data', collect)
+    child.stderr?.on('data', collect)
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`The program ended with ${code} before it was ready:\n${output}`)))
+  })
+}
