@@ -34,7 +34,19 @@ export const GROUPS = [
       { name: 'hand-written, ES256 by node:crypto', file: TOKEN, server: 'handCrypto', load: 'token', against: 'raw Fastify, constant answer' },
       { name: 'ours, ES256 by node:crypto', file: TOKEN, server: 'oursCrypto', load: 'token', against: 'hand-written, ES256 by node:crypto' },
       { name: 'hand-written, ES256 by fast-jwt', file: TOKEN, server: 'handFastJwt', load: 'token', against: 'raw Fastify, constant answer' },
-      { name: 'ours, ES256 by fastifyJwtTokens', file: TOKEN, server: 'oursFastifyJwt', load: 'token', against: 'hand-written, ES256 by fast-jwt', target: 0.85 }
+      { name: 'ours, ES256 by fastifyJwtTokens', file: TOKEN, server: 'oursFastifyJwt', load: 'token', against: 'hand-written, ES256 by fast-jwt', target: 0.85 },
+      { name: 'ours, JwtAccessTokens', file: TOKEN, server: 'oursJwtAccessTokens', load: 'token', against: 'hand-written, ES256 by node:crypto', target: 1.2 },
+      { name: 'ours, JwtAccessTokens, signing in the pool', file: TOKEN, server: 'oursPool', load: 'token', against: 'hand-written, ES256 by node:crypto' }
+    ]
+  },
+  {
+    name: 'two-cores',
+    title: 'Token endpoint, the server on both cores',
+    cores: 2,
+    contenders: [
+      { name: 'hand-written, ES256 by node:crypto', file: TOKEN, server: 'handCrypto', load: 'token' },
+      { name: 'ours, JwtAccessTokens', file: TOKEN, server: 'oursJwtAccessTokens', load: 'token', against: 'hand-written, ES256 by node:crypto', loopTarget: 0.7 },
+      { name: 'ours, JwtAccessTokens, signing in batches', file: TOKEN, server: 'oursBatch', load: 'token', against: 'hand-written, ES256 by node:crypto' }
     ]
   },
   {
@@ -47,7 +59,21 @@ export const GROUPS = [
       { name: 'ours, guard in onRequest', file: GUARDED, server: 'oursMapOnRequest', load: 'opaque', against: 'hand-written guard' }
     ]
   },
-  { name: 'jwt', title: 'Guarded route, ES256 token', contenders: jwtPairs() },
+  { name: 'jwt', title: 'Guarded route, ES256 token by @fastify/jwt', contenders: jwtPairs() },
+  {
+    name: 'access-tokens',
+    title: 'Guarded route, ES256 token by JwtAccessTokens',
+    contenders: [
+      { name: 'hand-written, cached, one token', file: GUARDED, server: 'handJwtCached', load: 'kid-jwt' },
+      { name: 'ours, one token', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwt', against: 'hand-written, cached, one token', target: 0.95 },
+      { name: '@fastify/jwt, cache on, one token', file: GUARDED, server: 'jwtVerifyCached', load: 'jwt' },
+      { name: 'ours, one token, again', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwt', against: '@fastify/jwt, cache on, one token', target: 1.35 },
+      { name: 'hand-written, cached, 1,000 tokens', file: GUARDED, server: 'handJwtCached', load: 'kid-jwts-1000' },
+      { name: 'ours, 1,000 tokens', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwts-1000', against: 'hand-written, cached, 1,000 tokens', target: 0.95 },
+      { name: 'hand-written, no cache, 100,000 tokens', file: GUARDED, server: 'handJwtUncached', load: 'kid-jwts-100000' },
+      { name: 'ours, cache of 1,000, 100,000 tokens', file: GUARDED, server: 'oursAccessTokensSmall', load: 'kid-jwts-100000', against: 'hand-written, no cache, 100,000 tokens', target: 0.75 }
+    ]
+  },
   {
     name: 'unguarded',
     title: 'Unguarded route',

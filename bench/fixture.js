@@ -1,5 +1,5 @@
 // What all contenders of a run share: the client, the keys and the opaque token of the guarded routes.
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 
 const VARIABLE = 'BENCH_FIXTURE'
 
@@ -19,8 +19,15 @@ export function makeFixture () {
     issuer: 'https://auth.example',
     audience: 'https://api.example',
     privateKey,
-    publicKey
+    publicKey,
+    kid: thumbprintOf(publicKey)
   }
+}
+
+// RFC 7638, for an EC key.
+function thumbprintOf (pem) {
+  const { crv, kty, x, y } = createPublicKey(pem).export({ format: 'jwk' })
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
 }
 
 /** The environment in which a child process finds the fixture. */

@@ -15,11 +15,14 @@ export const LOADS = {
   opaque: ({ opaqueToken }) => ({ requests: [get(opaqueToken)], refused: get('wrong') }),
   jwt: (fixture) => jwtLoad(fixture, 1),
   'jwts-1000': (fixture) => jwtLoad(fixture, 1000),
-  'jwts-100000': (fixture) => jwtLoad(fixture, 100_000)
+  'jwts-100000': (fixture) => jwtLoad(fixture, 100_000),
+  'kid-jwt': (fixture) => jwtLoad(fixture, 1, fixture.kid),
+  'kid-jwts-1000': (fixture) => jwtLoad(fixture, 1000, fixture.kid),
+  'kid-jwts-100000': (fixture) => jwtLoad(fixture, 100_000, fixture.kid)
 }
 
-function jwtLoad (fixture, count) {
-  const sign = createSigner({ key: fixture.privateKey, algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt' } })
+function jwtLoad (fixture, count, kid) {
+  const sign = createSigner({ key: fixture.privateKey, algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt', ...(kid && { kid }) } })
   const tokens = Array.from({ length: count }, () => sign(claimsOf(fixture, fixture.clientId, SCOPE, LIFETIME, randomUUID())))
   const [header, payload, signature] = tokens[0].split('.')
   return { requests: tokens.map((token) => get(token)), refused: get([header, payload, [...signature].reverse().join('')].join('.')) }

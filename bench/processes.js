@@ -38,8 +38,8 @@ export function start (script, args, core, env) {
 }
 
 /** Starts a contender and waits until it listens. */
-export async function startServer ({ file, server }, env) {
-  const process = start('server.js', [file, server], 0, env)
+export async function startServer ({ file, server }, env, cores = 1) {
+  const process = start('server.js', [file, server], cores === 1 ? '0' : '0,1', env)
   const [{ port }] = await Promise.race([
     once(process.child, 'message'),
     once(process.child, 'exit').then(([code]) => { throw new Error(`${file} ${server} ended with ${code}`) })

@@ -24,13 +24,15 @@ export function summarize (groups, rounds) {
   return groups.map((group) => ({
     name: group.name,
     title: group.title,
-    rows: group.contenders.map(({ name, against, target }) => {
+    rows: group.contenders.map(({ name, against, target, loopTarget }) => {
       const perSecond = seriesOf(group, name, 'perSecond')
       const cpu = seriesOf(group, name, 'cpu')
-      const row = { name, against, target, perSecond: summary(perSecond), cpu: summary(cpu), loadBusy: summary(seriesOf(group, name, 'loadBusy')) }
+      const loop = seriesOf(group, name, 'loop')
+      const row = { name, against, target, loopTarget, perSecond: summary(perSecond), cpu: summary(cpu), loop: summary(loop), loadBusy: summary(seriesOf(group, name, 'loadBusy')) }
       if (against === undefined) return row
       row.ratio = summary(divided(perSecond, seriesOf(group, against, 'perSecond')))
       row.cpuRatio = summary(divided(seriesOf(group, against, 'cpu'), cpu))
+      row.loopRatio = summary(divided(loop, seriesOf(group, against, 'loop')))
       if (target !== undefined) row.pass = row.ratio.median >= target
       return row
     })
@@ -44,17 +46,18 @@ function spread ({ min, max }, format) {
   return `${format(min)}–${format(max)}`
 }
 
-function cells ({ name, perSecond, cpu, ratio, cpuRatio, against }) {
+function cells ({ name, perSecond, cpu, loop, ratio, cpuRatio, loopRatio, against }) {
   return [
-    name, whole(perSecond.median), spread(perSecond, whole), fixed(1)(cpu.median),
+    name, whole(perSecond.median), spread(perSecond, whole), fixed(1)(cpu.median), fixed(1)(loop.median),
     ratio === undefined ? '' : fixed(2)(ratio.median),
     ratio === undefined ? '' : spread(ratio, fixed(2)),
     cpuRatio === undefined ? '' : fixed(2)(cpuRatio.median),
+    loopRatio === undefined ? '' : fixed(2)(loopRatio.median),
     against ?? ''
   ]
 }
 
-const HEAD = ['contender', 'req/s', 'min–max', 'CPU µs', 'ratio', 'min–max', 'by CPU', 'to']
+const HEAD = ['contender', 'req/s', 'min–max', 'CPU µs', 'loop µs', 'ratio', 'min–max', 'by CPU', 'loop', 'to']
 const TEXT = new Set(['contender', 'to'])
 
 function table (rows) {
@@ -67,9 +70,12 @@ function table (rows) {
 /** The report as text: a table per group, then the targets. */
 export function format (summaries) {
   const tables = summaries.map(({ title, rows }) => `${title}\n${table(rows)}`)
-  const targets = summaries.flatMap(({ rows }) => rows).filter(({ target }) => target !== undefined).map(({ name, against, ratio, target, pass }) =>
+  const rows = summaries.flatMap((group) => group.rows)
+  const targets = rows.filter(({ target }) => target !== undefined).map(({ name, against, ratio, target, pass }) =>
     `${pass ? 'PASS' : 'MISS'}  ${fixed(2)(ratio.median)} (target ${fixed(2)(target)})  ${name} / ${against}`)
-  const slow = summaries.flatMap(({ rows }) => rows).filter(({ loadBusy }) => loadBusy.median > 0.9)
+  const loops = rows.filter(({ loopTarget }) => loopTarget !== undefined).map(({ name, against, loopRatio, loopTarget }) =>
+    `${loopRatio.median <= loopTarget ? 'PASS' : 'MISS'}  ${fixed(2)(loopRatio.median)} (at most ${fixed(2)(loopTarget)})  event loop of ${name} / ${against}`)
+  const slow = rows.filter(({ loadBusy }) => loadBusy.median > 0.9)
     .map(({ name, loadBusy }) => `NOTE  the load generator was ${whole(loadBusy.median * 100)} % busy and may have been the limit: ${name}`)
-  return [...tables, [...targets, ...slow].join('\n')].join('\n\n')
+  return [...tables, [...targets, ...loops, ...slow].join('\n')].join('\n\n')
 }

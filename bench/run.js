@@ -4,10 +4,10 @@
 // seconds, in an order that rotates from round to round, so that what else happens on the machine meets all alike.
 // Servers share one core and the load generator has another. One answer that is not 2xx fails the run.
 //
-//   BENCH_ROUNDS   how many rounds, default 8
-//   BENCH_SECONDS  how long a contender is asked per round, default 2
+//   BENCH_ROUNDS   how many rounds, default 12
+//   BENCH_SECONDS  how long a contender is asked per round, default 1
 //   BENCH_WARMUP   how long it is asked before the first, default 3
-//   BENCH_GROUPS   which groups of contenders.js, default all: token,guard,jwt,unguarded
+//   BENCH_GROUPS   which groups of contenders.js, default all: token,two-cores,guard,jwt,access-tokens,unguarded
 //   BENCH_PACKAGE  URL of the plugin's entry point, default that of ../dist
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -19,16 +19,16 @@ import { format, summarize } from './report.js'
 const SETTLE = 0.2
 
 const number = (name, fallback) => Number(process.env[name] ?? fallback)
-const settings = { rounds: number('BENCH_ROUNDS', 8), seconds: number('BENCH_SECONDS', 2), warmup: number('BENCH_WARMUP', 3) }
+const settings = { rounds: number('BENCH_ROUNDS', 12), seconds: number('BENCH_SECONDS', 1), warmup: number('BENCH_WARMUP', 3) }
 const wanted = process.env.BENCH_GROUPS?.split(',')
 const groups = GROUPS.filter(({ name }) => wanted?.includes(name) ?? true)
 
 async function measure ({ load, server }, generator, seconds) {
   const before = await server.ask()
   const { all, failed, perSecond, busy } = await generator.ask({ port: server.port, load, seconds, settle: SETTLE })
-  const cpu = (await server.ask() - before) / all
+  const after = await server.ask()
   if (failed > 0) throw new Error(`${failed} of ${all} answers were not 2xx`)
-  return { perSecond, cpu, loadBusy: busy }
+  return { perSecond, cpu: (after.cpu - before.cpu) / all, loop: (after.loop - before.loop) / all, loadBusy: busy }
 }
 
 function rotated (list, by) {
@@ -61,7 +61,7 @@ try {
   for (const group of groups) {
     const contenders = []
     entries.push({ group, contenders })
-    for (const contender of group.contenders) contenders.push({ ...contender, server: await startServer(contender, env) })
+    for (const contender of group.contenders) contenders.push({ ...contender, server: await startServer(contender, env, group.cores) })
   }
   await warmUp(entries, generator)
   const rounds = []

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { isSecureUrl } from '../src/index.ts'
-import type { AccessTokens, Confirmation, GenerateAccessTokenContext, VerifyTokenResult } from '../src/index.ts'
+import { grantAudience, isAccessTokenType, isIssuer, judgeClaims, systemClock } from '../src/index.ts'
+import type { AccessTokens, GenerateAccessToken, GenerateAccessTokenContext, VerifyTokenResult } from '../src/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
 /** As much of `app.jwt`, which @fastify/jwt decorates, as is used here. */
@@ -19,21 +19,6 @@ export interface FastifyJwtTokensOptions {
 }
 
 interface Header { alg?: unknown, typ?: unknown, crit?: unknown }
-interface Claims {
-  iss?: unknown
-  aud?: unknown
-  sub?: unknown
-  client_id?: unknown
-  jti?: unknown
-  scope?: unknown
-  iat?: unknown
-  exp?: unknown
-  nbf?: unknown
-  cnf?: unknown
-}
-
-// RFC 9068 §2.1 and §4: the type that tells an access token from every other JWT of the same key.
-const ACCESS_TOKEN_TYPE = /^(?:application\/)?at\+jwt$/i
 // What fast-jwt and @fastify/jwt say of a token. Anything else they throw says nothing about it.
 const TOKEN_ERROR = /^(?:FAST_JWT|FST_JWT)_/
 
@@ -46,15 +31,15 @@ const TOKEN_ERROR = /^(?:FAST_JWT|FST_JWT)_/
  *
  * @throws FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_UNUSABLE after one token was made on trial
  */
-export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: FastifyJwtTokensOptions): AccessTokens {
+export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: FastifyJwtTokensOptions): AccessTokens & { issue: GenerateAccessToken } {
   if (typeof jwt?.sign !== 'function') throw new FST_OAUTH_JWT_INVALID_OPTION('app.jwt: await the registration of @fastify/jwt first')
-  if (typeof issuer !== 'string' || !isSecureUrl(issuer)) throw new FST_OAUTH_JWT_INVALID_OPTION('an issuer that is an https URL, or http on loopback')
+  if (!isIssuer(issuer)) throw new FST_OAUTH_JWT_INVALID_OPTION('an issuer that is an https URL, or http on loopback')
   if (typeof audience !== 'string' || audience === '') throw new FST_OAUTH_JWT_INVALID_OPTION('an audience: the name or URL of the API that the tokens are for')
 
-  const tolerance = (jwt.options.verify?.clockTolerance ?? 0) / 1000
+  const clockTolerance = (jwt.options.verify?.clockTolerance ?? 0) / 1000
 
-  function claimsOf ({ client, scope, accessTokenLifetime, confirmation }: GenerateAccessTokenContext): Claims {
-    const iat = Math.floor(Date.now() / 1000)
+  function claimsOf ({ client, scope, accessTokenLifetime, confirmation }: GenerateAccessTokenContext): Record<string, unknown> {
+    const iat = systemClock()
     return {
       iss: issuer,
       aud: audience,
@@ -68,7 +53,10 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
     }
   }
 
-  const issue = (context: GenerateAccessTokenContext) => jwt.sign(claimsOf(context))
+  function issue (context: GenerateAccessTokenContext): string {
+    grantAudience(context.resource, [audience], context.client.audiences)
+    return jwt.sign(claimsOf(context))
+  }
 
   function verify (token: string): VerifyTokenResult {
     const segment = headerSegment(token)
@@ -79,33 +67,15 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
       // RFC 7515 §4.1.11: extensions that must be understood, and are not.
       if (header.crit !== undefined) return invalid(undefined, 'the JOSE header has a crit')
     }
-    let claims: Claims
+    let claims: Record<string, unknown>
     try {
-      claims = jwt.verify(token) as Claims
+      claims = jwt.verify(token) as Record<string, unknown>
     } catch (error) {
       if (!TOKEN_ERROR.test((error as { code?: string }).code ?? '')) throw error
       const expired = (error as { code: string }).code === 'FAST_JWT_EXPIRED'
       return invalid(expired ? 'The access token has expired' : undefined, error)
     }
-    return judge(claims)
-  }
-
-  function judge (claims: Claims): VerifyTokenResult {
-    const { iss, aud, sub, client_id: clientId, jti, scope = '', iat, exp, nbf, cnf } = claims
-    const now = Date.now() / 1000
-    if (iss !== issuer) return invalid(undefined, 'iss is another issuer')
-    if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return invalid('The access token is for another audience', 'aud is another audience')
-    if (!isTime(exp) || !isTime(iat) || (nbf !== undefined && !isTime(nbf))) return invalid(undefined, 'exp, iat or nbf is no time')
-    if (exp + tolerance <= now) return invalid('The access token has expired', 'exp is over')
-    if (nbf !== undefined && nbf - tolerance > now) return invalid(undefined, 'nbf is to come')
-    if (!isText(sub) || !isText(clientId) || !isText(jti)) return invalid(undefined, 'sub, client_id or jti is missing')
-    if (typeof scope !== 'string') return invalid(undefined, 'scope is no string')
-    // @fastify/jwt hands one payload to every request when its cache is on.
-    return {
-      isValid: true,
-      credentials: { app: { id: clientId }, scope, claims: deepFreeze(claims as Record<string, unknown>) },
-      confirmation: cnf as Confirmation | undefined
-    }
+    return judgeClaims(claims, { issuer, audience: [audience], now: systemClock, clockTolerance })
   }
 
   const trialClaims = claimsOf(TRIAL)
@@ -123,10 +93,10 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
 }
 
 const TRIAL: GenerateAccessTokenContext = {
-  client: { id: 'trial', grants: [] }, grantType: '', scope: [], tokenType: '', accessTokenLifetime: 60, confirmation: undefined
+  client: { id: 'trial', grants: [] }, grantType: '', scope: [], tokenType: '', accessTokenLifetime: 60, resource: [], confirmation: undefined
 }
 
-function signOnTrial (jwt: FastifyJwt, claims: Claims): string {
+function signOnTrial (jwt: FastifyJwt, claims: object): string {
   let token: unknown
   try {
     token = jwt.sign(claims)
@@ -156,22 +126,4 @@ function parseHeader (segment: string): Header {
   } catch {
     return {}
   }
-}
-
-function isAccessTokenType (typ: unknown): boolean {
-  return typeof typ === 'string' && ACCESS_TOKEN_TYPE.test(typ)
-}
-
-function isTime (value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value)
-}
-
-function isText (value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
-}
-
-function deepFreeze<T> (value: T): Readonly<T> {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const member of Object.values(value)) deepFreeze(member)
-  return Object.freeze(value)
 }

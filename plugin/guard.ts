@@ -30,8 +30,10 @@ export interface Guards {
   requireScopes (...scopes: string[]): Guard
   /** The scopes that the guards of a route need, together; undefined when it has none. */
   scopesOf (route: RouteOptions): readonly string[] | undefined
-  /** Makes a guarded route authenticate before its body is read, and look for a second token once it is. */
-  protect (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void
+  /** Has a route whose requests bring tokens look for a second one in the body, and keeps tokens in its URL out of the log. */
+  watch (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void
+  /** Makes a guarded route authenticate before its body is read. */
+  authenticateEarly (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void
 }
 
 const GUARD_HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
@@ -89,19 +91,22 @@ export function createGuards (flow: ClientCredentialsFlow): Guards {
     return lists.length === 0 ? undefined : [...new Set(lists.flat())]
   }
 
-  function protect (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
+  function watch (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
     redactUrls(route, instance.log)
-    if (!HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) {
-      const refuseSecond: Guard = async (request, reply) => { refuseSecondToken(request, reply, scopes) }
-      scopesByGuard.set(refuseSecond, scopes)
-      setHooks(route, 'preValidation', [refuseSecond, ...hooksOf(route, 'preValidation')])
+    // A guard behind the body looks for itself.
+    if (HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) return
+    const refuseSecond: Guard = async (request: Verifiable, reply) => {
+      if (request[verified]) refuseSecondToken(request, reply, scopes)
     }
+    setHooks(route, 'preValidation', [refuseSecond, ...hooksOf(route, 'preValidation')])
+  }
+
+  function authenticateEarly (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
     if (hooksOf(route, 'onRequest').some(isGuard)) return
 
     const authenticateFirst: Guard = async (request: Verifiable, reply) => {
       if (!request[verified]) await authenticate(request, reply, scopes)
     }
-    scopesByGuard.set(authenticateFirst, scopes)
     const putLast = () => {
       setHooks(route, 'onRequest', [...hooksOf(route, 'onRequest').filter((hook) => hook !== authenticateFirst), authenticateFirst])
     }
@@ -111,7 +116,7 @@ export function createGuards (flow: ClientCredentialsFlow): Guards {
     instance.after(putLast)
   }
 
-  return { verified, requireScopes, scopesOf, protect }
+  return { verified, requireScopes, scopesOf, watch, authenticateEarly }
 }
 
 /**

@@ -7,10 +7,12 @@ import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
 import type { FlowDescription } from './openapi/document.ts'
 import { markSecurity } from './openapi/marks.ts'
+import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
-import { tokenOperation } from './openapi/token-route.ts'
 import { resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
+import { endpointUrls, pathsOf } from './paths.ts'
+import { wellKnown } from './well-known.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -32,15 +34,16 @@ declare module 'fastify' {
 
   interface FastifyContextConfig {
     /**
-     * For OpenAPI only, where the plugin cannot see a route's guard: in a composed function, or in a hook of a whole
-     * scope. It guards NOTHING.
+     * For OpenAPI, where the plugin cannot see a route's guard: in a composed function, or in a hook of a whole
+     * scope: and so that tokens which are wrongly sent in its URL or body are dealt with. It guards NOTHING.
      */
     oauth?: { scopes: readonly string[] }
   }
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, tokenPath } = resolveOptions(options)
+  const { flow, prefix, acceptJson, metadata } = resolveOptions(options)
+  const paths = pathsOf(flow)
   const guards = createGuards(flow)
 
   fastify.decorate('clientCredentials', flow)
@@ -51,11 +54,11 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
     answerRefusals(route)
     const guarded = guards.scopesOf(route)
-    if (guarded !== undefined) guards.protect(route, this, guarded)
-
     const documented = route.config?.oauth?.scopes
     if (documented !== undefined) checkScopeNames(flow, documented)
     const needed = guarded ?? documented
+    if (needed !== undefined) guards.watch(route, this, needed)
+    if (guarded !== undefined) guards.authenticateEarly(route, this, guarded)
     markSecurity(route, flow.getSecuritySchemeName(), needed && flow.toOpenAPIPathItem(needed))
   })
 
@@ -63,16 +66,17 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.addHook('onRegister', (child) => { children.push(child) })
   fastify.addHook('onReady', async () => { describeInSwagger(fastify, children.splice(0), description) })
 
-  // fastify.prefix is that of the scope we are registered in: the path that clients see.
-  const servedPath = tokenPath === undefined ? undefined : `${fastify.prefix}${prefix}${tokenPath}`
+  // fastify.prefix is that of the scope we are registered in: paths as clients see them.
+  const base = `${fastify.prefix}${prefix}`
+  const servedToken = paths.token === undefined ? undefined : `${base}${paths.token}`
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),
-    securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedPath ?? flow.getTokenEndpoint() }),
-    tokenPath: servedPath,
-    tokenOperation: tokenOperation(flow)
+    securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedToken ?? flow.getTokenEndpoint() }),
+    operations: describeOperations(flow, paths, base)
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
-  if (tokenPath !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, tokenPath })
+  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths })
+  await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(flow, paths, base), overrides: metadata })
 }
 
 /**

@@ -3,7 +3,8 @@ import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
 // pino's public name for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
 // Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
-const SECRET_PARAMETERS = /([?&](?:access_token|client_secret|client_assertion|token)=)[^&#]*/gi
+const SECRET_PARAMETERS = new Set(['access_token', 'client_secret', 'client_assertion', 'token'])
+const PARAMETER = /([?&])([^=&#]*)=[^&#]*/g
 
 interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
 
@@ -19,8 +20,22 @@ export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
     req (request) {
       const serialized = serialize(request)
       if (typeof serialized?.url !== 'string' || !serialized.url.includes('?')) return serialized
-      return { ...serialized, url: serialized.url.replace(SECRET_PARAMETERS, '$1[redacted]') }
+      return { ...serialized, url: redact(serialized.url) }
     }
   }
   route.logSerializers = Object.assign(Object.create(own ?? null), redacting)
+}
+
+function redact (url: string): string {
+  return url.replace(PARAMETER, (parameter: string, separator: string, name: string) =>
+    SECRET_PARAMETERS.has(plainName(name)) ? `${separator}${name}=[redacted]` : parameter)
+}
+
+// As a parser reads it: decoded, and without the brackets of a list.
+function plainName (name: string): string {
+  try {
+    return decodeURIComponent(name).replace(/\[.*$/, '').toLowerCase()
+  } catch {
+    return name
+  }
 }

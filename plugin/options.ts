@@ -9,6 +9,8 @@ export interface ClientCredentialsPluginOptions {
   prefix?: string
   /** Takes JSON objects as token requests beside forms, which no RFC knows. Default false. */
   acceptJson?: boolean
+  /** Members of the authorization server's metadata (RFC 8414) that are added, or take the place of ours. Default none. */
+  metadata?: Readonly<Record<string, unknown>>
 }
 
 /** The plugin's options, checked and complete. */
@@ -16,8 +18,7 @@ export interface ResolvedOptions {
   readonly flow: ClientCredentialsFlow
   readonly prefix: string
   readonly acceptJson: boolean
-  /** The path of the token route below the prefix; undefined when another server issues the tokens. */
-  readonly tokenPath: string | undefined
+  readonly metadata: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -26,14 +27,13 @@ export interface ResolvedOptions {
  * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
-  const { flow, prefix = '', acceptJson = false } = options
+  const { flow, prefix = '', acceptJson = false, metadata = {} } = options
   if (!(flow instanceof ClientCredentialsFlow)) throw new FST_OAUTH_FLOW_REQUIRED()
 
-  const tokenPath = flow.getTokenEndpoint().startsWith('/') ? flow.getTokenEndpoint().split('?', 1)[0] : undefined
-  if (tokenPath !== undefined) {
+  if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
-  return { flow, prefix, acceptJson, tokenPath }
+  return { flow, prefix, acceptJson, metadata }
 }
 
 /** Refuses a flow on which a callback was never set, so that it could only deny. */

@@ -1,3 +1,7 @@
+export { introspectionResponseSchema } from './introspection-response.ts'
+export { jwksSchema } from './jwks.ts'
+export { resourceMetadataSchema, serverMetadataSchema } from './metadata.ts'
 export { oauthErrorSchema } from './oauth-error.ts'
+export { presentedTokenRequestSchema } from './presented-token-request.ts'
 export { tokenRequestSchema } from './token-request.ts'
 export { tokenResponseSchema } from './token-response.ts'

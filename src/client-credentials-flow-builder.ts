@@ -1,7 +1,7 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
 import type { GetClient } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
-import { callbacksOf } from './flow-options.ts'
+import { optionsOf } from './flow-options.ts'
 import type { ClientAuthMethodOption, ClientCredentialsFlowOptions } from './flow-options.ts'
 import type { TokenType } from './token-type/index.ts'
 
@@ -104,7 +104,7 @@ export class ClientCredentialsFlowBuilder {
 
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
   useAccessTokens (accessTokens: AccessTokens): this {
-    return this.#set(callbacksOf(accessTokens))
+    return this.#set(optionsOf(accessTokens))
   }
 
   /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */

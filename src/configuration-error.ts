@@ -6,7 +6,10 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_LIFETIME: 'The access token lifetime must be a whole number of seconds above zero. Call setAccessTokenLifetime with one',
   FST_OAUTH_INVALID_TOKEN_TYPE: 'The token type must be an object with a name. Call setTokenType with one, such as new BearerTokenType()',
   FST_OAUTH_INVALID_AUTH_METHOD: 'A client authentication method must be "client_secret_basic", "client_secret_post" or an object with a name and an authenticate function. Call addClientAuthenticationMethod with one of them',
-  FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions. Pass one to each that you set'
+  FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions. Pass one to each that you set',
+  FST_OAUTH_INVALID_ISSUER: 'The issuer must be an https URL without query and fragment (http on loopback only). Pass such a URL as issuer',
+  FST_OAUTH_INVALID_AUDIENCE: 'The audience must be a name or URL of the API that tokens are for, or a list of them. Pass at least one as audience',
+  FST_OAUTH_INVALID_SIGNING_KEYS: 'The algorithm of signing keys must be ES256, EdDSA, RS256 or PS256, their times whole numbers of seconds above zero (clockTolerance may be zero), and rotateEvery more than announceFor. Pass such options to SigningKeys'
 } as const
 
 /** A code of {@link FLOW_ERRORS}. */

@@ -135,6 +135,13 @@ export class InvalidScopeError extends OAuth2Error {
   }
 }
 
+/** 400: a resource that was asked for is malformed, unknown, or not for this client (RFC 8707 §2). */
+export class InvalidTargetError extends OAuth2Error {
+  constructor (description = 'The requested resource is invalid', options?: ProtocolErrorOptions) {
+    super('invalid_target', 400, description, options)
+  }
+}
+
 /** 500: a callback failed. The code is borrowed from RFC 6749 §4.1.2.1, since §5.2 has none. */
 export class ServerError extends OAuth2Error {
   constructor (description = 'The server failed to handle the request', options?: ProtocolErrorOptions) {

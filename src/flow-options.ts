@@ -2,6 +2,7 @@ import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-to
 import { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
 import type { ClientAuthMethod, GetClient } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
+import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
 import { isScopeToken } from './scope.ts'
 import { isSecureUrl } from './secure-url.ts'
@@ -34,6 +35,8 @@ export interface ClientCredentialsFlowOptions {
   generateAccessToken: GenerateAccessToken
   /** Default: no token is valid. */
   verifyToken: VerifyToken
+  /** What else can be done with tokens: metadata, introspection, revocation. Set it by `useAccessTokens`. Default nothing. */
+  accessTokens: AccessTokens | undefined
 }
 
 /** The name of a callback that a flow works without, by denying. */
@@ -45,6 +48,9 @@ export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSetti
   readonly securitySchemeName: string
   readonly description: string | undefined
   readonly scopes: Readonly<Record<string, string>>
+  readonly accessTokens: AccessTokens | undefined
+  /** The URL of the protected resource (RFC 9728): the audience of tokens, when that is a URL. */
+  readonly resource: string | undefined
   /** The callbacks that were never set. */
   readonly missingCallbacks: readonly CallbackName[]
 }
@@ -60,7 +66,8 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
   getClient: () => undefined,
   generateAccessToken: () => undefined,
-  verifyToken: () => undefined
+  verifyToken: () => undefined,
+  accessTokens: undefined
 })
 
 const AUTH_METHODS: Readonly<Record<string, ClientAuthMethod>> = {
@@ -93,6 +100,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
   }
 
+  const resource = resolved.accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
   const scopes = Object.freeze({ ...resolved.scopes })
   const scopeNames = Object.keys(scopes)
   return Object.freeze({
@@ -108,14 +116,19 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     getClient: resolved.getClient,
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
+    accessTokens: resolved.accessTokens,
+    resource,
+    resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
     missingCallbacks: Object.freeze(CALLBACKS.filter((name) => resolved[name] === FLOW_DEFAULTS[name]))
   })
 }
 
-/** The callbacks that a kind of access token fills. */
-export function callbacksOf (accessTokens: AccessTokens): Pick<ClientCredentialsFlowOptions, 'generateAccessToken' | 'verifyToken'> {
+/** What a kind of access token fills: the callbacks that it has, and itself. */
+export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredentialsFlowOptions> {
+  const { issue } = accessTokens
   return {
-    generateAccessToken: (context) => accessTokens.issue(context),
+    accessTokens,
+    ...(issue !== undefined && { generateAccessToken: (context) => issue.call(accessTokens, context) }),
     verifyToken: (token, context) => accessTokens.verify(token, context)
   }
 }

@@ -6,6 +6,7 @@ import {
   StrategyInvalidTokenError, StrategyMissingTokenError, thrown, withChallenge
 } from './errors.ts'
 import type { PlainRequest } from './request.ts'
+import { splitScope } from './scope.ts'
 import { sameConfirmation } from './token-type/index.ts'
 import type { TokenType } from './token-type/index.ts'
 
@@ -14,6 +15,8 @@ export interface ResourceAccessSettings {
   readonly realm: string
   readonly tokenType: TokenType
   readonly verifyToken: VerifyToken
+  /** Where a client that is refused finds the authorization server (RFC 9728 §5.1). */
+  readonly resourceMetadataUrl?: string | undefined
 }
 
 // RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never read. Beside a header, it makes two methods (§2).
@@ -87,13 +90,13 @@ function severalMethods (): StrategyInvalidRequestError {
 
 function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
   const { scope = [] } = credentials
-  if (typeof scope === 'string') return { ...credentials, scope: scope.split(' ').filter((token) => token !== '') }
+  if (typeof scope === 'string') return { ...credentials, scope: splitScope(scope) }
   if (!Array.isArray(scope)) throw new TypeError('verifyToken returned a scope that is neither a list nor a string')
   return { ...credentials, scope }
 }
 
 function challenging (
-  { realm, tokenType }: ResourceAccessSettings,
+  { realm, tokenType, resourceMetadataUrl }: ResourceAccessSettings,
   needed: readonly string[],
   error: StrategyError
 ): StrategyError {
@@ -105,6 +108,7 @@ function challenging (
     scope: needed.length > 0 ? needed.join(' ') : undefined,
     error: presented ? error.code : undefined,
     error_description: presented ? error.message : undefined,
+    resource_metadata: resourceMetadataUrl,
     ...tokenType.challengeParameters
   }))
 }

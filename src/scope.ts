@@ -9,6 +9,11 @@ export function isScopeToken (value: unknown): value is string {
   return typeof value === 'string' && SCOPE_TOKEN.test(value)
 }
 
+/** Splits the scope of a verified token, however it is spaced. */
+export function splitScope (text: string): string[] {
+  return text.split(' ').filter((token) => token !== '')
+}
+
 /**
  * Reads a scope parameter by the grammar of RFC 6749 §3.3: tokens separated by exactly one space. Duplicates are removed.
  *

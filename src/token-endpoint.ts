@@ -1,12 +1,12 @@
 import type { GenerateAccessToken, GeneratedAccessToken } from './access-token/index.ts'
 import { isB64Token } from './authorization.ts'
-import { authenticateClient, clientAuthChallenge } from './client-auth/index.ts'
+import { authenticateClient } from './client-auth/index.ts'
 import type { ClientAuthSettings, OAuth2Client } from './client-auth/index.ts'
-import {
-  InvalidRequestError, OAuth2Error, ServerError, thrown, UnauthorizedClientError, UnsupportedGrantTypeError, withChallenge
-} from './errors.ts'
+import { InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors.ts'
 import { parameter, refuseRepeatedParameters } from './form.ts'
+import { answerClient } from './oauth-endpoint.ts'
 import type { FormParameters, TokenRequest } from './request.ts'
+import { parseResource } from './resource-indicator.ts'
 import { grantScope, parseScope } from './scope.ts'
 import type { TokenType } from './token-type/index.ts'
 
@@ -39,14 +39,8 @@ export interface TokenEndpointSettings extends ClientAuthSettings {
  *
  * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
  */
-export async function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
-  try {
-    return await grantAccessToken(settings, request)
-  } catch (error) {
-    if (!(error instanceof OAuth2Error)) throw new ServerError(undefined, { cause: thrown(error) })
-    // RFC 9110 §15.5.2: a 401 has a challenge, whoever threw it.
-    throw error.status === 401 ? withChallenge(error, clientAuthChallenge(settings, request)) : error
-  }
+export function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
+  return answerClient(settings, request, () => grantAccessToken(settings, request))
 }
 
 async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
@@ -69,20 +63,25 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   // §3.3: what is asked for is granted whole or refused.
   const scope = grantScope(requestedScope, listOf(client, 'scopes'), settings.scopeNames)
 
+  // RFC 8707 §2: what the token is to be for. Whoever makes the token knows which there are.
+  const resource = parseResource(form.resource)
+
   // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
   const confirmation = await settings.tokenType.confirmTokenRequest?.(request)
 
+  const accessTokenLifetime = client.accessTokenLifetime ?? settings.accessTokenLifetime
   const generated = await settings.generateAccessToken({
     client,
     grantType,
     scope,
     tokenType: settings.tokenType.name,
-    accessTokenLifetime: settings.accessTokenLifetime,
+    accessTokenLifetime,
+    resource,
     confirmation
   })
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
-  return toResponse(settings, generated, scope)
+  return toResponse(settings.tokenType.name, accessTokenLifetime, generated, scope)
 }
 
 /**
@@ -107,7 +106,8 @@ function listOf (client: OAuth2Client, name: 'grants' | 'scopes'): readonly stri
 }
 
 function toResponse (
-  { tokenType, accessTokenLifetime }: TokenEndpointSettings,
+  tokenType: string,
+  accessTokenLifetime: number,
   generated: GeneratedAccessToken | string | undefined,
   scope: readonly string[]
 ): TokenResponse {
@@ -121,7 +121,7 @@ function toResponse (
     throw new TypeError('generateAccessToken returned an expiresIn that is no positive number of seconds')
   }
 
-  const response: TokenResponse = { access_token: accessToken, token_type: tokenType.name, expires_in: expiresIn }
+  const response: TokenResponse = { access_token: accessToken, token_type: tokenType, expires_in: expiresIn }
   if (scope.length > 0) response.scope = scope.join(' ')
   return response
 }

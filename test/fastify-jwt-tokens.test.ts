@@ -1,4 +1,3 @@
-import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import type { FastifyJWTOptions } from '@fastify/jwt'
@@ -9,89 +8,19 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, { fastifyJwtTokens, PLUGIN_ERRORS } from '../plugin/index.ts'
 import type { AuthCredentials, FastifyJwt, FastifyJwtTokensOptions, TokenType } from '../plugin/index.ts'
 import { basic, demoBuilder, FORM, TOKEN_PATH } from './support/demo.ts'
+import {
+  ATTACKS, AUDIENCE, decode, encode, EQUIVALENTS, EXPIRED, Forge, HMAC_KEY, INVALID, ISSUER, NOT_OURS, now, OTHER_AUDIENCE, pairs,
+  PUBLIC_KEY_ATTACKS, publicPem, READ, strangers
+} from './support/forge.ts'
+import type { Algorithm, Members } from './support/forge.ts'
 
-const ISSUER = 'https://as.example'
-const AUDIENCE = 'https://api.example'
-const READ = 'data:read'
 const LIFETIME = 1800
-
-const INVALID = 'The access token is invalid'
-const EXPIRED = 'The access token has expired'
-const NOT_OURS = 'The access token is not of this server'
-const OTHER_AUDIENCE = 'The access token is for another audience'
-
-type Algorithm = 'ES256' | 'RS256' | 'EdDSA' | 'HS256'
-type Members = Record<string, unknown>
-
 const ALGORITHMS: readonly Algorithm[] = ['ES256', 'RS256', 'EdDSA', 'HS256']
-const HMAC_KEY = 'a secret of more than thirty-two characters'
-
-const makePair = {
-  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  EdDSA: () => generateKeyPairSync('ed25519')
-}
-const pairs = { ES256: makePair.ES256(), RS256: makePair.RS256(), EdDSA: makePair.EdDSA() }
 
 const privatePem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }) as string
-const publicPem = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }) as string
 const secretOf = (algorithm: Algorithm) => algorithm === 'HS256'
   ? HMAC_KEY
   : { private: privatePem(pairs[algorithm].privateKey), public: publicPem(pairs[algorithm].publicKey) }
-
-const now = () => Math.floor(Date.now() / 1000)
-const encode = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
-const decode = (segment = '') => JSON.parse(Buffer.from(segment, 'base64url').toString()) as Members
-
-/** Signs any text as an algorithm does. */
-function signatureOf (algorithm: Algorithm, input: string, key: KeyObject | string): string {
-  if (typeof key === 'string') return createHmac('sha256', key).update(input).digest('base64url')
-  const dsaEncoding = 'ieee-p1363'
-  return sign(algorithm === 'EdDSA' ? null : 'sha256', Buffer.from(input), { key, dsaEncoding }).toString('base64url')
-}
-
-/** Makes tokens as the application does, and worse ones. */
-class Forge {
-  readonly algorithm: Algorithm
-  readonly key: KeyObject | string
-
-  constructor (algorithm: Algorithm) {
-    this.algorithm = algorithm
-    this.key = algorithm === 'HS256' ? HMAC_KEY : pairs[algorithm].privateKey
-  }
-
-  get header (): Members {
-    return { alg: this.algorithm, typ: 'at+jwt' }
-  }
-
-  get claims (): Members {
-    return { iss: ISSUER, aud: AUDIENCE, sub: 'reader', client_id: 'reader', jti: 'one', iat: now(), exp: now() + 60, scope: READ }
-  }
-
-  /** A token of these very header and payload, genuinely signed. */
-  make (header: unknown, payload: unknown, key = this.key): string {
-    const input = `${encode(header)}.${encode(payload)}`
-    return `${input}.${signatureOf(this.algorithm, input, key)}`
-  }
-
-  /** A genuine token, but for some members of its header. */
-  withHeader (members: Members): string {
-    return this.make({ ...this.header, ...members }, this.claims)
-  }
-
-  /** A genuine token, but for some claims. Undefined takes one out. */
-  withClaims (members: Members): string {
-    return this.make(this.header, { ...this.claims, ...members })
-  }
-
-  genuine (): string {
-    return this.withClaims({})
-  }
-
-  segments (): [string, string, string] {
-    return this.genuine().split('.') as [string, string, string]
-  }
-}
 
 interface JwtAppOptions extends Partial<FastifyJwtTokensOptions> {
   algorithm?: Algorithm
@@ -181,142 +110,6 @@ test('A token without scope has no scope claim, and every token an id of its own
   t.not(first!.jti, second!.jti)
   t.equal((await use(app, tokens[0]!.access_token)).statusCode, 403)
 })
-
-/** Tokens that another library with the same key may make of the same claims. */
-const EQUIVALENTS: Record<string, (forge: Forge) => string> = {
-  'as we make it': (forge) => forge.genuine(),
-  'the header in another order': (forge) => forge.make({ typ: 'at+jwt', alg: forge.algorithm }, forge.claims),
-  'the header with spaces': (forge) => forge.make(`{ "typ": "at+jwt", "alg": "${forge.algorithm}" }`, forge.claims),
-  'the typ with its prefix': (forge) => forge.withHeader({ typ: 'application/at+jwt' }),
-  'the typ in capitals': (forge) => forge.withHeader({ typ: 'AT+JWT' }),
-  'the typ in capitals with its prefix': (forge) => forge.withHeader({ typ: 'Application/AT+JWT' }),
-  'a kid': (forge) => forge.withHeader({ kid: 'one' }),
-  'our audience in a list': (forge) => forge.withClaims({ aud: ['https://other.example', AUDIENCE] }),
-  'a subject that is not the client': (forge) => forge.withClaims({ sub: 'somebody' }),
-  'an nbf that is over': (forge) => forge.withClaims({ nbf: now() - 10 }),
-  'times with fractions': (forge) => forge.withClaims({ iat: now() - 0.5, exp: now() + 60.5 }),
-  'further claims': (forge) => forge.withClaims({ acr: 'urn:example', groups: ['a'], __proto__: null })
-}
-
-/** RFC 7519 §7.2, RFC 8725, RFC 9068 §4: tokens that nobody may get in with, and what is said of them. */
-const ATTACKS: Record<string, [(forge: Forge) => string, string]> = {
-  ...Object.fromEntries(['none', 'None', 'NONE', 'nOnE', ''].flatMap((alg) => [
-    [`alg "${alg}" without a signature`, [(forge: Forge) => `${encode({ alg, typ: 'at+jwt' })}.${encode(forge.claims)}.`, NOT_OURS]],
-    [`alg "${alg}" with a signature`, [(forge: Forge) => forge.withHeader({ alg }), NOT_OURS]]
-  ])),
-  'no alg': [(forge) => forge.withHeader({ alg: undefined }), NOT_OURS],
-  'alg as a list': [(forge) => forge.withHeader({ alg: [forge.algorithm] }), NOT_OURS],
-  'alg in lower case': [(forge) => forge.withHeader({ alg: forge.algorithm.toLowerCase() }), NOT_OURS],
-  'alg of a longer hash': [(forge) => forge.withHeader({ alg: forge.algorithm.slice(0, 2) + '512' }), NOT_OURS],
-  'alg of another kind of key': [(forge) => forge.withHeader({ alg: forge.algorithm === 'RS256' ? 'ES256' : 'RS256' }), NOT_OURS],
-
-  ...Object.fromEntries(['JWT', 'jwt', '', 'at+jwt ', 'xat+jwt', 'at jwt', 'dpop+jwt', 'id_token+jwt', 'text/at+jwt', 'application/application/at+jwt'].map((typ) =>
-    [`typ "${typ}"`, [(forge: Forge) => forge.withHeader({ typ }), NOT_OURS]])),
-  'no typ': [(forge) => forge.withHeader({ typ: undefined }), NOT_OURS],
-  'typ null': [(forge) => forge.withHeader({ typ: null }), NOT_OURS],
-  'typ as a list': [(forge) => forge.withHeader({ typ: ['at+jwt'] }), NOT_OURS],
-
-  'an unknown crit': [(forge) => forge.withHeader({ crit: ['exp'], exp: 1 }), INVALID],
-  'a crit that is not there': [(forge) => forge.withHeader({ crit: ['urn:example'] }), INVALID],
-  'an unencoded payload (RFC 7797)': [(forge) => forge.withHeader({ b64: false, crit: ['b64'] }), INVALID],
-  'an empty crit': [(forge) => forge.withHeader({ crit: [] }), INVALID],
-  'a crit that is text': [(forge) => forge.withHeader({ crit: 'exp' }), INVALID],
-  'a crit of numbers': [(forge) => forge.withHeader({ crit: [1] }), INVALID],
-  'a crit that is null': [(forge) => forge.withHeader({ crit: null }), INVALID],
-  'a crit that is an object': [(forge) => forge.withHeader({ crit: { length: 0 } }), INVALID],
-
-  'a header that is null': [(forge) => forge.make(null, forge.claims), NOT_OURS],
-  'a header that is a list': [(forge) => forge.make([forge.header], forge.claims), NOT_OURS],
-  'a header that is text': [(forge) => forge.make('"at+jwt"', forge.claims), NOT_OURS],
-  'a header that is no JSON': [(forge) => forge.make('{', forge.claims), NOT_OURS],
-
-  'the signature of another key': [(forge) => forge.make(forge.header, forge.claims, otherKey(forge)), INVALID],
-  'an embedded jwk and its signature': [(forge) => forge.make({ ...forge.header, jwk: embeddedJwk(forge) }, forge.claims, otherKey(forge)), INVALID],
-  'a signature cut in half': [(forge) => forge.genuine().slice(0, -20), INVALID],
-  'a signature without its last byte': [(forge) => forge.genuine().slice(0, -2), INVALID],
-  'a signature of zeros': [(forge) => `${forge.segments().slice(0, 2).join('.')}.${Buffer.alloc(64).toString('base64url')}`, INVALID],
-  'the signature of another token': [(forge) => [...forge.segments().slice(0, 2), forge.withClaims({ sub: 'x' }).split('.')[2]].join('.'), INVALID],
-  'a payload that was changed': [(forge) => {
-    const [header, , signature] = forge.segments()
-    return `${header}.${encode({ ...forge.claims, scope: 'data:read data:write' })}.${signature}`
-  }, INVALID],
-
-  'no dot': [(forge) => forge.segments().join(''), NOT_OURS],
-  'one dot': [(forge) => forge.segments().slice(0, 2).join('.'), INVALID],
-  'three dots': [(forge) => `${forge.genuine()}.${encode('x')}`, INVALID],
-  'three dots, the last at the end': [(forge) => `${forge.genuine()}.`, INVALID],
-  'four dots, as a JWE has': [(forge) => `${forge.genuine()}.${encode('x')}.${encode('y')}`, INVALID],
-  'a dot at the front': [(forge) => `.${forge.genuine()}`, NOT_OURS],
-  'dots alone': [() => '..', NOT_OURS],
-  'no header': [(forge) => ['', ...forge.segments().slice(1)].join('.'), NOT_OURS],
-  'no payload': [(forge) => [forge.segments()[0], '', forge.segments()[2]].join('.'), INVALID],
-  'no signature': [(forge) => [...forge.segments().slice(0, 2), ''].join('.'), INVALID],
-  'a header that is no base64': [(forge) => `~${forge.genuine()}`, INVALID],
-  'a payload that is no base64': [(forge) => forge.genuine().replace('.', '.~'), INVALID],
-  'a signature that is no base64': [(forge) => `${forge.segments().slice(0, 2).join('.')}.~~~~`, INVALID],
-  'a genuine signature and more': [(forge) => `${forge.genuine()}~`, INVALID],
-  'a genuine signature with padding': [(forge) => `${forge.genuine()}=`, INVALID],
-
-  'a payload that is null': [(forge) => forge.make(forge.header, null), INVALID],
-  'a payload that is a list': [(forge) => forge.make(forge.header, [forge.claims]), INVALID],
-  'a payload that is a number': [(forge) => forge.make(forge.header, 1), INVALID],
-  'a payload that is text': [(forge) => forge.make(forge.header, '"text"'), INVALID],
-  'a payload that is true': [(forge) => forge.make(forge.header, true), INVALID],
-  'a payload that is no JSON': [(forge) => forge.make(forge.header, '{"iss":'), INVALID],
-  'a payload that is empty': [(forge) => forge.make(forge.header, {}), INVALID],
-  'a payload whose exp is NaN': [(forge) => forge.make(forge.header, JSON.stringify(forge.claims).replace(/"exp":\d+/, '"exp":NaN')), INVALID],
-  'a payload whose exp is beyond all numbers': [(forge) => forge.make(forge.header, JSON.stringify(forge.claims).replace(/"exp":\d+/, '"exp":1e999')), INVALID],
-  'a payload whose claims are those of its prototype': [(forge) => forge.make(forge.header, `{"__proto__":${JSON.stringify(forge.claims)}}`), INVALID],
-
-  ...Object.fromEntries(['iss', 'sub', 'client_id', 'jti', 'iat', 'exp'].map((name) =>
-    [`no ${name}`, [(forge: Forge) => forge.withClaims({ [name]: undefined }), INVALID]])),
-  'no aud': [(forge) => forge.withClaims({ aud: undefined }), OTHER_AUDIENCE],
-  ...Object.fromEntries(['sub', 'client_id', 'jti'].flatMap((name) => ['', 5, null, ['x'], {}].map((value) =>
-    [`${name} ${JSON.stringify(value)}`, [(forge: Forge) => forge.withClaims({ [name]: value }), INVALID]]))),
-  ...Object.fromEntries(['https://evil.example', `${ISSUER}/`, ISSUER.toUpperCase(), 'as.example', '', null, 5, [ISSUER]].map((iss) =>
-    [`iss ${JSON.stringify(iss)}`, [(forge: Forge) => forge.withClaims({ iss }), INVALID]])),
-  ...Object.fromEntries(['https://other.example', `${AUDIENCE}/`, AUDIENCE.toUpperCase(), '', null, 5, {}, [], ['https://other.example'], [[AUDIENCE]]].map((aud) =>
-    [`aud ${JSON.stringify(aud)}`, [(forge: Forge) => forge.withClaims({ aud }), OTHER_AUDIENCE]])),
-  ...Object.fromEntries(['iat', 'exp', 'nbf'].flatMap((name) => [String(now() + 60), null, '', true, [now() + 60], {}].map((value) =>
-    [`${name} ${JSON.stringify(value)}`, [(forge: Forge) => forge.withClaims({ [name]: value }), INVALID]]))),
-  'exp in the past': [(forge) => forge.withClaims({ iat: now() - 100, exp: now() - 1 }), EXPIRED],
-  'exp now': [(forge) => forge.withClaims({ exp: now() }), EXPIRED],
-  'exp zero': [(forge) => forge.withClaims({ exp: 0 }), EXPIRED],
-  'exp below zero': [(forge) => forge.withClaims({ exp: -1 }), EXPIRED],
-  'nbf in the future': [(forge) => forge.withClaims({ nbf: now() + 30 }), INVALID],
-  ...Object.fromEntries([[READ], { [READ]: true }, 5, true, null].map((scope) =>
-    [`scope ${JSON.stringify(scope)}`, [(forge: Forge) => forge.withClaims({ scope }), INVALID]])),
-  ...Object.fromEntries([{ jkt: 'thumbprint' }, { 'x5t#S256': 'thumbprint' }, {}, null, 'thumbprint', 5, false, []].map((cnf) =>
-    [`cnf ${JSON.stringify(cnf)}, used as Bearer`, [(forge: Forge) => forge.withClaims({ cnf }), INVALID]])),
-
-  'a huge token without a dot': [() => 'a'.repeat(1_000_000), NOT_OURS],
-  'a huge token of dots': [() => '.'.repeat(100_000), NOT_OURS],
-  'a huge header': [(forge) => `${encode('['.repeat(100_000))}.${encode(forge.claims)}.x`, NOT_OURS],
-  'a huge payload': [(forge) => `${encode(forge.header)}.${encode('['.repeat(100_000))}.x`, INVALID],
-  'a huge signature': [(forge) => `${forge.segments().slice(0, 2).join('.')}.${'a'.repeat(100_000)}`, INVALID]
-}
-
-/** What works only where there is a public key. */
-const PUBLIC_KEY_ATTACKS: Record<string, [(forge: Forge) => string, string]> = {
-  'HS256 with the public key as its secret': [(forge) => signedWithPublicKey(forge, 'HS256'), NOT_OURS],
-  'HS256 with the public key as its secret, under our alg': [(forge) => signedWithPublicKey(forge, forge.algorithm), INVALID],
-  'a signature in DER': [(forge) => {
-    const input = forge.segments().slice(0, 2).join('.')
-    const der = sign('sha256', Buffer.from(input), pairs.ES256.privateKey)
-    return `${input}.${der.toString('base64url')}`
-  }, INVALID]
-}
-
-function signedWithPublicKey (forge: Forge, alg: string): string {
-  const input = `${encode({ alg, typ: 'at+jwt' })}.${encode(forge.claims)}`
-  return `${input}.${signatureOf('HS256', input, publicPem(pairs[forge.algorithm as 'ES256'].publicKey))}`
-}
-
-const strangers = { ES256: makePair.ES256(), RS256: makePair.RS256(), EdDSA: makePair.EdDSA() }
-const otherKey = ({ algorithm }: Forge) => algorithm === 'HS256' ? 'another secret of more than thirty-two characters' : strangers[algorithm].privateKey
-const embeddedJwk = ({ algorithm }: Forge) => algorithm === 'HS256'
-  ? { kty: 'oct', k: encode('another secret of more than thirty-two characters') }
-  : strangers[algorithm].publicKey.export({ format: 'jwk' })
 
 for (const algorithm of ALGORITHMS) {
   for (const cache of [false, true]) {
@@ -464,7 +257,7 @@ test('Sign options of the application cannot change what a token says', async (t
       t.equal((tokens as { code?: string }).code, 'FST_OAUTH_JWT_UNUSABLE', `${name} is refused at boot`)
       continue
     }
-    const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, confirmation: undefined })
+    const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, resource: [], confirmation: undefined })
     const [first, second] = [await issue(), await issue()].map((token) => decode((token as string).split('.')[1]))
     const { jti, iat, exp, ...claims } = first!
     t.strictSame(claims, { iss: ISSUER, aud: AUDIENCE, sub: 'reader', client_id: 'reader', scope: READ }, name)

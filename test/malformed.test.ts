@@ -145,7 +145,7 @@ const generated = { refused: 0, served: 0 }
 
 // RFC 6749 §5.2 and RFC 6750 §3.1: each code with the statuses that it may have.
 const TOKEN_CODES: Record<string, number[]> = {
-  invalid_request: [400, 405, 413], invalid_client: [401], unsupported_grant_type: [400], unauthorized_client: [400], invalid_scope: [400]
+  invalid_request: [400, 405, 413], invalid_client: [401], unsupported_grant_type: [400], unauthorized_client: [400], invalid_scope: [400], invalid_target: [400]
 }
 const GUARD_CODES: Record<string, number[]> = { invalid_request: [400], unauthorized: [401], invalid_token: [401] }
 const DESCRIPTION = /^[\x20\x21\x23-\x5B\x5D-\x7E]{1,300}$/

@@ -16,7 +16,9 @@ const folder = join(root, '.tap', 'readme')
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
 import swagger from '@fastify/swagger'
-import { ClientCredentialsFlowBuilder, credentialsOf, oauthTransformObject } from 'fastify-client-credentials'
+import {
+  ClientCredentialsFlowBuilder, credentialsOf, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys
+} from 'fastify-client-credentials'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
@@ -83,7 +85,7 @@ t.test('every error code is the code of its error, and its message names a mend'
 })
 
 t.test('the tables of options are the ones of the code', async (t) => {
-  const plugin = { flow: true, prefix: true, acceptJson: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
+  const plugin = { flow: true, prefix: true, acceptJson: true, metadata: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
   const jwt = { issuer: true, audience: true } satisfies Record<keyof FastifyJwtTokensOptions, true>
   t.strictSame(readmeTable('Of the plugin'), Object.keys(plugin))
   t.strictSame(readmeTable('Access tokens by @fastify/jwt'), Object.keys(jwt))

@@ -1,8 +1,8 @@
 // An API of one route: open, guarded by hand, by @fastify/jwt, and by ours.
 import Fastify from 'fastify'
 import { SCOPE } from '../fixture.js'
-import { readBearer, tokenStore } from './hand-written.js'
-import { ours, registerJwt, useFastifyJwt } from './ours.js'
+import { es256Verifier, readBearer, tokenStore } from './hand-written.js'
+import { ours, registerJwt, useFastifyJwt, useJwtAccessTokens } from './ours.js'
 
 const CACHED = { cache: true }
 const schema = {
@@ -38,18 +38,27 @@ function insufficientScope () {
 
 function handMap (fixture) {
   const store = filledStore(fixture)
+  return handGuarded((token) => store.find(token), (entry) => entry.clientId)
+}
+
+function handJwt (fixture, kept) {
+  return handGuarded(es256Verifier(fixture, kept), (entry) => entry.claims.client_id)
+}
+
+// find(token) gives an entry with its scope, or undefined.
+function handGuarded (find, idOf) {
   const app = Fastify({ logger: false })
   app.decorateRequest('client', null)
   return serve(app, {
     async onRequest (request) {
       const token = readBearer(request.headers.authorization)
       if (token === undefined) throw refusal(401, 'unauthorized', 'Bearer realm="bench"')
-      const entry = store.find(token)
+      const entry = find(token)
       if (entry === undefined) throw invalidToken()
       if (!entry.scope.includes(SCOPE)) throw insufficientScope()
       request.client = entry
     }
-  }, (request) => request.client.clientId)
+  }, (request) => idOf(request.client))
 }
 
 // With what @fastify/jwt leaves unchecked unless told.
@@ -99,5 +108,9 @@ export const servers = {
   jwtVerify: (fixture) => jwtVerify(fixture),
   jwtVerifyCached: (fixture) => jwtVerify(fixture, CACHED),
   oursJwt: (fixture) => guardedByOurs(fixture, useFastifyJwt(fixture)),
+  handJwtCached: (fixture) => handJwt(fixture, 10_000),
+  handJwtUncached: (fixture) => handJwt(fixture, 0),
+  oursAccessTokens: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture)),
+  oursAccessTokensSmall: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture, { cacheSize: 1000 })),
   oursJwtCached: (fixture) => guardedByOurs(fixture, useFastifyJwt(fixture, CACHED))
 }

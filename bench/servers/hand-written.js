@@ -1,5 +1,5 @@
 // What a careful person writes by hand, and what ours does in its callbacks too: the same functions, so the same work.
-import { createHash, createPrivateKey, randomBytes, randomUUID, sign, timingSafeEqual } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, randomBytes, randomUUID, sign, timingSafeEqual, verify } from 'node:crypto'
 import { LIFETIME, SCOPE } from '../fixture.js'
 
 const BASIC = /^basic +([a-z0-9+/]+=*)$/i
@@ -88,5 +88,43 @@ export function es256Signer ({ privateKey }) {
   return (claims) => {
     const input = `${header}.${base64url(claims)}`
     return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+  }
+}
+
+/**
+ * Verifies JWTs of ES256 by node:crypto, and remembers as many as `kept` under their hash.
+ *
+ * @returns the claims, or undefined
+ */
+export function es256Verifier ({ publicKey, issuer, audience, kid }, kept) {
+  const key = createPublicKey(publicKey)
+  const remembered = new Map()
+
+  function check (token) {
+    const [header, payload, signature, ...more] = token.split('.')
+    if (signature === undefined || more.length > 0) return undefined
+    const { alg, typ, kid: named } = JSON.parse(Buffer.from(header, 'base64url'))
+    if (alg !== 'ES256' || typ !== 'at+jwt' || named !== kid) return undefined
+    if (!verify('sha256', Buffer.from(`${header}.${payload}`), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'))) return undefined
+    const claims = JSON.parse(Buffer.from(payload, 'base64url'))
+    const wrong = claims.iss !== issuer || claims.aud !== audience || typeof claims.exp !== 'number' || typeof claims.sub !== 'string' ||
+      typeof claims.client_id !== 'string' || typeof claims.jti !== 'string' || typeof claims.scope !== 'string'
+    return wrong ? undefined : claims
+  }
+
+  return (token) => {
+    const now = Date.now() / 1000
+    const hash = createHash('sha256').update(token).digest('base64url')
+    let entry = remembered.get(hash)
+    if (entry === undefined) {
+      const claims = check(token)
+      if (claims === undefined) return undefined
+      entry = { claims, scope: claims.scope.split(' ') }
+      if (kept > 0) {
+        if (remembered.size >= kept) remembered.delete(remembered.keys().next().value)
+        remembered.set(hash, entry)
+      }
+    }
+    return entry.claims.exp > now ? entry : undefined
   }
 }

@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { LIFETIME, SCOPE } from '../fixture.js'
 import { clientTable } from './hand-written.js'
 
-const { ClientCredentialsFlowBuilder, default: clientCredentialsPlugin, fastifyJwtTokens } =
+const { ClientCredentialsFlowBuilder, default: clientCredentialsPlugin, fastifyJwtTokens, JwtAccessTokens, MemoryStore, SigningKeys } =
   await import(new URL(process.env.BENCH_PACKAGE ?? '../../dist/plugin/index.js', import.meta.url))
 
 /**
@@ -36,5 +36,15 @@ export function useFastifyJwt (fixture, verify) {
   return async (builder, app) => {
     await registerJwt(app, fixture, verify)
     builder.useAccessTokens(fastifyJwtTokens(app.jwt, { issuer: fixture.issuer, audience: fixture.audience }))
+  }
+}
+
+/** Access tokens of our own, with revocation. */
+export function useJwtAccessTokens ({ issuer, audience, privateKey }, options) {
+  return async (builder) => {
+    const store = new MemoryStore()
+    const keys = new SigningKeys(store)
+    await keys.import(privateKey)
+    builder.useAccessTokens(new JwtAccessTokens({ issuer, audience, keys, revocations: store, ...options }))
   }
 }

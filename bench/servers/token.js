@@ -4,7 +4,7 @@ import { createSigner } from 'fast-jwt'
 import Fastify from 'fastify'
 import { LIFETIME } from '../fixture.js'
 import { claimsOf, clientTable, es256Signer, grantScope, readBasic, tokenStore } from './hand-written.js'
-import { ours, useFastifyJwt } from './ours.js'
+import { ours, useFastifyJwt, useJwtAccessTokens } from './ours.js'
 
 const NO_TOKEN = () => undefined
 const string = { type: 'string' }
@@ -74,5 +74,8 @@ export const servers = {
     const sign = createSigner({ key: fixture.privateKey, algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt' } })
     return handWritten(fixture, (client, scope) => sign(claimsOf(fixture, client.id, scope)))
   },
-  oursFastifyJwt: (fixture) => ours(fixture, useFastifyJwt(fixture))
+  oursFastifyJwt: (fixture) => ours(fixture, useFastifyJwt(fixture)),
+  oursJwtAccessTokens: (fixture) => ours(fixture, useJwtAccessTokens(fixture)),
+  oursBatch: (fixture) => ours(fixture, useJwtAccessTokens(fixture, { signing: 'batch' })),
+  oursPool: (fixture) => ours(fixture, useJwtAccessTokens(fixture, { signing: 'pool' }))
 }

@@ -1,15 +1,14 @@
 import { oauthErrorSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
 import type { SecurityRequirement, SecuritySchemes } from '../../src/index.ts'
-import { removeMarks, SECURITY_MARK, TOKEN_ROUTE_MARK } from './marks.ts'
-import { FORBIDDEN, guardResponses, OAUTH_TAG, UNAUTHORIZED } from './token-route.ts'
+import { OAUTH_TAG, OPERATION_MARK, removeMarks, SECURITY_MARK } from './marks.ts'
+import type { OperationDescription } from './operations.ts'
+import { FORBIDDEN, guardResponses, UNAUTHORIZED } from './responses.ts'
 
 /** What one flow adds to an OpenAPI document. */
 export interface FlowDescription {
   schemeName: string
   securitySchemes: SecuritySchemes
-  /** The token route's full path; undefined when another server issues the tokens. */
-  tokenPath: string | undefined
-  tokenOperation: object
+  operations: readonly OperationDescription[]
 }
 
 /** As much of a document of @fastify/swagger as is read here. */
@@ -26,7 +25,7 @@ interface Operation {
   security?: readonly SecurityRequirement[]
   responses?: Record<string, unknown>
   [SECURITY_MARK]?: readonly SecurityRequirement[]
-  [TOKEN_ROUTE_MARK]?: string
+  [OPERATION_MARK]?: string
 }
 
 const SCHEMAS = { OAuth2Error: oauthErrorSchema, OAuth2TokenRequest: tokenRequestSchema, OAuth2TokenResponse: tokenResponseSchema }
@@ -41,46 +40,46 @@ export function describeFlows (document: OpenAPIDocument, flows: readonly FlowDe
 
 /**
  * Completes an OpenAPI 3 document with security schemes, the security and the refusals of guarded operations, and the
- * token routes: only where they are absent, so that the user's own words win. Returns a new document. Idempotent.
+ * operations that are ours: only where they are absent, so that the user's own words win. Returns a new document. Idempotent.
  */
 function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
   const { components = {}, paths = {}, tags = [] } = document
-  const served = flows.filter(({ tokenPath }) => tokenPath !== undefined)
+  const operations = flows.flatMap((flow) => flow.operations)
   const completed: OpenAPIDocument = {
     ...document,
     components: {
       ...components,
       securitySchemes: Object.assign({}, ...flows.map(({ securitySchemes }) => securitySchemes), components.securitySchemes),
-      schemas: { ...SCHEMAS, ...components.schemas },
+      schemas: { ...SCHEMAS, ...Object.assign({}, ...operations.map(({ schemas }) => schemas)), ...components.schemas },
       responses: { ...guardResponses, ...components.responses }
     },
-    paths: Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, completePath(item, flows)]))
+    paths: Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, completePath(item, operations)]))
   }
 
-  // @fastify/swagger has not seen the token route of a plugin that was registered before it.
-  for (const { tokenPath, tokenOperation } of served) {
-    if (Object.values(completed.paths!).some(({ post }) => post === tokenOperation)) continue
-    const path = belowServer(tokenPath!, document.servers)
+  // @fastify/swagger has not seen the routes of a plugin that was registered before it.
+  for (const { path: fullPath, method, operation } of operations) {
+    if (Object.values(completed.paths!).some((item) => item[method] === operation)) continue
+    const path = belowServer(fullPath, document.servers)
     const item = completed.paths![path]
-    completed.paths![path] = { ...item, post: item?.post ?? tokenOperation }
+    completed.paths![path] = { ...item, [method]: item?.[method] ?? operation }
   }
-  if (served.length > 0 && !tags.some(({ name }) => name === OAUTH_TAG)) {
+  if (operations.length > 0 && !tags.some(({ name }) => name === OAUTH_TAG)) {
     completed.tags = [...tags, { name: OAUTH_TAG, description: 'Access tokens for machines.' }]
   }
   return completed
 }
 
-function completePath (item: PathItem, flows: readonly FlowDescription[]): PathItem {
+function completePath (item: PathItem, operations: readonly OperationDescription[]): PathItem {
   // The HEAD route that Fastify adds to a GET one can lose its mark in @fastify/swagger, which copies its schema.
   const inherited = (item.get as Operation | undefined)?.[SECURITY_MARK]
   return Object.fromEntries(Object.entries(item).map(([method, operation]) =>
-    [method, METHODS.has(method) ? completeOperation(operation as Operation, flows, method === 'head' ? inherited : undefined) : operation]
+    [method, METHODS.has(method) ? completeOperation(operation as Operation, operations, method === 'head' ? inherited : undefined) : operation]
   ))
 }
 
-function completeOperation (operation: Operation, flows: readonly FlowDescription[], inherited: readonly SecurityRequirement[] | undefined): object {
-  const flow = flows.find(({ schemeName }) => schemeName === operation[TOKEN_ROUTE_MARK])
-  if (flow !== undefined) return flow.tokenOperation
+function completeOperation (operation: Operation, operations: readonly OperationDescription[], inherited: readonly SecurityRequirement[] | undefined): object {
+  const ours = operations.find(({ mark }) => mark === operation[OPERATION_MARK])
+  if (ours !== undefined) return ours.operation
   const { [SECURITY_MARK]: marked = inherited, ...rest } = operation
   if (marked === undefined) return operation
   const needsScope = marked.some((requirement) => Object.values(requirement).some((scopes) => scopes.length > 0))

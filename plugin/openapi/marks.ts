@@ -1,6 +1,6 @@
 // What routes carry through @fastify/swagger until the document is finished. Extensions, since it copies those as they are.
 import type { RouteOptions } from 'fastify'
-import type { SecurityRequirement } from '../../src/index.ts'
+import type { ClientCredentialsFlow, SecurityRequirement } from '../../src/index.ts'
 
 /**
  * Where a route's security waits. In `security` itself it would crash @fastify/swagger, which looks the scheme up in a
@@ -8,8 +8,42 @@ import type { SecurityRequirement } from '../../src/index.ts'
  */
 export const SECURITY_MARK = 'x-oauth-security'
 
-/** On a token route, the name of its flow's security scheme: so it stands where @fastify/swagger puts such a path. */
-export const TOKEN_ROUTE_MARK = 'x-oauth-token-route'
+/** On a route of ours, which operation takes its place: so it stands where @fastify/swagger puts such a path. */
+export const OPERATION_MARK = 'x-oauth-operation'
+
+/** The tag of every operation that is ours. */
+export const OAUTH_TAG = 'OAuth 2.0'
+
+/** Which route of ours. */
+export type OperationName = 'token' | 'introspection' | 'revocation' | 'jwks' | 'serverMetadata' | 'resourceMetadata'
+
+interface TransformedRoute {
+  url: string
+  openapiObject?: { paths?: Record<string, Record<string, unknown>> }
+  route: { method: string | string[] }
+}
+
+/** The value of the mark: two flows may share a document. */
+export function operationMark (flow: ClientCredentialsFlow, name: OperationName): string {
+  return `${flow.getSecuritySchemeName()} ${name}`
+}
+
+/**
+ * Makes the transform of a route of ours, which takes the place of the application's: that may know other schemas than
+ * ours. It leaves the mark where @fastify/swagger puts the path, unless the user has described the operation themselves.
+ */
+export function markRoute (mark: string): (route: TransformedRoute) => { schema: object, url: string } {
+  const schema = { tags: [OAUTH_TAG], [OPERATION_MARK]: mark }
+  return ({ url, openapiObject: { paths = {} } = {}, route }) => {
+    const method = String(route.method).toLowerCase()
+    const written = Object.entries(paths).some(([path, item]) => url.endsWith(path) && item[method] !== undefined && isOfUser(item[method]))
+    return { schema: written ? { hide: true } : schema, url }
+  }
+}
+
+function isOfUser (operation: unknown): boolean {
+  return (operation as Record<string, unknown>)[OPERATION_MARK] === undefined
+}
 
 interface SecuredSchema { security?: readonly SecurityRequirement[] }
 
@@ -36,7 +70,7 @@ interface MarkedPaths { paths?: Record<string, Record<string, Record<string, unk
  */
 export function removeMarks<D extends MarkedPaths> (document: D, schemeNames: readonly string[]): D {
   const paths = Object.entries(document.paths ?? {}).flatMap(([path, item]) => {
-    const operations = Object.entries(item).filter(([, operation]) => operation[TOKEN_ROUTE_MARK] === undefined)
+    const operations = Object.entries(item).filter(([, operation]) => operation[OPERATION_MARK] === undefined)
     if (operations.length === 0) return []
     return [[path, Object.fromEntries(operations.map(([method, operation]) => [method, unmarked(operation, schemeNames)]))]]
   })

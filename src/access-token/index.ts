@@ -1,4 +1,5 @@
 import type { OAuth2Client } from '../client-auth/index.ts'
+import type { KeySource } from '../keys/index.ts'
 import type { Confirmation } from '../token-type/index.ts'
 
 /** What a new access token is to say. */
@@ -11,8 +12,10 @@ export interface GenerateAccessTokenContext {
   scope: readonly string[]
   /** The token_type of the response, such as "Bearer". */
   tokenType: string
-  /** Seconds. */
+  /** Seconds: the client's own, else the flow's. */
   accessTokenLifetime: number
+  /** The resources that were asked for (RFC 8707 §2), absolute URIs; empty when the request named none. Whether the client may have them is not checked yet. */
+  resource: readonly string[]
   /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
 }
@@ -80,8 +83,38 @@ export type VerifyTokenResult =
  */
 export type VerifyToken = (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenResult | undefined>
 
-/** A kind of access token: how it is made and how it is verified. */
+/** What introspection tells of a token that is valid: the members of RFC 7662 §2.2 but `active`. */
+export interface TokenInformation {
+  iss?: string
+  aud: string | readonly string[]
+  sub: string
+  client_id: string
+  scope?: string
+  iat: number
+  exp: number
+  jti?: string
+  token_type: string
+  cnf?: Confirmation
+}
+
+/** What metadata documents say of a kind of access token. */
+export interface AccessTokensMetadata {
+  /** The authorization server's issuer identifier (RFC 8414 §2). */
+  readonly issuer: string
+  /** The audiences that tokens may have; the first is that of a token for which none was asked. */
+  readonly audience: readonly string[]
+  /** The keys of tokens that others can verify by themselves. */
+  readonly keys?: KeySource
+}
+
+/** A kind of access token: how it is made, how it is verified, and what else can be done with it. */
 export interface AccessTokens {
-  issue: GenerateAccessToken
-  verify: VerifyToken
+  /** Left out on a resource server whose tokens another server issues. */
+  readonly issue?: GenerateAccessToken
+  readonly verify: VerifyToken
+  /** Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid. */
+  introspect? (token: string): Promise<TokenInformation | undefined>
+  /** Makes a token that `introspect` knows invalid (RFC 7009). Nothing for any other. */
+  revoke? (token: string): Promise<void>
+  readonly metadata?: AccessTokensMetadata
 }

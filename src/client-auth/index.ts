@@ -11,6 +11,12 @@ export interface OAuth2Client {
   grants: readonly string[]
   /** The scopes that the client may have; none when left out. */
   scopes?: readonly string[]
+  /** The resources that its tokens may be for (RFC 8707). All of the server's when left out. */
+  audiences?: readonly string[]
+  /** Seconds that its tokens live, in place of the flow's lifetime. */
+  accessTokenLifetime?: number
+  /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). None when left out, but its own tokens. */
+  introspects?: readonly string[]
   /** Never read here: comparing the secret is the work of getClient. */
   secret?: string
   /** Never read here: this grant has no redirect. */

@@ -30,6 +30,11 @@ export interface TokenType {
   confirmAccess? (request: PlainRequest, token: string): Confirmation | undefined | Promise<Confirmation | undefined>
 }
 
+/** The token_type of a token by what it is bound to (RFC 9449 §6.1): a token that is bound to a certificate is a bearer token (RFC 8705 §3). */
+export function tokenTypeOf (bound: Confirmation | undefined): string {
+  return bound?.jkt === undefined ? 'Bearer' : 'DPoP'
+}
+
 /** Tells whether a token that is bound to `bound` may be used with the proof `proven`. Both undefined: a bearer token. */
 export function sameConfirmation (bound: Confirmation | undefined, proven: Confirmation | undefined): boolean {
   if (bound === undefined || proven === undefined) return bound === proven

@@ -1,0 +1,55 @@
+// An authorization server: signed tokens that other processes verify by its JWKS, introspection and revocation.
+// Run it by: npm run example:authorization-server   and beside it: npm run example:resource-server
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import Fastify from 'fastify'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, JwtAccessTokens, MemoryStore, SigningKeys } from 'fastify-client-credentials'
+
+const port = Number(process.env.PORT ?? 3000)
+const issuer = `http://localhost:${port}`
+// What tokens are for: the URL of the resource server.
+const api = process.env.API ?? 'http://localhost:3001'
+
+// One demo client, with a secret that lives as long as this process. Only its hash is kept.
+const sha256 = (text: string) => createHash('sha256').update(text).digest()
+const secret = randomBytes(32).toString('base64url')
+const secretHash = sha256(secret)
+const demo = { id: 'demo', grants: ['client_credentials'], scopes: ['notes:read', 'notes:write'] }
+
+// Keys and revocations are gone with this process: several processes need a store that they share.
+const store = new MemoryStore()
+
+const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
+  .setScopes({ 'notes:read': 'Read notes', 'notes:write': 'Write notes' })
+  .setAccessTokenLifetime(900)
+  .getClient(({ clientId, clientSecret = '' }) => {
+    const matches = timingSafeEqual(sha256(clientSecret), secretHash)
+    return matches && clientId === demo.id ? demo : undefined
+  })
+  .useAccessTokens(new JwtAccessTokens({ issuer, audience: api, keys: new SigningKeys(store), revocations: store }))
+  .build()
+
+const app = Fastify({ logger: { level: 'warn' } })
+await app.register(clientCredentialsPlugin, { flow })
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())
+await app.listen({ port })
+
+const curl = `curl -s -u 'demo:${secret}'`
+const takeToken = `TOKEN=$(${curl} -d grant_type=client_credentials -d scope=notes:read ${issuer}/oauth2/token | node -p 'JSON.parse(fs.readFileSync(0)).access_token')`
+
+console.log(`
+What others need to know of this server is its URL:
+  curl ${issuer}/.well-known/oauth-authorization-server
+  curl ${issuer}/.well-known/jwks.json
+
+Get a token, ask what it says, revoke it, and ask again:
+  ${takeToken}
+  ${curl} -d token=$TOKEN ${issuer}/oauth2/introspect
+  ${curl} -d token=$TOKEN ${issuer}/oauth2/revoke
+  ${curl} -d token=$TOKEN ${issuer}/oauth2/introspect
+
+Use one at the resource server, once that runs too:
+  ${takeToken}
+  curl -H "Authorization: Bearer $TOKEN" ${api}/notes
+  curl -i -H "Authorization: Bearer $TOKEN" -d '{"text":"Call home"}' -H 'Content-Type: application/json' ${api}/notes
+`)

@@ -1,0 +1,99 @@
+import {
+  introspectionResponseSchema, jwksSchema, presentedTokenRequestSchema, resourceMetadataSchema, serverMetadataSchema
+} from '../../schemas/index.ts'
+import { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE } from '../../src/index.ts'
+import type { ClientCredentialsFlow } from '../../src/index.ts'
+import type { ServedPaths } from '../paths.ts'
+import { OAUTH_TAG, operationMark } from './marks.ts'
+import type { OperationName } from './marks.ts'
+import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, UNCACHED } from './responses.ts'
+import { tokenOperation } from './token-route.ts'
+
+/** An operation that is ours, and where it stands. */
+export interface OperationDescription {
+  mark: string
+  method: 'get' | 'post'
+  /** The full path, that of the scope included. */
+  path: string
+  operation: object
+  /** What the operation refers to in `components.schemas`. */
+  schemas: Readonly<Record<string, object>>
+}
+
+/** Describes what is served of a flow, below the prefix of its scope. */
+export function describeOperations (flow: ClientCredentialsFlow, paths: ServedPaths, prefix: string): OperationDescription[] {
+  const entries = Object.entries(paths) as [OperationName, string | undefined][]
+  return entries.filter(([, path]) => path !== undefined).map(([name, path]) => ({
+    mark: operationMark(flow, name),
+    path: `${prefix}${path}`,
+    ...OPERATIONS[name](flow)
+  }))
+}
+
+type Describe = (flow: ClientCredentialsFlow) => Omit<OperationDescription, 'mark' | 'path'>
+
+const OPERATIONS: Readonly<Record<OperationName, Describe>> = {
+  token: (flow) => ({ method: 'post', operation: tokenOperation(flow), schemas: {} }),
+  introspection: ({ settings }) => ({
+    method: 'post',
+    operation: aboutToken('Introspect an access token', 'Tells whether a token is valid, and what it says (RFC 7662). The caller learns of its own tokens, and of those for the audiences that it is registered to introspect.', {
+      description: 'Whether the token is valid.',
+      headers: UNCACHED,
+      content: {
+        ...jsonContent('OAuth2IntrospectionResponse', {
+          examples: { active: { value: { active: true, client_id: 'my-service', scope: 'data:read' } }, inactive: { value: { active: false } } }
+        }),
+        ...(canSignIntrospection(settings.accessTokens) && { [INTROSPECTION_JWT_MEDIA_TYPE]: { schema: { type: 'string' } } })
+      }
+    }),
+    schemas: { OAuth2IntrospectionResponse: introspectionResponseSchema, OAuth2PresentedTokenRequest: presentedTokenRequestSchema }
+  }),
+  revocation: () => ({
+    method: 'post',
+    operation: aboutToken('Revoke an access token', 'Makes a token of the client that asks invalid (RFC 7009).', {
+      description: 'The token is invalid, or was before.',
+      headers: UNCACHED,
+      content: { 'application/json': { schema: { type: 'object' }, example: {} } }
+    }),
+    schemas: { OAuth2PresentedTokenRequest: presentedTokenRequestSchema }
+  }),
+  jwks: () => document('The public keys of access tokens', 'OAuth2JsonWebKeySet', jwksSchema),
+  serverMetadata: () => document('The metadata of the authorization server', 'OAuth2ServerMetadata', serverMetadataSchema),
+  resourceMetadata: () => document('The metadata of this protected resource', 'OAuth2ResourceMetadata', resourceMetadataSchema)
+}
+
+function aboutToken (summary: string, description: string, success: object): object {
+  return {
+    tags: [OAUTH_TAG],
+    summary,
+    description,
+    // Clients authenticate by what they send here, not by a token.
+    security: [],
+    requestBody: {
+      required: true,
+      content: { 'application/x-www-form-urlencoded': { schema: { $ref: `${SCHEMA}OAuth2PresentedTokenRequest` }, example: { token: 'eyJhbGciOi...' } } }
+    },
+    responses: {
+      200: success,
+      400: errorResponse('The request is malformed.', {
+        invalid_request: { error: 'invalid_request', error_description: 'The parameter token is missing' }
+      }),
+      401: refusedClient,
+      500: serverFailed
+    }
+  }
+}
+
+function document (summary: string, name: string, schema: { description: string }): ReturnType<Describe> {
+  return {
+    method: 'get',
+    operation: {
+      tags: [OAUTH_TAG],
+      summary,
+      description: schema.description,
+      security: [],
+      responses: { 200: { description: schema.description, content: jsonContent(name) } }
+    },
+    schemas: { [name]: schema }
+  }
+}

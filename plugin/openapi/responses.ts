@@ -1,0 +1,59 @@
+/** Where schemas of ours are in a document. */
+export const SCHEMA = '#/components/schemas/'
+const RESPONSE = '#/components/responses/'
+const JSON_TYPE = 'application/json'
+
+/** JSON of a schema of ours. */
+export const jsonContent = (schema: string, more: object = {}) => ({ [JSON_TYPE]: { schema: { $ref: `${SCHEMA}${schema}` }, ...more } })
+
+/** A response with the body of an OAuth error. */
+export const errorResponse = (description: string, examples: Record<string, { error: string, error_description: string }>) => ({
+  description,
+  content: {
+    [JSON_TYPE]: {
+      schema: { $ref: `${SCHEMA}OAuth2Error` },
+      examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]))
+    }
+  }
+})
+
+// The header field of every 401.
+const challengeHeader = {
+  'WWW-Authenticate': { description: 'The challenge (RFC 9110 section 11.6.1).', schema: { type: 'string' } }
+}
+
+/** The header field of every answer that no cache may keep. */
+export const UNCACHED = { 'Cache-Control': { description: 'Always no-store.', schema: { type: 'string' } } }
+
+/** The answer to a client that does not authenticate. */
+export const refusedClient = {
+  ...errorResponse('Client authentication failed.', {
+    invalid_client: { error: 'invalid_client', error_description: 'Client authentication failed' }
+  }),
+  headers: challengeHeader
+}
+
+/** The answer when a callback, or a store, has failed. */
+export const serverFailed = errorResponse('The server failed.', {
+  server_error: { error: 'server_error', error_description: 'The server failed to handle the request' }
+})
+
+/** The answers of guarded routes, which operations refer to. */
+export const guardResponses = {
+  OAuth2Unauthorized: {
+    ...errorResponse('No access token, or none that is valid (RFC 6750 section 3.1).', {
+      unauthorized: { error: 'unauthorized', error_description: 'An access token is required' },
+      invalid_token: { error: 'invalid_token', error_description: 'The access token is invalid' }
+    }),
+    headers: challengeHeader
+  },
+  OAuth2Forbidden: {
+    ...errorResponse('The access token lacks a scope (RFC 6750 section 3.1).', {
+      insufficient_scope: { error: 'insufficient_scope', error_description: 'The access token lacks a scope' }
+    }),
+    headers: challengeHeader
+  }
+} as const
+
+export const UNAUTHORIZED = { $ref: `${RESPONSE}OAuth2Unauthorized` }
+export const FORBIDDEN = { $ref: `${RESPONSE}OAuth2Forbidden` }

@@ -1,0 +1,45 @@
+import { AUTHORIZATION_SERVER, PROTECTED_RESOURCE, wellKnownUrl } from '../src/index.ts'
+import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
+
+/** The paths that are served, each below the prefix of its scope. Undefined where the part behind it is not there. */
+export interface ServedPaths {
+  token: string | undefined
+  introspection: string | undefined
+  revocation: string | undefined
+  jwks: string | undefined
+  serverMetadata: string | undefined
+  resourceMetadata: string | undefined
+}
+
+const JWKS = '/.well-known/jwks.json'
+
+/** Works out what a flow has to be served, and where: introspection and revocation stand beside the token endpoint. */
+export function pathsOf (flow: ClientCredentialsFlow): ServedPaths {
+  const { accessTokens, resource } = flow.settings
+  const token = flow.getTokenEndpoint().startsWith('/') ? flow.getTokenEndpoint().split('?', 1)[0] : undefined
+  const metadata = token === undefined ? undefined : accessTokens?.metadata
+  const beside = (name: string) => token?.replace(/[^/]*$/, name)
+  return {
+    token,
+    introspection: metadata && accessTokens?.introspect && beside('introspect'),
+    revocation: metadata && accessTokens?.revoke && beside('revoke'),
+    jwks: metadata?.keys && JWKS,
+    serverMetadata: metadata && pathOf(wellKnownUrl(metadata.issuer, AUTHORIZATION_SERVER)),
+    resourceMetadata: resource && pathOf(wellKnownUrl(resource, PROTECTED_RESOURCE))
+  }
+}
+
+/**
+ * Writes the URLs of what is served: on the host of the issuer, which is the one that clients reach it by.
+ *
+ * @param base the prefix of the scope
+ */
+export function endpointUrls ({ settings }: ClientCredentialsFlow, paths: ServedPaths, base: string): EndpointUrls {
+  const issuer = settings.accessTokens?.metadata?.issuer
+  const urlOf = (path: string | undefined) => path && issuer && `${new URL(issuer).origin}${base}${path}`
+  return { token: urlOf(paths.token), jwks: urlOf(paths.jwks), introspection: urlOf(paths.introspection), revocation: urlOf(paths.revocation) }
+}
+
+function pathOf (url: string): string {
+  return new URL(url).pathname
+}

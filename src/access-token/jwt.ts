@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { compactVerify, errors } from 'jose'
+import type { CompactJWSHeaderParameters } from 'jose'
+import type { OAuth2Client } from '../client-auth/index.ts'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import type { KeySource } from '../keys/index.ts'
+import { grantAudience } from '../resource-indicator.ts'
+import type { RevocationStore } from '../store/index.ts'
+import { tokenTypeOf } from '../token-type/index.ts'
+import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
+import type { UnverifiedClaims } from './claims.ts'
+import type {
+  AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
+} from './index.ts'
+import { resolveMetadata, writeAudience } from './metadata.ts'
+import { REVOKED, Revocations } from './revocations.ts'
+import { createSigner } from './sign.ts'
+import type { Signer, Signing } from './sign.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
+
+/** What JWT access tokens are made and verified with. */
+export interface JwtAccessTokensOptions {
+  /** The `iss` of every token: the https URL of this server, without query and fragment; http on loopback only. */
+  issuer: string
+  /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
+  audience: string | readonly string[]
+  keys: KeySource
+  /** Keeps revocations. Default none: then tokens cannot be revoked, and are valid until they expire. */
+  revocations?: RevocationStore
+  /** Further claims. They cannot take the place of those that RFC 9068 defines. */
+  claims?: (client: OAuth2Client, scope: readonly string[]) => Record<string, unknown>
+  /** Seconds that clocks may differ. Default 5. */
+  clockTolerance?: number
+  /** How many verified tokens are remembered. Default 10,000. */
+  cacheSize?: number
+  /** Where signatures are made. Default "pool" where there is a second core, else "batch". */
+  signing?: Signing
+  /** Is told once per outage that the store of revocations is away. Default nobody is. */
+  onError?: (error: Error) => void
+  /** Takes an issuer without TLS on any host: whoever listens reads secrets and tokens. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
+  now?: Clock
+}
+
+// A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
+const MAX_LENGTH = 16_384
+
+type Refusal = VerifyTokenResult & { isValid: false }
+interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, claims: UnverifiedClaims }
+
+/**
+ * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
+ * and the type, the claims are those of RFC 9068 §2.2, and `sub` is the client (§2.2).
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE
+ */
+export class JwtAccessTokens implements AccessTokens {
+  readonly metadata: AccessTokensMetadata
+  readonly revoke?: (token: string) => Promise<void>
+  readonly #keys: KeySource
+  readonly #sign: Signer
+  readonly #claims: JwtAccessTokensOptions['claims']
+  readonly #verified: VerifiedTokens<Verdict>
+  readonly #revocations: Revocations | undefined
+  readonly #now: Clock
+  readonly #clockTolerance: number
+
+  constructor (options: JwtAccessTokensOptions) {
+    const {
+      issuer, audience, keys, revocations, claims, clockTolerance = 5, cacheSize, onError = () => {}, dangerouslyAllowHttpIssuer = false,
+      signing = availableParallelism() > 1 ? 'pool' : 'batch', now = systemClock
+    } = options
+    this.metadata = resolveMetadata({ issuer, audience, keys, dangerouslyAllowHttpIssuer })
+    this.#keys = keys
+    this.#sign = createSigner(signing)
+    this.#claims = claims
+    this.#now = now
+    this.#clockTolerance = clockTolerance
+    this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
+    if (revocations !== undefined) {
+      this.#revocations = new Revocations(revocations, { now, onError })
+      this.revoke = (token) => this.#revoke(token)
+    }
+  }
+
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
+    const audience = grantAudience(resource, this.metadata.audience, client.audiences)
+    const lifetime = Math.min(accessTokenLifetime, this.#keys.maxTokenLifetime)
+    const iat = this.#now()
+    const accessToken = await this.#sign(await this.#keys.current(), ACCESS_TOKEN_TYPE, {
+      ...this.#claims?.(client, scope),
+      iss: this.metadata.issuer,
+      aud: writeAudience(audience),
+      sub: client.id,
+      client_id: client.id,
+      jti: randomUUID(),
+      iat,
+      exp: iat + lifetime,
+      nbf: undefined,
+      scope: scope.length > 0 ? scope.join(' ') : undefined,
+      cnf: confirmation
+    })
+    return { accessToken, expiresIn: lifetime }
+  }
+
+  verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
+    const verdict = this.#remembered(token)
+    return verdict !== undefined ? resultOf(verdict) : this.#judge(token).then(resultOf)
+  }
+
+  async introspect (token: string): Promise<TokenInformation | undefined> {
+    const verdict = await this.#judge(token)
+    if (!('result' in verdict)) return undefined
+    const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
+    return {
+      ...(iss !== undefined && { iss }),
+      aud,
+      sub,
+      client_id: clientId,
+      ...(scope !== undefined && { scope }),
+      iat,
+      exp,
+      ...(jti !== undefined && { jti }),
+      token_type: tokenTypeOf(cnf),
+      ...(cnf !== undefined && { cnf })
+    }
+  }
+
+  /**
+   * Makes all tokens invalid that were issued to a client until now, those of this very second included.
+   *
+   * @throws TypeError without a store of revocations
+   */
+  async revokeClient (clientId: string): Promise<void> {
+    if (this.#revocations === undefined) throw new TypeError('JwtAccessTokens has no store of revocations')
+    const issuedBefore = this.#now() + 1
+    await this.#revocations.add({ kind: 'client', id: clientId, issuedBefore, expiresAt: issuedBefore + this.#keys.maxTokenLifetime + this.#clockTolerance })
+  }
+
+  async #revoke (token: string): Promise<void> {
+    const verdict = await this.#judge(token)
+    if (!('result' in verdict)) return
+    const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
+    await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#clockTolerance })
+  }
+
+  // Without waiting, for the many requests that bring a token which is known already. Undefined: it must be judged.
+  #remembered (token: string): Verdict | Refusal | undefined {
+    if (this.#revocations?.refresh() !== undefined) return undefined
+    const verdict = this.#verified.get(token)
+    if (verdict === undefined) return undefined
+    // A key that was dropped takes its tokens with it. One that is being looked up may have been: who judges asks again,
+    // and hears of a failure then.
+    const key = this.#keys.find(verdict.kid)
+    if (key instanceof Promise) key.catch(() => {})
+    return key === undefined || key instanceof Promise ? undefined : this.#unlessRevoked(verdict)
+  }
+
+  async #judge (token: string): Promise<Verdict | Refusal> {
+    await this.#revocations?.refresh()
+    const verdict = await this.#verify(token)
+    if (!('result' in verdict)) return verdict
+    const judged = this.#unlessRevoked(verdict)
+    if (judged === verdict) this.#verified.set(token, verdict, (verdict.claims.exp as number) + this.#clockTolerance)
+    return judged
+  }
+
+  #unlessRevoked (verdict: Verdict): Verdict | Refusal {
+    const { jti, client_id: clientId, iat } = verdict.claims as { jti: string, client_id: string, iat: number }
+    return this.#revocations?.isTokenRevoked(jti) || this.#revocations?.isClientRevoked(clientId, iat) ? REVOKED : verdict
+  }
+
+  async #verify (token: string): Promise<Verdict | Refusal> {
+    if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
+    let kid = ''
+    const keyOf = async (header: CompactJWSHeaderParameters) => {
+      // Whoever wrote the token may have put anything there.
+      const key = typeof header.kid === 'string' ? await this.#keys.find(header.kid) : undefined
+      // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
+      if (key === undefined || key.alg !== header.alg) throw new errors.JWSInvalid('no key of ours has this kid and alg')
+      kid = key.kid
+      return key.publicKey
+    }
+    try {
+      const { payload, protectedHeader } = await compactVerify(token, keyOf)
+      if (!isAccessTokenType(protectedHeader.typ)) return { isValid: false, cause: 'the JWT is no access token' }
+      const claims = parseClaims(payload)
+      const result = judgeClaims(claims, { ...this.metadata, now: this.#now, clockTolerance: this.#clockTolerance })
+      return result.isValid ? { result, kid, claims } : result
+    } catch (error) {
+      // Anything else, such as a store of keys that is away, says nothing about the token.
+      if (!(error instanceof errors.JOSEError)) throw error
+      return { isValid: false, cause: error }
+    }
+  }
+}
+
+// What is signed with our key is what we wrote, unless the key is used for something else too.
+function parseClaims (payload: Uint8Array): UnverifiedClaims {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
+    return typeof claims === 'object' && claims !== null ? claims as UnverifiedClaims : {}
+  } catch {
+    return {}
+  }
+}
+
+function resultOf (verdict: Verdict | Refusal): VerifyTokenResult {
+  return 'result' in verdict ? verdict.result : verdict
+}

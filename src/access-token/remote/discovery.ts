@@ -1,0 +1,36 @@
+import type { Clock } from '../../clock.ts'
+import { wellKnownUrl } from '../../issuer.ts'
+import { isSecureUrl } from '../../secure-url.ts'
+import { RemoteDocument } from './document.ts'
+import { fetchJson } from './fetch.ts'
+import type { Fetch } from './fetch.ts'
+
+// Seconds.
+const MAX_AGE = 3600
+
+/** How another authorization server is reached. */
+export interface RemoteIssuer {
+  issuer: string
+  fetch: Fetch
+  now: Clock
+  /** Is told once per outage that the issuer is away and that what is known of it stays in use. */
+  onError: (error: Error) => void
+}
+
+/**
+ * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is read again every hour.
+ * The metadata must name the very issuer (§3.3), and the endpoint must be an https URL (http on loopback only).
+ */
+export function discoverEndpoint ({ issuer, fetch, now, onError }: RemoteIssuer, name: 'jwks_uri' | 'introspection_endpoint'): RemoteDocument<string> {
+  const url = wellKnownUrl(issuer, 'oauth-authorization-server')
+
+  async function load (): Promise<string> {
+    const metadata = await fetchJson(fetch, url)
+    if (metadata.issuer !== issuer) throw new Error(`The metadata at ${url} is of another issuer than ${issuer}`)
+    const endpoint = metadata[name]
+    if (typeof endpoint !== 'string' || !isSecureUrl(endpoint)) throw new Error(`The metadata at ${url} has no ${name} that is an https URL`)
+    return endpoint
+  }
+
+  return new RemoteDocument({ load, maxAge: MAX_AGE, now, onError })
+}

@@ -1,0 +1,52 @@
+/** `fetch`, or one of the same shape that goes by a proxy, shows a client certificate or trusts another CA. */
+export type Fetch = typeof globalThis.fetch
+
+// Milliseconds and bytes. An issuer that takes longer, or sends more, is broken.
+const TIME_LIMIT = 5000
+const BODY_LIMIT = 512 * 1024
+
+/**
+ * Fetches a JSON object within 5 seconds and 512 KiB, decompressed. Follows no redirect: the URL is what was trusted.
+ *
+ * @throws Error whatever is not a 200 with a JSON object; what went wrong is its cause, the body is not in it
+ */
+export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
+  try {
+    const response = await fetch(url, {
+      ...init,
+      headers: { accept: 'application/json', ...init.headers as Record<string, string> },
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIME_LIMIT)
+    })
+    if (response.status !== 200) {
+      await response.body?.cancel()
+      throw new Error(`The status is ${response.status}`)
+    }
+    return parseObject(await readText(response))
+  } catch (cause) {
+    throw new Error(`The authorization server gave no usable answer at ${url}`, { cause })
+  }
+}
+
+async function readText (response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop by an exception closes the connection.
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > BODY_LIMIT) throw new RangeError(`The body is longer than ${BODY_LIMIT} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseObject (text: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // The message of the parser quotes the text.
+  }
+  if (typeof value !== 'object' || value === null) throw new TypeError('The body is not a JSON object')
+  return value as Record<string, unknown>
+}

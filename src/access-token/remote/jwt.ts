@@ -1,0 +1,78 @@
+import { errors, jwtVerify } from 'jose'
+import type { JWTPayload, JWTVerifyOptions } from 'jose'
+import { ACCESS_TOKEN_TYPE, judgeClaims } from '../claims.ts'
+import type { ClaimsExpectation } from '../claims.ts'
+import type { VerifyTokenResult } from '../index.ts'
+import type { RemoteIssuer } from './discovery.ts'
+import type { RemoteDocument } from './document.ts'
+import { remoteJwks } from './jwks.ts'
+import type { RemoteKeys } from './jwks.ts'
+import { VerifiedTokens } from '../verified-tokens.ts'
+
+// Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+
+interface Verdict { result: VerifyTokenResult, lineage: symbol }
+
+/** Verifies JWT access tokens (RFC 9068) of another authorization server by its JWKS. Does NOT know of revocation. */
+export class RemoteJwts {
+  readonly #keys: RemoteDocument<RemoteKeys>
+  readonly #verified: VerifiedTokens<Verdict>
+  readonly #expectation: ClaimsExpectation
+
+  constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number) {
+    this.#keys = remoteJwks(remote)
+    this.#verified = new VerifiedTokens({ now: remote.now, max: cacheSize })
+    this.#expectation = expectation
+  }
+
+  /** @throws Error as long as the keys could never be had */
+  async verify (token: string): Promise<VerifyTokenResult> {
+    const keys = await this.#keys.get()
+    const verdict = this.#verified.get(token)
+    if (verdict?.lineage === keys.lineage) return verdict.result
+
+    const result = await this.#judge(token, keys)
+    if (result.isValid || !mayNeedNewKey(result.cause)) return result
+    const renewed = await this.#keys.seek(keys)
+    return renewed === keys ? result : this.#judge(token, renewed)
+  }
+
+  async #judge (token: string, { find, lineage }: RemoteKeys): Promise<VerifyTokenResult> {
+    const { now, clockTolerance } = this.#expectation
+    try {
+      const payload = await verifySignature(token, find, {
+        algorithms: ALGORITHMS, typ: ACCESS_TOKEN_TYPE, currentDate: new Date(now() * 1000), clockTolerance
+      })
+      const result = judgeClaims(payload, this.#expectation)
+      if (result.isValid) this.#verified.set(token, { result, lineage }, payload.exp as number)
+      return result
+    } catch (error) {
+      // Anything else, such as a key that cannot be imported, says nothing about the token.
+      if (!(error instanceof errors.JOSEError)) throw error
+      return { isValid: false, cause: error, ...(error instanceof errors.JWTExpired && { message: 'The access token has expired' }) }
+    }
+  }
+}
+
+// An issuer that names no keys, or names the next one like the last, shows a new key by a signature that does not fit.
+function mayNeedNewKey (cause: unknown): boolean {
+  return cause instanceof errors.JWKSNoMatchingKey || cause instanceof errors.JWSSignatureVerificationFailed
+}
+
+async function verifySignature (token: string, find: RemoteKeys['find'], options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, find, options)).payload
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    // A token without kid (RFC 7515 §4.1.4) while the issuer has several keys.
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload
+      } catch (mismatch) {
+        if (!(mismatch instanceof errors.JWSSignatureVerificationFailed)) throw mismatch
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed()
+  }
+}

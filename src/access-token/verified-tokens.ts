@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { LruMap } from 'toad-cache'
+import type { Clock } from '../clock.ts'
+
+/** What verified tokens are remembered by. */
+export interface VerifiedTokensOptions {
+  /** How many; the one that was used longest ago goes first. 0 for none. Default 10,000. */
+  max?: number
+  /** Seconds that a verdict may be used, even if the token lives longer. Default as long as the token. */
+  maxAge?: number
+  now: Clock
+}
+
+interface Entry<T> { verdict: T, until: number }
+
+/**
+ * Remembers what tokens were found to say, so that a token is verified once and not in every request. Only for tokens
+ * that are valid: a bad one must never push a good one out. Keyed by SHA-256, so that no token is kept.
+ *
+ * Does NOT know of revocation: whoever asks looks at that each time.
+ */
+export class VerifiedTokens<T> {
+  readonly #entries: LruMap<Entry<T>>
+  readonly #max: number
+  readonly #maxAge: number
+  readonly #now: Clock
+
+  constructor ({ max = 10_000, maxAge = Infinity, now }: VerifiedTokensOptions) {
+    this.#entries = new LruMap(max)
+    this.#max = max
+    this.#maxAge = maxAge
+    this.#now = now
+  }
+
+  /** @returns undefined for a token that is not remembered, or has expired since */
+  get (token: string): T | undefined {
+    const key = keyOf(token)
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    if (entry.until > this.#now()) return entry.verdict
+    this.#entries.delete(key)
+    return undefined
+  }
+
+  /** @param expiresAt the token's own expiry, in seconds since 1970 */
+  set (token: string, verdict: T, expiresAt: number): void {
+    // A map of none would be one without bound.
+    if (this.#max > 0) this.#entries.set(keyOf(token), { verdict, until: Math.min(expiresAt, this.#now() + this.#maxAge) })
+  }
+
+  clear (): void {
+    this.#entries.clear()
+  }
+}
+
+/** The name of a token for maps and stores, from which nobody gets the token back. */
+export function keyOf (token: string): string {
+  return createHash('sha256').update(token).digest('base64url')
+}

@@ -1,0 +1,5 @@
+/** Tells the time in seconds since 1970, as the claims of tokens count it (RFC 7519 §2). */
+export type Clock = () => number
+
+/** The clock of the machine: the only place where the core reads it. Everything that needs the time takes another. */
+export const systemClock: Clock = () => Math.floor(Date.now() / 1000)

@@ -1,0 +1,28 @@
+import type { KeyObject } from 'node:crypto'
+import type { JSONWebKeySet } from 'jose'
+
+/** A key that signs, or has signed, tokens of this server. */
+export interface SigningKey {
+  /** The RFC 7638 thumbprint of the public key. */
+  readonly kid: string
+  /** The JWS algorithm (RFC 7518, RFC 8037), the only one that this key is used with. */
+  readonly alg: string
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+}
+
+/** The keys of this server, as the parts that sign and verify need them. */
+export interface KeySource {
+  /** The algorithm that new tokens are signed with. */
+  readonly algorithm: string
+  /** Seconds: no token that is signed with these keys may live longer, since keys are dropped when their last token has expired. */
+  readonly maxTokenLifetime: number
+  /** Seconds that another process, or a cache in between, may keep the JWKS. */
+  readonly jwksMaxAge: number
+  /** The key that signs now. */
+  current (): SigningKey | Promise<SigningKey>
+  /** The key that a token names. Undefined for one that this server never had, or has dropped. */
+  find (kid: string): SigningKey | undefined | Promise<SigningKey | undefined>
+  /** The public keys that are announced, sign, or have signed tokens that may still be valid (RFC 7517). */
+  toJwks (): Promise<JSONWebKeySet>
+}

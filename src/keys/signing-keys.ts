@@ -1,0 +1,214 @@
+import type { JSONWebKeySet, JWK } from 'jose'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import type { KeySet, KeyStore } from '../store/index.ts'
+import type { KeySource, SigningKey } from './index.ts'
+import { generateKey, importKey, isSigningAlgorithm } from './jwk.ts'
+import type { NamedKey, SigningAlgorithm } from './jwk.ts'
+import { KeyRing } from './key-ring.ts'
+import { LazyRefresh } from '../lazy-refresh.ts'
+import { add, announce, currentIndex, scheduleKeys, settle, stateOf, withdraw } from './lifecycle.ts'
+import type { KeyChange, KeyRules, KeyState } from './lifecycle.ts'
+
+/** How keys are made and how long they live. The same for all processes over one store, or they work against each other. */
+export interface SigningKeysOptions {
+  /** What new keys sign with. After a change the next key is of the new one, and takes over as in any rotation. Default "ES256". */
+  algorithm?: SigningAlgorithm
+  /** Seconds that a key signs. More than `announceFor`. Default 30 days. */
+  rotateEvery?: number
+  /** Seconds that a new key is in the JWKS before it signs, for those who keep a copy of that. Default 3600. */
+  announceFor?: number
+  /** Seconds: no token lives longer. A key that no longer signs is kept for so long. Default 86400. */
+  maxTokenLifetime?: number
+  /** Seconds that clocks may differ. Default 60. */
+  clockTolerance?: number
+  /** Is told once per outage that the store fails while the keys that are known stay in use. Default nobody is. */
+  onError?: (error: Error) => void
+  now?: Clock
+}
+
+/** What operators may know of a key. Times are in seconds since 1970. */
+export interface KeyInformation {
+  kid: string
+  alg: string
+  state: KeyState
+  createdAt: number
+  /** When it begins, or began, to sign. */
+  activeFrom: number
+}
+
+// Each attempt is lost to somebody who has changed something. So many in a row: the store never says yes.
+const MAX_ATTEMPTS = 100
+const MAX_JWKS_AGE = 900
+
+/**
+ * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then
+ * is kept until the last of its tokens has expired. All of that happens by the clock, and when somebody asks: there is
+ * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
+ *
+ * What another process has changed is known here within a second or so, and asking for keys rarely waits. If the store
+ * fails, the keys that are known stay in use. Private keys are stored as they are: whoever reads the store can sign.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS
+ */
+export class SigningKeys implements KeySource {
+  readonly algorithm: SigningAlgorithm
+  readonly maxTokenLifetime: number
+  readonly jwksMaxAge: number
+  readonly #store: KeyStore
+  readonly #rules: KeyRules
+  readonly #now: Clock
+  readonly #refresh: LazyRefresh
+  #ring: KeyRing | undefined
+  // Counts readings of the store and changes to the ring, to tell which was first.
+  #steps = 0
+  #adoptedAt = 0
+
+  constructor (store: KeyStore, options: SigningKeysOptions = {}) {
+    const {
+      algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, onError, now = systemClock
+    } = options
+    const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1].every((time) => Number.isSafeInteger(time) && time > 0)
+    if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
+    this.algorithm = algorithm
+    this.maxTokenLifetime = maxTokenLifetime
+    // Whoever has a copy of the JWKS has fetched another one by the time that a new key signs.
+    this.jwksMaxAge = Math.min(Math.floor(announceFor / 2), MAX_JWKS_AGE)
+    this.#store = store
+    this.#rules = { algorithm, rotateEvery, announceFor, keepFor: maxTokenLifetime + clockTolerance }
+    this.#now = now
+    this.#refresh = new LazyRefresh(() => this.refresh(), { fresh: 1, stale: 5, now, onError: (error) => { if (this.#ring !== undefined) onError?.(error) } })
+  }
+
+  /** The key that signs now. A promise only at first, and after a while in which nobody asked; it rejects if the store fails at first. */
+  current (): SigningKey | Promise<SigningKey> {
+    const ring = this.#ready()
+    return ring instanceof Promise ? ring.then((ready) => ready.current(this.#now())) : ring.current(this.#now())
+  }
+
+  /** The key that a token names. A promise as `current`, and for one that is not known here but may be in the store. */
+  find (kid: string): SigningKey | undefined | Promise<SigningKey | undefined> {
+    const ring = this.#ready()
+    return ring instanceof Promise ? ring.then((ready) => ready.find(kid, this.#now())) : ring.find(kid, this.#now()) ?? this.#findMissing(kid)
+  }
+
+  /** The public keys, for everybody (RFC 7517 §5): those that are announced, sign, or have signed tokens that may be valid. */
+  async toJwks (): Promise<JSONWebKeySet> {
+    const ring = await this.#ready()
+    return { keys: ring.publicJwks(this.#now()) }
+  }
+
+  /**
+   * Reads the store now, and makes the key that is due. Nobody has to, but at start it finds a store that does not work.
+   *
+   * @throws the store's error
+   */
+  async refresh (): Promise<void> {
+    await this.#change(settle(this.#rules, this.#generator()))
+  }
+
+  /** Announces a new key, which signs after `announceFor`; the first ever at once. The one that is announced already, if one is. */
+  async rotate (): Promise<KeyInformation> {
+    const keys = await this.#change(announce(this.#rules, this.#generator()))
+    return (keys.find(({ state }) => state === 'next') ?? keys.at(-1)) as KeyInformation
+  }
+
+  /**
+   * Drops a key at once, since somebody else may have it: its tokens are invalid, here now and in other processes as
+   * soon as they know. If it is the one that signs, another takes its place at once. A resource server that keeps a copy
+   * of the JWKS goes on to accept its tokens until that is renewed.
+   *
+   * @returns false for a key that is not there
+   */
+  async revoke (kid: string): Promise<boolean> {
+    let isThere = false
+    const change = withdraw(this.#rules, kid, this.#generator())
+    await this.#change(async (keys, time) => {
+      isThere ||= keys.some((key) => key.kid === kid)
+      return await change(keys, time)
+    })
+    return isThere
+  }
+
+  /**
+   * Adds a private key that was made elsewhere. It signs after `announceFor` and behind every other that is announced; the
+   * first ever at once. One that is there already is left as it is.
+   *
+   * @param key an unencrypted PEM, or a JWK
+   * @param options.algorithm default the `alg` of the JWK, else the one of these keys. If it is another than theirs, a
+   *   key of theirs is announced as soon as this one signs
+   * @throws TypeError for what is no private key, RSA of less than 2048 bits, or does not fit the algorithm
+   */
+  async import (key: string | JWK, { algorithm }: { algorithm?: SigningAlgorithm } = {}): Promise<KeyInformation> {
+    const named = await importKey(key, algorithm, this.algorithm)
+    const keys = await this.#change(add(this.#rules, named))
+    return keys.find(({ kid }) => kid === named.kid) as KeyInformation
+  }
+
+  /** Lists the keys as they are in the store, in the order in which they sign. */
+  async list (): Promise<KeyInformation[]> {
+    return this.#describe(await this.#store.readKeys())
+  }
+
+  #ready (): KeyRing | Promise<KeyRing> {
+    const ring = this.#ring
+    if (ring === undefined) return this.#start()
+    const reading = this.#refresh.whenOld()
+    return reading === undefined ? ring : reading.then(() => this.#ring as KeyRing)
+  }
+
+  async #start (): Promise<KeyRing> {
+    const error = await this.#refresh.now()
+    if (this.#ring === undefined) throw error
+    return this.#ring
+  }
+
+  #findMissing (kid: string): Promise<SigningKey | undefined> | undefined {
+    return this.#refresh.whenMissing()?.then(() => (this.#ring as KeyRing).find(kid, this.#now()))
+  }
+
+  // Reads, decides and writes, again and again until nobody came in between.
+  async #change (change: KeyChange): Promise<KeyInformation[]> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const step = ++this.#steps
+      const set = await this.#store.readKeys()
+      // What others have changed counts, even if this process cannot write.
+      this.#adopt(set, step)
+      const keys = await change(set.keys, this.#now())
+      if (keys === set.keys) return this.#describe(set)
+      if (await this.#store.replaceKeys({ version: set.version, keys })) {
+        const changed = { version: set.version + 1, keys }
+        this.#adopt(changed, step)
+        return this.#describe(changed)
+      }
+    }
+    throw new Error(`The store has refused ${MAX_ATTEMPTS} changes to the signing keys in a row`)
+  }
+
+  #adopt (set: KeySet, step: number): void {
+    const ring = this.#ring
+    // A reading that took its time may bring what was there before the last change. A lower version that was read after
+    // it is news, though: the store was set back.
+    const isOlder = ring !== undefined && set.version < ring.version && step < this.#adoptedAt
+    if (isOlder || set.keys.length === 0) return
+    this.#ring = new KeyRing(set, this.#now(), this.#rules.keepFor, ring)
+    this.#adoptedAt = ++this.#steps
+  }
+
+  // A key is made once, even if the change that needs it is tried again.
+  #generator (): () => Promise<NamedKey> {
+    let generated: Promise<NamedKey> | undefined
+    return () => {
+      generated ??= generateKey(this.algorithm)
+      return generated
+    }
+  }
+
+  #describe ({ keys }: KeySet): KeyInformation[] {
+    const time = this.#now()
+    const schedule = scheduleKeys(keys, time, this.#rules.keepFor)
+    const current = currentIndex(schedule, time)
+    return schedule.map(({ stored: { kid, alg, createdAt, activeFrom } }, index) => ({ kid, alg, state: stateOf(index, current), createdAt, activeFrom }))
+  }
+}

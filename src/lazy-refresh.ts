@@ -1,0 +1,83 @@
+import type { Clock } from './clock.ts'
+
+/** What a refresh needs. */
+export interface LazyRefreshOptions {
+  /** Seconds. What is older is read again in the background. */
+  fresh: number
+  /** Seconds. What is as old as this is waited for. */
+  stale: number
+  /** Is told once per outage. Default nobody is. */
+  onError?: ((error: Error) => void) | undefined
+  /** May count fractions of a second. */
+  now: Clock
+}
+
+/**
+ * Decides when something that is kept in memory is read again: when somebody asks for it and it is old, and one
+ * reading at a time. No timer keeps the process alive.
+ *
+ * Its promises never reject: one that nobody waits for must not end the process. They tell the error instead.
+ */
+export class LazyRefresh {
+  readonly #read: () => Promise<void>
+  readonly #fresh: number
+  readonly #stale: number
+  readonly #now: Clock
+  readonly #onError: LazyRefreshOptions['onError']
+  #reading: Promise<Error | undefined> | undefined
+  #readAt = -Infinity
+  #isAway = false
+
+  constructor (read: () => Promise<void>, { fresh, stale, now, onError }: LazyRefreshOptions) {
+    this.#read = read
+    this.#fresh = fresh
+    this.#stale = stale
+    this.#now = now
+    this.#onError = onError
+  }
+
+  /** Starts a reading if it is time for one. Undefined unless it should be waited for; in an outage that helps nobody. */
+  whenOld (): Promise<Error | undefined> | undefined {
+    const age = this.#age()
+    if (age < this.#fresh) return undefined
+    const reading = this.now()
+    return age < this.#stale || this.#isAway ? undefined : reading
+  }
+
+  /** For what is not known: undefined if what is known is fresh. */
+  whenMissing (): Promise<Error | undefined> | undefined {
+    return this.#age() < this.#fresh ? undefined : this.now()
+  }
+
+  /** Reads, or waits for the reading that is under way. */
+  now (): Promise<Error | undefined> {
+    this.#reading ??= this.#run()
+    return this.#reading
+  }
+
+  // A clock that was set back tells nothing of the age.
+  #age (): number {
+    const age = this.#now() - this.#readAt
+    return age < 0 ? this.#fresh : age
+  }
+
+  async #run (): Promise<Error | undefined> {
+    // What is read may be as old as this.
+    const startedAt = this.#now()
+    const error = await this.#read().then(() => undefined, (reason: Error) => reason)
+    if (error !== undefined && !this.#isAway) this.#tell(error)
+    this.#isAway = error !== undefined
+    // After an error too: a store that is away is not asked all the time.
+    this.#readAt = startedAt
+    this.#reading = undefined
+    return error
+  }
+
+  #tell (error: Error): void {
+    try {
+      this.#onError?.(error)
+    } catch {
+      // Whatever is wrong with the listener, what is known is not.
+    }
+  }
+}

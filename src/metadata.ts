@@ -1,0 +1,47 @@
+import { canSignIntrospection } from './introspection.ts'
+import type { FlowSettings } from './flow-options.ts'
+import { GRANT_TYPE } from './token-endpoint.ts'
+
+/** Where the endpoints of a server are, as absolute URLs. Those that are undefined are not served. */
+export interface EndpointUrls {
+  token: string | undefined
+  jwks?: string | undefined
+  introspection?: string | undefined
+  revocation?: string | undefined
+}
+
+/** Writes the metadata of the authorization server (RFC 8414 §2): only what the flow, as it is set, accepts. */
+export function toServerMetadata (settings: FlowSettings, urls: EndpointUrls): Record<string, unknown> {
+  const { issuer, keys } = settings.accessTokens!.metadata!
+  const authMethods = settings.clientAuthMethods.map(({ name }) => name)
+  return withoutUndefined({
+    issuer,
+    token_endpoint: urls.token,
+    jwks_uri: urls.jwks,
+    scopes_supported: settings.scopeNames && [...settings.scopeNames],
+    // REQUIRED by §2, though a server without an authorization endpoint has none.
+    response_types_supported: [],
+    grant_types_supported: [GRANT_TYPE],
+    token_endpoint_auth_methods_supported: authMethods,
+    introspection_endpoint: urls.introspection,
+    introspection_endpoint_auth_methods_supported: urls.introspection && authMethods,
+    introspection_signing_alg_values_supported: urls.introspection && canSignIntrospection(settings.accessTokens) ? [keys!.algorithm] : undefined,
+    revocation_endpoint: urls.revocation,
+    revocation_endpoint_auth_methods_supported: urls.revocation && authMethods,
+    protected_resources: settings.resource && [settings.resource]
+  })
+}
+
+/** Writes the metadata of the protected resource (RFC 9728 §2), by which a client that was refused finds the authorization server. */
+export function toResourceMetadata (settings: FlowSettings): Record<string, unknown> {
+  return withoutUndefined({
+    resource: settings.resource,
+    authorization_servers: [settings.accessTokens!.metadata!.issuer],
+    scopes_supported: settings.scopeNames && [...settings.scopeNames],
+    bearer_methods_supported: ['header']
+  })
+}
+
+function withoutUndefined (members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,21 @@
+import { InvalidRequestError } from './errors.ts'
+import { answerClient } from './oauth-endpoint.ts'
+import { readPresentedToken } from './presented-token.ts'
+import type { PresentedTokenSettings } from './presented-token.ts'
+import type { TokenRequest } from './request.ts'
+
+/**
+ * Revocation (RFC 7009): makes a token of the client that asks invalid. One that is unknown, or invalid already, is no
+ * error (§2.2).
+ *
+ * @throws OAuth2Error for the token of another client, among others: the request is refused and the client informed (§2.1)
+ */
+export function revokeToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
+  return answerClient(settings, request, async () => {
+    const { client, token } = await readPresentedToken(settings, request)
+    const information = await settings.accessTokens?.introspect?.(token)
+    if (information === undefined) return
+    if (information.client_id !== client.id) throw new InvalidRequestError('The token was not issued to this client')
+    await settings.accessTokens?.revoke?.(token)
+  })
+}

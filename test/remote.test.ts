@@ -1,0 +1,740 @@
+import { createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import { test } from 'tap'
+import type { Test } from 'tap'
+import type { VerifyTokenResult } from '../src/access-token/index.ts'
+import { RemoteDocument } from '../src/access-token/remote/document.ts'
+import { RemoteAccessTokens } from '../src/access-token/remote.ts'
+import type { RemoteAccessTokensOptions } from '../src/access-token/remote.ts'
+import { FlowConfigurationError } from '../src/configuration-error.ts'
+
+const AUDIENCE = 'https://api.example'
+const START = 1_800_000_000
+const METADATA_PATH = '/.well-known/oauth-authorization-server'
+const JWKS_PATH = '/jwks.json'
+const INTROSPECTION_PATH = '/introspect'
+const CREDENTIALS = { clientId: 'api', clientSecret: 'secret' }
+const EXPIRED = 'The access token has expired'
+const OTHER_AUDIENCE = 'The access token is for another audience'
+// Turns of the event loop in which a request that nobody waits for is answered, however slow the machine is.
+const TURNS = 50
+
+type Members = Record<string, unknown>
+type Answer = (response: ServerResponse, body: string, request: IncomingMessage) => void
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const causeOf = (result: VerifyTokenResult) => result.isValid ? undefined : result.cause
+const messageOf = (result: VerifyTokenResult) => result.isValid ? undefined : result.message
+const background = async () => { for (let turn = 0; turn < TURNS; turn++) await setTimeout(1) }
+
+/** A key of the issuer. */
+class Key {
+  readonly alg: string
+  readonly kid: string | undefined
+  readonly #pair: { publicKey: KeyObject, privateKey: KeyObject }
+
+  constructor (kid?: string, alg = 'ES256') {
+    this.kid = kid
+    this.alg = alg
+    this.#pair = alg === 'ES256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : alg === 'RS256' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ed25519')
+  }
+
+  get jwk (): Members {
+    return { ...this.#pair.publicKey.export({ format: 'jwk' }), ...(this.kid && { kid: this.kid }), alg: this.alg, use: 'sig' }
+  }
+
+  get publicPem (): string {
+    return createPublicKey(this.#pair.privateKey).export({ type: 'spki', format: 'pem' }) as string
+  }
+
+  /** A token of these very claims, genuinely signed. */
+  sign (claims: Members, header: Members = {}): string {
+    const input = `${encode({ alg: this.alg, typ: 'at+jwt', ...(this.kid && { kid: this.kid }), ...header })}.${encode(claims)}`
+    const digest = this.alg.startsWith('Ed') ? null : 'sha256'
+    const signature = sign(digest, Buffer.from(input), { key: this.#pair.privateKey, dsaEncoding: 'ieee-p1363' })
+    return `${input}.${signature.toString('base64url')}`
+  }
+}
+
+const json = (value: unknown): Answer => (response) => {
+  response.setHeader('content-type', 'application/json')
+  response.end(typeof value === 'string' ? value : JSON.stringify(value))
+}
+const status = (code: number): Answer => (response) => { response.writeHead(code).end('{}') }
+
+/** An authorization server on loopback whose answers a test may change, and a resource server's view of it. */
+class Issuer {
+  keys: Key[] = [new Key('one')]
+  time = START
+  /** What is asked of it, by path. */
+  readonly requests: string[] = []
+  /** Answers in place of the good ones, by path. */
+  readonly answers: Record<string, Answer> = {}
+  metadata: Members = {}
+  url = ''
+  readonly #server = createServer((request, response) => { this.#answer(request, response) })
+
+  static async start (t: Test, path = ''): Promise<Issuer> {
+    const issuer = new Issuer()
+    await issuer.listen()
+    issuer.url += path
+    issuer.metadata.issuer = issuer.url
+    t.teardown(() => issuer.stop())
+    return issuer
+  }
+
+  async listen (port = 0): Promise<void> {
+    this.#server.listen(port, '127.0.0.1')
+    await once(this.#server, 'listening')
+    if (port !== 0) return
+    this.url = `http://127.0.0.1:${this.port}`
+    this.metadata = { issuer: this.url, jwks_uri: this.url + JWKS_PATH, introspection_endpoint: this.url + INTROSPECTION_PATH }
+  }
+
+  get port (): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async stop (): Promise<void> {
+    if (!this.#server.listening) return
+    this.#server.close()
+    this.#server.closeAllConnections()
+    await once(this.#server, 'close')
+  }
+
+  remote (options: Partial<RemoteAccessTokensOptions> = {}): RemoteAccessTokens {
+    return new RemoteAccessTokens({ issuer: this.url, audience: AUDIENCE, now: () => this.time, ...options })
+  }
+
+  claims (members: Members = {}): Members {
+    const { url, time } = this
+    return { iss: url, aud: AUDIENCE, sub: 'reader', client_id: 'reader', jti: 'one', iat: time, exp: time + 3600, scope: 'data:read', ...members }
+  }
+
+  /** A genuine token, but for some claims and members of its header. Undefined takes one out. */
+  token (claims: Members = {}, header: Members = {}, key = this.keys.at(-1)!): string {
+    return key.sign(this.claims(claims), header)
+  }
+
+  count (path: string): number {
+    return this.requests.filter((requested) => requested === path).length
+  }
+
+  #answer (request: IncomingMessage, response: ServerResponse): void {
+    const path = request.url ?? ''
+    this.requests.push(path)
+    let body = ''
+    request.on('data', (chunk) => { body += chunk })
+    request.on('end', () => {
+      const good: Record<string, Answer> = {
+        [METADATA_PATH]: json(this.metadata),
+        [JWKS_PATH]: json({ keys: this.keys.map(({ jwk }) => jwk) })
+      }
+      const answer = this.answers[path] ?? good[path] ?? status(404)
+      answer(response, body, request)
+    })
+  }
+}
+
+async function accepts (t: Test, remote: RemoteAccessTokens, token: string, title = 'is accepted'): Promise<void> {
+  t.match(await remote.verify(token), { isValid: true }, title)
+}
+
+async function refuses (t: Test, remote: RemoteAccessTokens, token: string, title = 'is refused'): Promise<void> {
+  t.match(await remote.verify(token), { isValid: false }, title)
+}
+
+test('what is no issuer and no audience is refused at once, and nothing is asked of a good one before the first token', async (t) => {
+  const wrong = ['', 'as.example', 'http://as.example', 'ftp://as.example', 'https://as.example?', 'https://as.example/?a=b', 'https://as.example#', 1]
+  for (const issuer of wrong) {
+    t.throws(() => new RemoteAccessTokens({ issuer: issuer as string, audience: AUDIENCE }), { code: 'FST_OAUTH_INVALID_ISSUER' }, String(issuer))
+  }
+  for (const audience of ['', [], ['a', '']]) {
+    t.throws(() => new RemoteAccessTokens({ issuer: 'https://as.example', audience }), { code: 'FST_OAUTH_INVALID_AUDIENCE' })
+  }
+  t.throws(() => new RemoteAccessTokens({ issuer: 'https://as.example', audience: '' }), FlowConfigurationError)
+
+  const issuer = await Issuer.start(t)
+  const { metadata } = issuer.remote()
+  t.strictSame(metadata, { issuer: issuer.url, audience: [AUDIENCE] })
+  t.notOk('keys' in metadata)
+  await background()
+  t.strictSame(issuer.requests, [])
+})
+
+test('a token of the issuer is accepted with its claims frozen, and verified once', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote({ audience: ['https://other.example', AUDIENCE] })
+  const token = issuer.token({ cnf: { jkt: 'thumbprint' } })
+  const result = await remote.verify(token)
+  t.match(result, {
+    isValid: true,
+    credentials: { app: { id: 'reader' }, scope: ['data:read'], claims: { jti: 'one' } },
+    confirmation: { jkt: 'thumbprint' }
+  })
+  t.ok(result.isValid && Object.isFrozen(result.credentials.claims))
+  t.equal(await remote.verify(token), result, 'the very verdict')
+  t.strictSame(issuer.requests, [METADATA_PATH, JWKS_PATH])
+})
+
+test('the clock and the fetch of Node are the defaults', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = new RemoteAccessTokens({ issuer: issuer.url, audience: AUDIENCE })
+  issuer.time = Math.floor(Date.now() / 1000)
+  await accepts(t, remote, issuer.token())
+  await refuses(t, remote, issuer.token({ exp: issuer.time - 61 }))
+})
+
+test('every algorithm of the issuer that is asymmetric is accepted', async (t) => {
+  const issuer = await Issuer.start(t)
+  for (const alg of ['ES256', 'RS256', 'EdDSA', 'Ed25519']) {
+    issuer.keys = [new Key(alg, alg)]
+    await accepts(t, issuer.remote(), issuer.token(), alg)
+  }
+})
+
+test('the type of the header may be written in full and in any case', async (t) => {
+  const issuer = await Issuer.start(t)
+  for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/AT+jwt']) await accepts(t, issuer.remote(), issuer.token({}, { typ }), typ)
+})
+
+test('a token with a wrong header, claim or signature is refused', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const [header, payload, signature] = issuer.token().split('.') as [string, string, string]
+  const stranger = new Key('one')
+  const embedded = new Key()
+
+  const hmac = (secret: string) => {
+    const input = `${encode({ alg: 'HS256', typ: 'at+jwt', kid: 'one' })}.${payload}`
+    return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+  }
+  const bad: Record<string, string> = {
+    'typ JWT': issuer.token({}, { typ: 'JWT' }),
+    'no typ': issuer.token({}, { typ: undefined }),
+    'typ of a response to introspection': issuer.token({}, { typ: 'token-introspection+jwt' }),
+    'alg none': `${encode({ alg: 'none', typ: 'at+jwt', kid: 'one' })}.${payload}.`,
+    'alg none with a signature': `${encode({ alg: 'none', typ: 'at+jwt', kid: 'one' })}.${payload}.${signature}`,
+    'HS256 with the public key as secret': hmac(issuer.keys[0]!.publicPem),
+    'HS256 with the JWK as secret': hmac(JSON.stringify(issuer.keys[0]!.jwk)),
+    'another alg than that of the key': issuer.token({}, { alg: 'ES384' }),
+    'an embedded jwk': embedded.sign(issuer.claims(), { jwk: embedded.jwk }),
+    'an embedded jwk beside a kid': embedded.sign(issuer.claims(), { jwk: embedded.jwk, kid: 'one' }),
+    'an unknown crit': issuer.token({}, { crit: ['exp2'], exp2: 1 }),
+    'an unencoded payload': issuer.token({}, { crit: ['b64'], b64: false }),
+    'a key of somebody else': stranger.sign(issuer.claims()),
+    'a payload of another token': `${header}.${encode(issuer.claims({ scope: 'data:write' }))}.${signature}`,
+    'no signature': `${header}.${payload}.`,
+    'no payload': header,
+    'no JSON': `${Buffer.from('{').toString('base64url')}.${payload}.${signature}`,
+    'another issuer': issuer.token({ iss: `${issuer.url}/` }),
+    'no issuer': issuer.token({ iss: undefined }),
+    'another audience': issuer.token({ aud: ['https://other.example', `${AUDIENCE}/`] }),
+    'no audience': issuer.token({ aud: undefined }),
+    'no exp': issuer.token({ exp: undefined }),
+    'an exp that is text': issuer.token({ exp: String(START + 60) }),
+    'an exp that is over': issuer.token({ exp: START - 60 }),
+    'an nbf that is to come': issuer.token({ nbf: START + 61 }),
+    'an iat that is to come': issuer.token({ iat: START + 61 }),
+    'no jti': issuer.token({ jti: undefined }),
+    'no client_id': issuer.token({ client_id: undefined }),
+    'too many characters': issuer.token({ filler: 'x'.repeat(16_384) })
+  }
+  for (const [title, token] of Object.entries(bad)) await refuses(t, remote, token, title)
+  t.equal(messageOf(await remote.verify(bad['an exp that is over']!)), EXPIRED)
+  t.equal(messageOf(await remote.verify(bad['another audience']!)), OTHER_AUDIENCE)
+  t.equal(messageOf(await remote.verify(bad['a key of somebody else']!)), undefined, 'the message of a library stays in the log')
+  await accepts(t, remote, issuer.token({ exp: START - 59, nbf: START + 60 }), 'clocks may differ by a minute')
+  await refuses(t, issuer.remote({ clockTolerance: 0 }), issuer.token({ exp: START }), 'unless they may not')
+})
+
+test('a token is not accepted for longer than it lives because it was seen before', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const token = issuer.token({ exp: START + 100 })
+  await accepts(t, remote, token)
+  issuer.time += 159
+  await accepts(t, remote, token)
+  issuer.time += 1
+  t.equal(messageOf(await remote.verify(token)), EXPIRED)
+})
+
+test('the metadata is looked for between the host and the path of the issuer', async (t) => {
+  for (const [path, inserted] of [['', ''], ['/', ''], ['/tenant/one', '/tenant/one'], ['/tenant/', '/tenant']] as const) {
+    const issuer = await Issuer.start(t, path)
+    issuer.answers[METADATA_PATH + inserted] = json(issuer.metadata)
+    await accepts(t, issuer.remote(), issuer.token(), `"${path}"`)
+    t.equal(issuer.requests[0], METADATA_PATH + inserted)
+  }
+})
+
+test('metadata that cannot be trusted is no verdict on the token but an exception', async (t) => {
+  const issuer = await Issuer.start(t)
+  const { metadata } = issuer
+  const stranger = createServer((_, response) => { response.end('{}') }).listen(0, '127.0.0.1')
+  await once(stranger, 'listening')
+  t.teardown(() => { stranger.closeAllConnections(); stranger.close() })
+  const elsewhere = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/`
+  let redirected = 0
+  stranger.on('request', () => { redirected++ })
+
+  const bad: Record<string, Answer> = {
+    'another issuer': json({ ...metadata, issuer: `${issuer.url}/` }),
+    'no issuer': json({ ...metadata, issuer: undefined }),
+    'no jwks_uri': json({ ...metadata, jwks_uri: undefined }),
+    'a jwks_uri without TLS': json({ ...metadata, jwks_uri: 'http://as.example/jwks' }),
+    'a jwks_uri that is a path': json({ ...metadata, jwks_uri: JWKS_PATH }),
+    'a jwks_uri that is a file': json({ ...metadata, jwks_uri: 'file:///etc/passwd' }),
+    'a list': json([metadata]),
+    null: json(null),
+    'no JSON': json('<html>'),
+    'no body': json(''),
+    'status 404': status(404),
+    'status 201': status(201),
+    'a redirect to somebody else': (response) => { response.writeHead(302, { location: elsewhere }).end() },
+    'a redirect within': (response) => { response.writeHead(307, { location: issuer.url + METADATA_PATH }).end() },
+    'a closed connection': (response) => { response.destroy() }
+  }
+  for (const [title, answer] of Object.entries(bad)) {
+    issuer.answers[METADATA_PATH] = answer
+    await t.rejects(issuer.remote().verify(issuer.token()), title)
+  }
+  t.equal(redirected, 0, 'no redirect is followed')
+  t.equal(issuer.count(JWKS_PATH), 0)
+})
+
+test('no redirect of the JWKS is followed', async (t) => {
+  const issuer = await Issuer.start(t)
+  issuer.answers[JWKS_PATH] = (response) => { response.writeHead(302, { location: '/moved' }).end() }
+  issuer.answers['/moved'] = json({ keys: [issuer.keys[0]!.jwk] })
+  await t.rejects(issuer.remote().verify(issuer.token()), { message: `The authorization server gave no usable answer at ${issuer.url}${JWKS_PATH}` })
+  t.equal(issuer.count('/moved'), 0)
+})
+
+test('a body without end or of more than 512 KiB is given up', async (t) => {
+  const issuer = await Issuer.start(t)
+  let isClosed = false
+  let sent = 0
+  issuer.answers[JWKS_PATH] = (response) => {
+    response.on('close', () => { isClosed = true })
+    const chunk = `{"keys":[],"filler":"${'x'.repeat(64 * 1024)}`
+    const write = () => {
+      let hasRoom = true
+      while (hasRoom && !response.closed) {
+        hasRoom = response.write(chunk)
+        sent += chunk.length
+      }
+    }
+    response.on('drain', write)
+    write()
+  }
+  await t.rejects(issuer.remote().verify(issuer.token()), { cause: { message: 'The body is longer than 524288 bytes' } })
+  await background()
+  t.ok(isClosed, 'the connection is closed')
+  t.ok(sent < 16 * 1024 * 1024)
+
+  issuer.answers[JWKS_PATH] = json({ keys: [issuer.keys[0]!.jwk], filler: 'x'.repeat(500 * 1024) })
+  await accepts(t, issuer.remote(), issuer.token(), 'what is less is read')
+})
+
+test('an answer that is late, or comes by drops, is given up after 5 seconds', async (t) => {
+  // The same limits, a hundred times as fast.
+  const { timeout } = AbortSignal
+  const limits = t.capture(AbortSignal, 'timeout', (milliseconds: number) => timeout.call(AbortSignal, milliseconds / 100))
+  const issuer = await Issuer.start(t)
+  const slow: Record<string, Answer> = {
+    'no header': () => {},
+    'no body': (response) => { response.writeHead(200).flushHeaders() },
+    drops: (response) => {
+      const timer = setInterval(() => { response.write(' ') }, 10)
+      response.on('close', () => { clearInterval(timer) })
+    }
+  }
+  for (const [title, answer] of Object.entries(slow)) {
+    for (const path of [METADATA_PATH, JWKS_PATH]) {
+      issuer.answers[path] = answer
+      await t.rejects(issuer.remote().verify(issuer.token()), { cause: { name: 'TimeoutError' } }, title)
+      delete issuer.answers[path]
+    }
+  }
+  issuer.answers[INTROSPECTION_PATH] = slow.drops!
+  await t.rejects(issuer.remote({ introspection: CREDENTIALS }).verify('opaque'), { cause: { name: 'TimeoutError' } })
+  t.ok(limits().every(({ args }) => args[0] === 5000))
+})
+
+test('an answer without a body is no answer', async (t) => {
+  const fetch = async () => new Response(null)
+  const remote = new RemoteAccessTokens({ issuer: 'https://as.example', audience: AUDIENCE, fetch })
+  await t.rejects(remote.verify('token'), { cause: { message: 'The body is not a JSON object' } })
+  const refused = new RemoteAccessTokens({ issuer: 'https://as.example', audience: AUDIENCE, fetch: async () => new Response(null, { status: 204 }) })
+  await t.rejects(refused.verify('token'), { cause: { message: 'The status is 204' } })
+})
+
+test('a thousand first tokens cost the issuer one look at its metadata and one at its keys', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const tokens = Array.from({ length: 1000 }, (_, index) => issuer.token({ jti: `token ${index}` }))
+  const results = await Promise.all(tokens.map((token) => remote.verify(token)))
+  t.ok(results.every(({ isValid }) => isValid))
+  t.strictSame(issuer.requests, [METADATA_PATH, JWKS_PATH])
+})
+
+test('a key that was announced before it signs is found at once, wherever in the time of the keys it is', async (t) => {
+  for (const age of [0, 1, 15, 29, 30, 31, 599, 600, 3600]) {
+    const issuer = await Issuer.start(t)
+    const remote = issuer.remote()
+    await accepts(t, remote, issuer.token())
+    issuer.keys.push(new Key('two'))
+    issuer.time += age
+    await accepts(t, remote, issuer.token(), `${age} seconds after the keys were read`)
+    await accepts(t, remote, issuer.token({}, {}, issuer.keys[0]), 'the former still is')
+  }
+})
+
+test('no flood of unknown keys hides a key that was announced half a minute before it signs', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  let count = 0
+  const flood = async (seconds: number) => {
+    for (const until = issuer.time + seconds; issuer.time < until; issuer.time++) {
+      const bad = Array.from({ length: 5 }, () => remote.verify(issuer.token({}, { kid: `unknown ${count++}` })))
+      for (const result of await Promise.all(bad)) t.notOk(result.isValid)
+      // The name of the next key is no secret.
+      await refuses(t, remote, new Key('two').sign(issuer.claims()))
+    }
+  }
+  await accepts(t, remote, issuer.token())
+  await flood(17)
+  const next = new Key('two')
+  issuer.keys.push(next)
+  await flood(30)
+  await accepts(t, remote, issuer.token({}, {}, next), 'the key is found')
+  issuer.keys = [next]
+  await flood(60)
+  await accepts(t, remote, issuer.token({}, {}, next), 'and stays')
+})
+
+test('a flood of unknown keys, and of bad signatures, costs the issuer one request in 30 seconds', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  await accepts(t, remote, issuer.token())
+  const stranger = new Key('one')
+  const flood = (name: string) => Promise.all(Array.from({ length: 50 }, (_, index) =>
+    remote.verify(index % 2 === 0 ? issuer.token({}, { kid: `${name} ${index}` }) : stranger.sign(issuer.claims({ jti: `${name} ${index}` })))))
+  for (let second = 0; second < 120; second++) {
+    const results = await flood(`second ${second}`)
+    t.ok(results.every(({ isValid }) => !isValid))
+    issuer.time++
+  }
+  t.equal(issuer.count(JWKS_PATH), 1 + 4)
+  t.equal(issuer.count(METADATA_PATH), 1)
+})
+
+test('an issuer that names no keys, or all of them the same, may rotate them too', async (t) => {
+  for (const kid of [undefined, 'the key']) {
+    const issuer = await Issuer.start(t)
+    issuer.keys = [new Key(kid)]
+    const remote = issuer.remote()
+    const former = issuer.token()
+    await accepts(t, remote, former)
+    issuer.keys = [new Key(kid)]
+    await accepts(t, remote, issuer.token(), 'the new key')
+    await refuses(t, remote, former, 'the old key')
+
+    issuer.time += 30
+    issuer.keys.push(new Key(kid))
+    await accepts(t, remote, issuer.token(), 'the newest of two')
+    await accepts(t, remote, issuer.token({}, {}, issuer.keys[0]), 'the former of two')
+    await refuses(t, remote, new Key(kid).sign(issuer.claims()), 'neither of two')
+    await refuses(t, remote, issuer.token({ exp: START - 61 }), 'expired')
+  }
+})
+
+test('what was verified by a key is verified no more once the issuer has dropped the key', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const token = issuer.token()
+  const first = await remote.verify(token)
+  issuer.keys.push(new Key('two'))
+  issuer.time += 600
+  await remote.verify(token)
+  await background()
+  t.equal(await remote.verify(token), first, 'a further key changes nothing')
+
+  issuer.keys.shift()
+  issuer.time += 600
+  t.equal(await remote.verify(token), first, 'while the keys are read again')
+  await background()
+  await refuses(t, remote, token, 'the key is gone')
+  await accepts(t, remote, issuer.token())
+})
+
+test('keys are read again in the background every ten minutes, metadata every hour', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const token = issuer.token({ exp: START + 100_000 })
+  await accepts(t, remote, token)
+  issuer.time += 599
+  await accepts(t, remote, token)
+  await background()
+  t.equal(issuer.count(JWKS_PATH), 1)
+  for (let count = 0; count < 6; count++) {
+    issuer.time += 600
+    const results = await Promise.all([remote.verify(token), remote.verify(token)])
+    t.ok(results.every(({ isValid }) => isValid))
+    await background()
+  }
+  t.equal(issuer.count(JWKS_PATH), 7)
+  t.equal(issuer.count(METADATA_PATH), 2)
+
+  issuer.metadata.jwks_uri = `${issuer.url}/moved`
+  issuer.answers['/moved'] = json({ keys: issuer.keys.map(({ jwk }) => jwk) })
+  for (let count = 0; count < 7; count++) {
+    issuer.time += 600
+    await accepts(t, remote, token)
+    await background()
+  }
+  t.ok(issuer.count('/moved') > 0, 'keys that have moved are found')
+
+  const count = issuer.count('/moved')
+  issuer.time -= 2000
+  await accepts(t, remote, token)
+  await background()
+  t.equal(issuer.count('/moved'), count + 1, 'a clock that is set back stops nothing')
+})
+
+test('while the issuer is away the keys stay in use, and it is asked every 5 seconds at most', async (t) => {
+  const issuer = await Issuer.start(t)
+  const errors: Error[] = []
+  const remote = issuer.remote({ onError: (error) => { errors.push(error) } })
+  const token = issuer.token({ exp: START + 100_000 })
+  await accepts(t, remote, token)
+  issuer.answers[JWKS_PATH] = status(503)
+  issuer.time += 600
+  for (let second = 0; second < 20; second++) {
+    await accepts(t, remote, token, 'seen before')
+    await accepts(t, remote, issuer.token({ jti: `token ${second}` }), 'not seen before')
+    await refuses(t, remote, issuer.token({}, { kid: 'unknown' }), 'of an unknown key')
+    await background()
+    issuer.time++
+  }
+  t.equal(issuer.count(JWKS_PATH), 1 + 4)
+  t.match(errors, [{ message: `The authorization server gave no usable answer at ${issuer.url}${JWKS_PATH}` }])
+  t.equal(errors.length, 1, 'one error in an outage')
+
+  delete issuer.answers[JWKS_PATH]
+  issuer.keys.push(new Key('two'))
+  issuer.time += 5
+  await accepts(t, remote, issuer.token(), 'the new key of an issuer that is back')
+  issuer.answers[JWKS_PATH] = json({ error: 'server_error' })
+  issuer.time += 600
+  await accepts(t, remote, issuer.token())
+  await background()
+  t.equal(errors.length, 2, 'the next outage')
+  await t.rejects(issuer.remote().verify(token), 'keys that were never had are no verdict')
+})
+
+test('a new key that was looked for in vain while the issuer was away is found 5 seconds after it is back', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  await accepts(t, remote, issuer.token())
+  issuer.keys.push(new Key('two'))
+  issuer.answers[JWKS_PATH] = status(503)
+  await refuses(t, remote, issuer.token())
+  delete issuer.answers[JWKS_PATH]
+  issuer.time += 5
+  await accepts(t, remote, issuer.token())
+})
+
+test('an issuer that is away when the first token comes is asked again every 5 seconds, and found when it is back', async (t) => {
+  const issuer = await Issuer.start(t)
+  const { port } = issuer
+  const errors: Error[] = []
+  const remote = issuer.remote({ onError: (error) => { errors.push(error) } })
+  const token = issuer.token()
+  await issuer.stop()
+  await t.rejects(remote.verify(token), { message: /no usable answer at http.*oauth-authorization-server$/ })
+  await issuer.listen(port)
+  issuer.time += 4
+  await t.rejects(remote.verify(token), { message: /no usable answer/ }, 'not asked')
+  t.strictSame(issuer.requests, [])
+  issuer.time += 1
+  await accepts(t, remote, token)
+  t.strictSame(errors, [], 'who called was told')
+})
+
+test('without an onError nobody is told', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const token = issuer.token()
+  await accepts(t, remote, token)
+  await issuer.stop()
+  issuer.time += 1200
+  await accepts(t, remote, token)
+  await background()
+  await accepts(t, remote, token)
+})
+
+test('what was loaded while somebody looked in vain is not loaded once more', async (t) => {
+  let time = START
+  let count = 0
+  const document = new RemoteDocument({ load: async () => `load ${++count}`, maxAge: 600, now: () => time, onError: () => {} })
+  const known = await document.get()
+  time += 600
+  await document.get()
+  await background()
+  t.equal(await document.seek(known), 'load 2')
+  t.equal(await document.seek('load 2'), 'load 3')
+  t.equal(await document.seek('load 3'), 'load 3', 'nor within half a minute')
+})
+
+test('a key that cannot be used is no verdict on the token', async (t) => {
+  const issuer = await Issuer.start(t)
+  issuer.answers[JWKS_PATH] = json({ keys: [{ ...issuer.keys[0]!.jwk, x: 'AA' }] })
+  await t.rejects(issuer.remote().verify(issuer.token()))
+})
+
+/** An issuer that knows opaque tokens. */
+async function introspecting (t: Test): Promise<{ issuer: Issuer, remote: RemoteAccessTokens, says: (answer: unknown) => void }> {
+  const issuer = await Issuer.start(t)
+  const says = (answer: unknown) => { issuer.answers[INTROSPECTION_PATH] = json(answer) }
+  return { issuer, remote: issuer.remote({ introspection: CREDENTIALS }), says }
+}
+
+const ACTIVE = { active: true, client_id: 'reader', aud: AUDIENCE }
+
+test('a token is introspected by a form, with credentials that are form-encoded', async (t) => {
+  const issuer = await Issuer.start(t)
+  let seen: { body: string, request: IncomingMessage } | undefined
+  issuer.answers[INTROSPECTION_PATH] = (response, body, request) => {
+    seen = { body, request }
+    json(ACTIVE)(response, body, request)
+  }
+  const remote = issuer.remote({ introspection: { clientId: 'a:b c~', clientSecret: 'é%+&' } })
+  await accepts(t, remote, 'one+two=')
+  t.equal(seen?.request.method, 'POST')
+  t.match(seen?.request.headers, { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' })
+  t.equal(seen?.body, 'token=one%2Btwo%3D&token_type_hint=access_token')
+  const [scheme, encoded = ''] = seen?.request.headers.authorization?.split(' ') ?? []
+  t.equal(scheme, 'Basic')
+  t.equal(Buffer.from(encoded, 'base64').toString(), 'a%3Ab+c~:%C3%A9%25%2B%26')
+  t.strictSame(issuer.requests, [METADATA_PATH, INTROSPECTION_PATH])
+})
+
+test('an active token says who calls, and is no JWT with claims', async (t) => {
+  const { remote, says } = await introspecting(t)
+  says({ ...ACTIVE, aud: ['other', AUDIENCE], sub: 'somebody', scope: 'a b', exp: START + 1, iat: START, nbf: START, jti: 'x', cnf: { jkt: 'y' }, username: 'z' })
+  t.strictSame(await remote.verify('full'), {
+    isValid: true, credentials: { app: { id: 'reader' }, scope: ['a', 'b'] }, confirmation: { jkt: 'y' }
+  })
+  says(ACTIVE)
+  t.match(await remote.verify('sparse'), { isValid: true, credentials: { app: { id: 'reader' }, scope: [] }, confirmation: undefined })
+})
+
+test('what the issuer does not call active, for us, in time and of a client is refused', async (t) => {
+  const { issuer, remote, says } = await introspecting(t)
+  const bad: Record<string, Members> = {
+    inactive: { active: false },
+    'active as text': { ...ACTIVE, active: 'true' },
+    'active as number': { ...ACTIVE, active: 1 },
+    'no active': { ...ACTIVE, active: undefined },
+    'another audience': { ...ACTIVE, aud: ['other'] },
+    'no audience': { ...ACTIVE, aud: undefined },
+    'another issuer': { ...ACTIVE, iss: 'https://other.example' },
+    'an exp that is over': { ...ACTIVE, exp: START - 60 },
+    'an exp that is text': { ...ACTIVE, exp: String(START + 60) },
+    'an nbf that is to come': { ...ACTIVE, nbf: START + 61 },
+    'no client_id': { ...ACTIVE, client_id: undefined },
+    'no client_id but a sub': { ...ACTIVE, client_id: undefined, sub: 'reader' },
+    'a client_id that is empty': { ...ACTIVE, client_id: '' },
+    'a scope that is a list': { ...ACTIVE, scope: ['a'] },
+    'a cnf that is text': { ...ACTIVE, cnf: 'key' }
+  }
+  for (const [title, answer] of Object.entries(bad)) {
+    says(answer)
+    await refuses(t, remote, 'one', title)
+  }
+  says(bad['another audience'])
+  t.equal(messageOf(await remote.verify('one')), OTHER_AUDIENCE)
+  says(bad['an exp that is over'])
+  t.equal(messageOf(await remote.verify('one')), EXPIRED)
+  says(bad.inactive)
+  t.equal(causeOf(await remote.verify('one')), 'the issuer says that the token is not active')
+  says(ACTIVE)
+  await accepts(t, remote, 'one', 'no refusal is remembered')
+  const count = issuer.requests.length
+  await refuses(t, remote, 'x'.repeat(16_385))
+  t.equal(issuer.requests.length, count, 'what is too long is not sent')
+})
+
+test('an active token is remembered for a minute, and never past its exp', async (t) => {
+  const { issuer, remote, says } = await introspecting(t)
+  says(ACTIVE)
+  await accepts(t, remote, 'without exp')
+  says({ ...ACTIVE, exp: START + 10 })
+  await accepts(t, remote, 'ten seconds')
+  says({ ...ACTIVE, exp: START + 3600 })
+  await accepts(t, remote, 'an hour')
+  says({ active: false })
+  issuer.time += 9
+  for (const token of ['without exp', 'ten seconds', 'an hour']) await accepts(t, remote, token)
+  t.equal(issuer.count(INTROSPECTION_PATH), 3)
+  issuer.time += 1
+  await refuses(t, remote, 'ten seconds')
+  issuer.time += 49
+  for (const token of ['without exp', 'an hour']) await accepts(t, remote, token)
+  issuer.time += 1
+  for (const token of ['without exp', 'an hour']) await refuses(t, remote, token)
+})
+
+test('no more tokens are remembered than there is room for', async (t) => {
+  const { issuer, says } = await introspecting(t)
+  says(ACTIVE)
+  const remote = issuer.remote({ introspection: CREDENTIALS, cacheSize: 2 })
+  for (const token of ['a', 'b', 'c', 'b', 'c']) await accepts(t, remote, token)
+  t.equal(issuer.count(INTROSPECTION_PATH), 3)
+  await accepts(t, remote, 'a')
+  t.equal(issuer.count(INTROSPECTION_PATH), 4)
+})
+
+test('an issuer that cannot tell is no verdict on the token, and is asked again', async (t) => {
+  const { issuer, remote, says } = await introspecting(t)
+  const failures: Record<string, Answer> = {
+    'our credentials are unknown': status(401),
+    'we may not ask': status(403),
+    'it is broken': status(500),
+    'it is busy': status(503),
+    'it redirects': (response) => { response.writeHead(307, { location: issuer.url + METADATA_PATH }).end() },
+    'it sends no JSON': json('<html>'),
+    'it closes the connection': (response) => { response.destroy() }
+  }
+  for (const [title, answer] of Object.entries(failures)) {
+    issuer.answers[INTROSPECTION_PATH] = answer
+    await t.rejects(remote.verify('one'), { message: `The authorization server gave no usable answer at ${issuer.url}${INTROSPECTION_PATH}` }, title)
+  }
+  says(ACTIVE)
+  await accepts(t, remote, 'one')
+
+  const { port } = issuer
+  await issuer.stop()
+  await accepts(t, remote, 'one', 'what is known is while the issuer is away')
+  await t.rejects(remote.verify('two'))
+  await issuer.listen(port)
+  await accepts(t, remote, 'two', 'the issuer is back')
+})
+
+test('an introspection endpoint without TLS, or none, is an exception before any token is sent', async (t) => {
+  const { issuer, remote } = await introspecting(t)
+  issuer.metadata.introspection_endpoint = 'http://as.example/introspect'
+  await t.rejects(remote.verify('one'), { message: /introspection_endpoint/ })
+  issuer.time += 5
+  delete issuer.metadata.introspection_endpoint
+  await t.rejects(remote.verify('one'), { message: /introspection_endpoint/ })
+})

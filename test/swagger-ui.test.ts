@@ -1,0 +1,185 @@
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify from 'fastify'
+import type { Locator, Page, Response } from 'playwright-core'
+import t from 'tap'
+import type { Test } from 'tap'
+import clientCredentialsPlugin from '../plugin/index.ts'
+import { answerFrom, launchBrowser, storedBy, visit } from './support/browser.ts'
+import type { Visit } from './support/browser.ts'
+import { CLIENTS, demoBuilder, rawBasic, TOKEN_PATH } from './support/demo.ts'
+import { freePort, startProgram } from './support/program.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const browser = await launchBrowser()
+t.teardown(() => browser.close())
+const program = await startProgram([process.execPath, '--import', 'tsx', 'example/server.ts'], {
+  cwd: root, env: { PORT: String(await freePort()) }, ready: 'curl -i'
+})
+t.teardown(() => program.stop('SIGTERM'))
+
+const [, docs = '', clientId = '', secret = ''] = /(http\S+\/docs)\s+client_id: (\S+)\s+client_secret: (\S+)/.exec(program.output) ?? []
+
+async function open (t: Test, url: string = docs): Promise<Visit> {
+  const visited = await visit(browser, url)
+  t.teardown(() => visited.page.close())
+  return visited
+}
+
+/** The console shows these errors and no others, and the page needs nobody but its server. */
+function isClean (t: Test, { page, origins, errors }: Visit, expected: readonly string[] = []): void {
+  t.same(errors, expected, 'errors in the console')
+  t.same([...origins], [new URL(page.url()).origin], 'origins')
+}
+
+const failed = (status: string, path: string) => `Failed to load resource: the server responded with a status of ${status} ${path}`
+
+/** Fills in the Authorize dialog and sends it. */
+async function authorize (page: Page, credentials: { id: string, secret: string }, scopes: readonly string[], tokenPath = TOKEN_PATH): Promise<Response> {
+  const dialog = await openDialog(page)
+  await dialog.getByLabel('client_id').fill(credentials.id)
+  await dialog.getByLabel('client_secret').fill(credentials.secret)
+  for (const scope of scopes) await dialog.getByText(scope, { exact: true }).click()
+  return answerFrom(page, tokenPath, () => dialog.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click())
+}
+
+async function openDialog (page: Page): Promise<Locator> {
+  await page.getByRole('button', { name: 'Authorize', exact: true }).click()
+  return page.locator('.dialog-ux')
+}
+
+/** Waits until the dialog says that there is a token, and closes it. */
+async function closeAuthorized (page: Page): Promise<void> {
+  const dialog = page.locator('.dialog-ux')
+  await dialog.getByRole('button', { name: 'Remove authorization' }).waitFor()
+  await dialog.getByRole('button', { name: 'Close' }).click()
+}
+
+async function logout (page: Page): Promise<void> {
+  const dialog = await openDialog(page)
+  await dialog.getByRole('button', { name: 'Remove authorization' }).click()
+  await dialog.getByLabel('client_secret').waitFor()
+  await dialog.getByRole('button', { name: 'Close' }).click()
+}
+
+/** Opens an operation and presses Try it out. */
+async function tryOut (page: Page, method: string, path: string): Promise<() => Promise<object>> {
+  const operation = page.locator(`.opblock-${method}:has([data-path="${path}"])`)
+  await operation.locator('.opblock-summary-control').click()
+  await operation.getByRole('button', { name: 'Try it out' }).click()
+
+  return async function execute () {
+    const response = await answerFrom(page, path, () => operation.getByRole('button', { name: 'Execute' }).click())
+    const shown = operation.locator('.live-responses-table tbody tr').filter({ has: page.locator('.response-col_status', { hasText: String(response.status()) }) })
+    return { status: response.status(), shown: JSON.parse(await shown.locator('.highlight-code code').innerText()) }
+  }
+}
+
+t.test('Authorize in /docs gets a token, by which a route answers', async (t) => {
+  const visited = await open(t)
+  const { page } = visited
+  const response = await authorize(page, { id: clientId, secret }, ['notes:read', 'notes:write'])
+
+  t.equal(response.status(), 200)
+  t.match(await response.json(), { token_type: 'Bearer', scope: 'notes:read notes:write' })
+  const request = response.request()
+  t.equal(request.method(), 'POST')
+  t.equal(await request.headerValue('authorization'), rawBasic(`${clientId}:${secret}`))
+  t.same(Object.fromEntries(new URLSearchParams(request.postData() ?? '')), { grant_type: 'client_credentials', scope: 'notes:read notes:write' })
+
+  await closeAuthorized(page)
+  const readNotes = await tryOut(page, 'get', '/notes')
+  t.same(await readNotes(), { status: 200, shown: { caller: clientId, notes: ['Buy milk'] } })
+  t.notMatch(await storedBy(page), secret)
+  isClean(t, visited)
+})
+
+t.test('A token without the scope of a route is refused there, and the page shows why', async (t) => {
+  const visited = await open(t)
+  const { page } = visited
+  await authorize(page, { id: clientId, secret }, ['notes:read', 'notes:write'])
+  await closeAuthorized(page)
+  await logout(page)
+  const response = await authorize(page, { id: clientId, secret }, ['notes:read'])
+  t.match(await response.json(), { scope: 'notes:read' })
+  await closeAuthorized(page)
+
+  const writeNote = await tryOut(page, 'post', '/notes')
+  t.match(await writeNote(), { status: 403, shown: { error: 'insufficient_scope', error_description: String } })
+  const readNotes = await tryOut(page, 'get', '/notes')
+  t.match(await readNotes(), { status: 200 })
+  isClean(t, visited, [failed('403 (Forbidden)', '/notes')])
+})
+
+t.test('Without a token, and after logout, a guarded route is refused', async (t) => {
+  const visited = await open(t)
+  const { page } = visited
+  const refused = { status: 401, shown: { error: 'unauthorized', error_description: String } }
+  const readNotes = await tryOut(page, 'get', '/notes')
+  t.match(await readNotes(), refused)
+
+  await authorize(page, { id: clientId, secret }, [])
+  await closeAuthorized(page)
+  t.match(await readNotes(), { status: 200 })
+
+  await logout(page)
+  t.match(await readNotes(), refused)
+  isClean(t, visited, [failed('401 (Unauthorized)', '/notes'), failed('401 (Unauthorized)', '/notes')])
+})
+
+t.test('A wrong secret shows its error in the dialog, and no sign-in dialog of the browser', async (t) => {
+  const visited = await open(t)
+  const { page } = visited
+  // While the browser's own dialog is open, which no locator can see, there is no answer to wait for.
+  const response = await authorize(page, { id: clientId, secret: 'wrong' }, ['notes:read'])
+
+  t.equal(response.status(), 401)
+  t.equal(await response.headerValue('www-authenticate'), null, 'nothing asks the browser to sign in')
+  t.match(await response.json(), { error: 'invalid_client' })
+  const error = page.locator('.dialog-ux .errors')
+  await error.waitFor()
+  t.match(await error.innerText(), /invalid_client.*Client authentication failed/s)
+
+  // The page is not stuck: the same dialog takes the right secret.
+  const dialog = page.locator('.dialog-ux')
+  await dialog.getByLabel('client_secret').fill(secret)
+  const second = await answerFrom(page, TOKEN_PATH, () => dialog.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click())
+  t.equal(second.status(), 200)
+  await closeAuthorized(page)
+  isClean(t, visited, [failed('401 (Unauthorized)', TOKEN_PATH)])
+})
+
+t.test('The page lists the token route under the tag OAuth 2.0', async (t) => {
+  const visited = await open(t)
+  const section = visited.page.locator('.opblock-tag-section', { has: visited.page.getByRole('link', { name: 'OAuth 2.0', exact: true }) })
+  const operation = section.locator(`.opblock-post:has([data-path="${TOKEN_PATH}"])`)
+  t.match(await operation.innerText(), 'Get an access token')
+  t.equal(await visited.page.locator(`[data-path="${TOKEN_PATH}"]`).count(), 1, 'and nowhere else')
+  isClean(t, visited)
+})
+
+t.test('Authorize works where the plugin is registered under a prefix', async (t) => {
+  const credentials = { id: 'reader', secret: 'only-for-this-test' }
+  const flow = demoBuilder()
+    .getClient(({ clientId, clientSecret }) => clientSecret === credentials.secret ? CLIENTS[clientId] : undefined)
+    .build()
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' } } })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await app.register(async (api) => {
+    await api.register(clientCredentialsPlugin, { flow })
+    api.get('/data', { preHandler: api.requireScopes('data:read') }, async (request) => request.credentials)
+  }, { prefix: '/api' })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+
+  const visited = await open(t, `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/docs`)
+  const response = await authorize(visited.page, credentials, ['data:read'], `/api${TOKEN_PATH}`)
+  t.equal(response.status(), 200)
+  await closeAuthorized(visited.page)
+  const readData = await tryOut(visited.page, 'get', '/api/data')
+  t.same(await readData(), { status: 200, shown: { app: { id: 'reader' }, scope: ['data:read'] } })
+  isClean(t, visited)
+})
