@@ -466,6 +466,18 @@ test('Errors that are not of a guard keep the answer and the log of Fastify', as
   }
 })
 
+test('What is thrown and no error is answered by Fastify as it is without the plugin', async (t) => {
+  const throwing = async () => { throw 'short and stout' } // eslint-disable-line no-throw-literal
+  const answers = []
+  for (const app of [Fastify(), await pluginApp()]) {
+    app.get('/data', throwing)
+    const { statusCode, body } = await app.inject('/data')
+    answers.push({ statusCode, body })
+  }
+  t.equal(answers[0]!.statusCode, 500)
+  t.strictSame(answers[1], answers[0])
+})
+
 test('A refusal is logged once, with its reason but without the token', async (t) => {
   for (const hook of ['preHandler', 'onRequest']) {
     const { lines, logger } = watchedLog()
