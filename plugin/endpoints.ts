@@ -39,6 +39,7 @@ function sendUncached (reply: FastifyReply, body: object): FastifyReply {
 
 function tokenEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint, 'url'> {
   return {
+    name: 'The token endpoint',
     mark: operationMark(flow, 'token'),
     body: tokenRequestSchema,
     response: tokenResponseSchema,
@@ -51,6 +52,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint,
   const { settings } = flow
   const canSign = canSignIntrospection(settings.accessTokens)
   return {
+    name: 'The introspection endpoint',
     mark: operationMark(flow, 'introspection'),
     body: presentedTokenRequestSchema,
     response: introspectionResponseSchema,
@@ -65,6 +67,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint,
 
 function revocationEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint, 'url'> {
   return {
+    name: 'The revocation endpoint',
     mark: operationMark(flow, 'revocation'),
     body: presentedTokenRequestSchema,
     response: { type: 'object' },

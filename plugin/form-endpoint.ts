@@ -15,6 +15,8 @@ import { FastifyTokenRequest } from './request.ts'
 export interface FormEndpoint {
   /** The path below the prefix of the scope. */
   url: string
+  /** What a sentence about it begins with. */
+  name: string
   /** By which its OpenAPI operation finds its place. */
   mark: string
   /** JSON Schemas of the body and of a success. */
@@ -44,7 +46,7 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
 }
 
 /** Serves an endpoint: POST, and a refusal of every other method. */
-export function serveFormEndpoint (scope: FastifyInstance, { url, mark, body, response, check, answer }: FormEndpoint): void {
+export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer }: FormEndpoint): void {
   scope.route({
     url,
     method: 'POST',
@@ -55,7 +57,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, mark, body, re
   })
 
   // RFC 6749 §3.2: POST only, and said before a body is read. OPTIONS is left to the application's CORS plugin.
-  const refuseMethod = async () => { throw new MethodNotAllowedError() }
+  const refuseMethod = async () => { throw new MethodNotAllowedError(`${name} takes POST only`) }
   scope.route({
     url,
     method: scope.supportedMethods.filter((method) => method !== 'POST' && method !== 'OPTIONS'),

@@ -1,7 +1,7 @@
 import { AUTHORIZATION_SERVER, PROTECTED_RESOURCE, wellKnownUrl } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
 
-/** The paths that are served, each below the prefix of its scope. Undefined where the part behind it is not there. */
+/** The paths that are served, each below the prefix of its scope but {@link AT_ROOT}. Undefined where the part behind it is not there. */
 export interface ServedPaths {
   token: string | undefined
   introspection: string | undefined
@@ -10,6 +10,9 @@ export interface ServedPaths {
   serverMetadata: string | undefined
   resourceMetadata: string | undefined
 }
+
+/** What is found by its path alone, and so stands at the root of the host whatever the prefix (RFC 8615 §3). */
+export const AT_ROOT: ReadonlySet<keyof ServedPaths> = new Set(['serverMetadata', 'resourceMetadata'])
 
 const JWKS = '/.well-known/jwks.json'
 
@@ -22,7 +25,8 @@ export function pathsOf (flow: ClientCredentialsFlow): ServedPaths {
   return {
     token,
     introspection: metadata && accessTokens?.introspect && beside('introspect'),
-    revocation: metadata && accessTokens?.revoke && beside('revoke'),
+    // Whose token it is, introspection knows.
+    revocation: metadata && accessTokens?.introspect && accessTokens.revoke && beside('revoke'),
     jwks: metadata?.keys && JWKS,
     serverMetadata: metadata && pathOf(wellKnownUrl(metadata.issuer, AUTHORIZATION_SERVER)),
     resourceMetadata: resource && pathOf(wellKnownUrl(resource, PROTECTED_RESOURCE))

@@ -1,10 +1,11 @@
-import type { FastifyPluginAsync } from 'fastify'
-import { toResourceMetadata, toServerMetadata } from '../src/index.ts'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { ServerError, toResourceMetadata, toServerMetadata } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
 import { markRoute, operationMark } from './openapi/marks.ts'
 import type { OperationName } from './openapi/marks.ts'
+import { AT_ROOT } from './paths.ts'
 import type { ServedPaths } from './paths.ts'
-import { sendJson } from './reply.ts'
+import { sendError, sendJson } from './reply.ts'
 
 /** What the well-known documents are served from. */
 export interface WellKnownOptions {
@@ -20,22 +21,36 @@ const METADATA_MAX_AGE = 300
 
 /** The documents by which others find the endpoints, the keys, and the server that issues tokens for this API. */
 export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, { flow, paths, urls, overrides }) => {
-  const serve = (url: string, name: OperationName, maxAge: number, read: () => string | Promise<string>) => {
-    fastify.get(url, { config: { swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
-      return sendJson(reply.header('cache-control', `public, max-age=${maxAge}`), await read())
+  const root = rootOf(fastify)
+  const serve = (name: OperationName, maxAge: number, read: () => object | Promise<object>) => {
+    const path = paths[name]
+    const scope = AT_ROOT.has(name) ? root : fastify
+    // The API of one server may be in several scopes: a resource has one document.
+    if (path === undefined || (scope === root && root.hasRoute({ method: 'GET', url: routeOf(path) }))) return
+    scope.get(routeOf(path), { config: { swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
+      try {
+        const json = JSON.stringify(await read())
+        return sendJson(reply.header('cache-control', `public, max-age=${maxAge}`), json)
+      } catch (error) {
+        // What the store of keys says is not for everybody.
+        return sendError(reply, new ServerError(undefined, { cause: error }))
+      }
     })
   }
 
   const { settings } = flow
-  const { jwks, serverMetadata, resourceMetadata } = paths
   const keys = settings.accessTokens?.metadata?.keys
-  if (jwks !== undefined) serve(jwks, 'jwks', keys!.jwksMaxAge, async () => JSON.stringify(await keys!.toJwks()))
-  if (serverMetadata !== undefined) {
-    const document = JSON.stringify({ ...toServerMetadata(settings, urls), ...overrides })
-    serve(serverMetadata, 'serverMetadata', METADATA_MAX_AGE, () => document)
-  }
-  if (resourceMetadata !== undefined) {
-    const document = JSON.stringify(toResourceMetadata(settings))
-    serve(resourceMetadata, 'resourceMetadata', METADATA_MAX_AGE, () => document)
-  }
+  serve('jwks', keys?.jwksMaxAge ?? 0, () => keys!.toJwks())
+  serve('serverMetadata', METADATA_MAX_AGE, async () => ({ ...await toServerMetadata(settings, urls), ...overrides }))
+  serve('resourceMetadata', METADATA_MAX_AGE, () => toResourceMetadata(settings))
+}
+
+// The nearest instance without a prefix: encapsulated instances inherit from each other.
+function rootOf (instance: FastifyInstance): FastifyInstance {
+  return instance.prefix === '' ? instance : rootOf(Object.getPrototypeOf(instance))
+}
+
+// As the router compares paths: decoded, and ":" begins no parameter.
+function routeOf (path: string): string {
+  return decodeURI(path).replaceAll(':', '::')
 }

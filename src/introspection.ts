@@ -15,6 +15,9 @@ export const INTROSPECTION_JWT_MEDIA_TYPE = 'application/token-introspection+jwt
 /** The `typ` of such a JWT, by which nobody takes it for an access token (RFC 9701 §5, §8.1). */
 const INTROSPECTION_JWT_TYPE = 'token-introspection+jwt'
 
+// RFC 9110 §12.4.2.
+const NOT_ACCEPTABLE = /^q=0(?:\.0{0,3})?$/
+
 const INACTIVE = Object.freeze({ active: false })
 
 // A signature on its own turn of the event loop: these are rare.
@@ -51,7 +54,10 @@ export function canSignIntrospection (accessTokens: AccessTokens | undefined): b
 
 /** Tells whether a request wants its introspection response signed (RFC 9701 §4). */
 export function wantsIntrospectionJwt (request: TokenRequest): boolean {
-  return request.header('accept')?.toLowerCase().includes(INTROSPECTION_JWT_MEDIA_TYPE) === true
+  return request.header('accept')?.split(',').some((range) => {
+    const [type, ...parameters] = range.toLowerCase().split(';').map((part) => part.trim())
+    return type === INTROSPECTION_JWT_MEDIA_TYPE && !parameters.some((text) => NOT_ACCEPTABLE.test(text))
+  }) === true
 }
 
 async function introspect (settings: PresentedTokenSettings, request: TokenRequest): Promise<{ client: OAuth2Client, response: IntrospectionResponse }> {

@@ -1,5 +1,6 @@
-import { canSignIntrospection } from './introspection.ts'
 import type { FlowSettings } from './flow-options.ts'
+import { canSignIntrospection } from './introspection.ts'
+import type { KeySource } from './keys/index.ts'
 import { GRANT_TYPE } from './token-endpoint.ts'
 
 /** Where the endpoints of a server are, as absolute URLs. Those that are undefined are not served. */
@@ -11,7 +12,7 @@ export interface EndpointUrls {
 }
 
 /** Writes the metadata of the authorization server (RFC 8414 §2): only what the flow, as it is set, accepts. */
-export function toServerMetadata (settings: FlowSettings, urls: EndpointUrls): Record<string, unknown> {
+export async function toServerMetadata (settings: FlowSettings, urls: EndpointUrls): Promise<Record<string, unknown>> {
   const { issuer, keys } = settings.accessTokens!.metadata!
   const authMethods = settings.clientAuthMethods.map(({ name }) => name)
   return withoutUndefined({
@@ -25,7 +26,7 @@ export function toServerMetadata (settings: FlowSettings, urls: EndpointUrls): R
     token_endpoint_auth_methods_supported: authMethods,
     introspection_endpoint: urls.introspection,
     introspection_endpoint_auth_methods_supported: urls.introspection && authMethods,
-    introspection_signing_alg_values_supported: urls.introspection && canSignIntrospection(settings.accessTokens) ? [keys!.algorithm] : undefined,
+    introspection_signing_alg_values_supported: urls.introspection && canSignIntrospection(settings.accessTokens) ? await algorithmsOf(keys!) : undefined,
     revocation_endpoint: urls.revocation,
     revocation_endpoint_auth_methods_supported: urls.revocation && authMethods,
     protected_resources: settings.resource && [settings.resource]
@@ -40,6 +41,12 @@ export function toResourceMetadata (settings: FlowSettings): Record<string, unkn
     scopes_supported: settings.scopeNames && [...settings.scopeNames],
     bearer_methods_supported: ['header']
   })
+}
+
+// After a change of the algorithm, keys of the one before sign until the new one takes over.
+async function algorithmsOf (keys: KeySource): Promise<string[]> {
+  const { keys: announced } = await keys.toJwks()
+  return [...new Set([keys.algorithm, ...announced.map(({ alg }) => alg).filter((alg) => alg !== undefined)])]
 }
 
 function withoutUndefined (members: Record<string, unknown>): Record<string, unknown> {

@@ -73,7 +73,7 @@ async function verify ({ tokenType, verifyToken }: ResourceAccessSettings, reque
   if (!isB64Token(token)) throw new StrategyInvalidRequestError()
   if (QUERY_TOKEN.test(request.url)) throw severalMethods()
 
-  const proven = await tokenType.confirmAccess?.(request, token)
+  const proven = tokenType.confirmAccess === undefined ? undefined : await tokenType.confirmAccess(request, token)
   const result = await verifyToken(token, { tokenType: tokenType.name, confirmation: proven })
   if (result?.isValid !== true) throw new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
 

@@ -595,6 +595,32 @@ test('what was loaded while somebody looked in vain is not loaded once more', as
   t.equal(await document.seek('load 3'), 'load 3', 'nor within half a minute')
 })
 
+test('after a long silence what is held is renewed before it is used, unless the issuer is away', async (t) => {
+  let time = START
+  let count = 0
+  let isAway = false
+  const told: string[] = []
+  const load = async () => {
+    if (isAway) throw new Error('away')
+    return `load ${++count}`
+  }
+  const document = new RemoteDocument({ load, maxAge: 600, now: () => time, onError: ({ message }) => { told.push(message) } })
+  t.equal(await document.get(), 'load 1')
+  time += 1199
+  t.equal(await document.get(), 'load 1', 'old: renewed in the background')
+  await background()
+  time += 1200
+  t.equal(await document.get(), 'load 3', 'very old: waited for')
+
+  isAway = true
+  time += 5000
+  t.equal(await document.get(), 'load 3', 'what is held is used when nothing newer can be had')
+  time += 5000
+  t.equal(await document.get(), 'load 3', 'and nobody waits for an issuer that is away')
+  await background()
+  t.strictSame(told, ['away'])
+})
+
 test('a key that cannot be used is no verdict on the token', async (t) => {
   const issuer = await Issuer.start(t)
   issuer.answers[JWKS_PATH] = json({ keys: [{ ...issuer.keys[0]!.jwk, x: 'AA' }] })

@@ -3,6 +3,7 @@ import {
 } from '../../schemas/index.ts'
 import { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE } from '../../src/index.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
+import { AT_ROOT } from '../paths.ts'
 import type { ServedPaths } from '../paths.ts'
 import { OAUTH_TAG, operationMark } from './marks.ts'
 import type { OperationName } from './marks.ts'
@@ -25,7 +26,7 @@ export function describeOperations (flow: ClientCredentialsFlow, paths: ServedPa
   const entries = Object.entries(paths) as [OperationName, string | undefined][]
   return entries.filter(([, path]) => path !== undefined).map(([name, path]) => ({
     mark: operationMark(flow, name),
-    path: `${prefix}${path}`,
+    path: AT_ROOT.has(name) ? path! : `${prefix}${path}`,
     ...OPERATIONS[name](flow)
   }))
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../clock.ts'
 
@@ -55,5 +55,5 @@ export class VerifiedTokens<T> {
 
 /** The name of a token for maps and stores, from which nobody gets the token back. */
 export function keyOf (token: string): string {
-  return createHash('sha256').update(token).digest('base64url')
+  return hash('sha256', token, 'base64url')
 }

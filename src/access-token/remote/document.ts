@@ -4,6 +4,8 @@ import type { Clock } from '../../clock.ts'
 const RETRY_AFTER = 5
 // Seconds. Anybody can make up a token that misses a key: so often may that cost the issuer a request.
 const SEEK_AGAIN_AFTER = 30
+// Times its maximum age.
+const WAIT_AFTER = 2
 
 /** How a document of another server is kept. */
 export interface RemoteDocumentOptions<T> {
@@ -18,7 +20,7 @@ export interface RemoteDocumentOptions<T> {
 
 /**
  * A document of another server: loaded when it is first asked for, by one request however many ask, and again in the
- * background when it is old and somebody asks. No timer keeps the process alive. While the other server is away, what
+ * background when it is old and somebody asks; after a long silence before it is used. No timer keeps the process alive. While the other server is away, what
  * is held stays in use.
  */
 export class RemoteDocument<T extends string | object> {
@@ -37,9 +39,13 @@ export class RemoteDocument<T extends string | object> {
   async get (): Promise<T> {
     const value = this.#value
     if (value === undefined) return this.#attempt()
+    const { maxAge } = this.#options
+    if (!this.#isOver(this.#loadedAt, maxAge)) return value
+    const isAway = this.#failure !== undefined
     // Told to onError already.
-    if (this.#isOver(this.#loadedAt, this.#options.maxAge)) this.#attempt().catch(() => {})
-    return value
+    const renewed = this.#attempt().catch(() => value)
+    // After a long silence somebody waits, since what is held may name a key that was dropped for a reason.
+    return isAway || !this.#isOver(this.#loadedAt, WAIT_AFTER * maxAge) ? value : renewed
   }
 
   /**
