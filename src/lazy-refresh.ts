@@ -1,15 +1,13 @@
-import type { Clock } from './clock.ts'
-
 /** What a refresh needs. */
 export interface LazyRefreshOptions {
-  /** Seconds. What is older is read again in the background. */
+  /** In the unit of `now`. What is older is read again in the background. */
   fresh: number
-  /** Seconds. What is as old as this is waited for. */
+  /** In the unit of `now`. What is as old as this is waited for. */
   stale: number
   /** Is told once per outage. Default nobody is. */
   onError?: ((error: Error) => void) | undefined
-  /** May count fractions of a second. */
-  now: Clock
+  /** Whatever it counts. */
+  now: () => number
 }
 
 /**
@@ -22,7 +20,7 @@ export class LazyRefresh {
   readonly #read: () => Promise<void>
   readonly #fresh: number
   readonly #stale: number
-  readonly #now: Clock
+  readonly #now: () => number
   readonly #onError: LazyRefreshOptions['onError']
   #reading: Promise<Error | undefined> | undefined
   #readAt = -Infinity

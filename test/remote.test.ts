@@ -1,10 +1,11 @@
-import { createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, createPublicKey, generateKeyPair, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import type { VerifyTokenResult } from '../src/access-token/index.ts'
@@ -33,6 +34,9 @@ const messageOf = (result: VerifyTokenResult) => result.isValid ? undefined : re
 const background = async () => { for (let turn = 0; turn < TURNS; turn++) await setTimeout(1) }
 
 /** A key of the issuer. */
+// Node.js 20 sometimes never comes back from exporting an RSA key that was made synchronously.
+const RSA_PAIR = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+
 class Key {
   readonly alg: string
   readonly kid: string | undefined
@@ -43,7 +47,7 @@ class Key {
     this.alg = alg
     this.#pair = alg === 'ES256'
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : alg === 'RS256' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ed25519')
+      : alg === 'RS256' ? RSA_PAIR : generateKeyPairSync('ed25519')
   }
 
   get jwk (): Members {

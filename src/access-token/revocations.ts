@@ -4,8 +4,8 @@ import type { Revocation, RevocationStore } from '../store/index.ts'
 
 // Another process sees a revocation within a second. A look at the store costs the request that comes first after half
 // of that nothing, since it does not wait.
-const FRESH = 0.5
-const STALE = 1
+const FRESH = 500
+const STALE = 1000
 // Seconds between two searches for what may be forgotten.
 const TIDY = 60
 
@@ -34,7 +34,7 @@ export class Revocations {
   constructor (store: RevocationStore, { now, onError }: { now: Clock, onError: (error: Error) => void }) {
     this.#store = store
     this.#now = now
-    this.#refresh = new LazyRefresh(() => this.#read(), { fresh: FRESH, stale: STALE, now: () => performance.now() / 1000, onError })
+    this.#refresh = new LazyRefresh(() => this.#read(), { fresh: FRESH, stale: STALE, now: () => performance.now(), onError })
   }
 
   /** Adds a revocation to the store. It is in force here as soon as the store has it. */

@@ -1,4 +1,5 @@
-import { constants, createHmac, generateKeyPairSync, KeyObject, sign } from 'node:crypto'
+import { constants, createHmac, generateKeyPair, KeyObject, sign } from 'node:crypto'
+import { promisify } from 'node:util'
 import type { JSONWebKeySet } from 'jose'
 import type { Test } from 'tap'
 import type { KeySource, SigningKey } from '../../src/keys/index.ts'
@@ -21,16 +22,18 @@ export type Members = Record<string, unknown>
 
 export const HMAC_KEY = 'a secret of more than thirty-two characters'
 
-const makePairs = () => ({
-  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  PS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  EdDSA: generateKeyPairSync('ed25519')
+// Not the synchronous one: Node.js 20 sometimes never comes back from exporting an RSA key that it made.
+const generate = promisify(generateKeyPair)
+const makePairs = async () => ({
+  ES256: await generate('ec', { namedCurve: 'P-256' }),
+  RS256: await generate('rsa', { modulusLength: 2048 }),
+  PS256: await generate('rsa', { modulusLength: 2048 }),
+  EdDSA: await generate('ed25519')
 })
 /** Our key pairs. */
-export const pairs = makePairs()
+export const pairs = await makePairs()
 /** The key pairs of others. */
-export const strangers = makePairs()
+export const strangers = await makePairs()
 
 export const publicPem = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }) as string
 
