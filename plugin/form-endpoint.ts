@@ -62,6 +62,8 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     url,
     method: scope.supportedMethods.filter((method) => method !== 'POST' && method !== 'OPTIONS'),
     schema: { hide: true } as object,
+    // No business of a transform of the application's.
+    config: { swaggerTransform: false } as object,
     exposeHeadRoute: false,
     onRequest: refuseMethod,
     handler: refuseMethod
