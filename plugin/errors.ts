@@ -36,6 +36,12 @@ export const FST_OAUTH_SECURITY_SCHEME_TAKEN = createError(
   'Two flows share the security scheme name "%s" in one OpenAPI document. Give each its own by setSecuritySchemeName on the builder'
 )
 
+/** Two servers, or their APIs, would have their documents at one path. */
+export const FST_OAUTH_WELL_KNOWN_TAKEN = createError(
+  'FST_OAUTH_WELL_KNOWN_TAKEN',
+  'Another flow is served at %s already, for another issuer, resource or set of keys. Give each issuer and audience a path of its own, and register each plugin under a prefix of its own'
+)
+
 /** fastifyJwtTokens was called with wrong options. */
 export const FST_OAUTH_JWT_INVALID_OPTION = createError(
   'FST_OAUTH_JWT_INVALID_OPTION',
@@ -62,6 +68,7 @@ export const PLUGIN_ERRORS = {
   FST_OAUTH_UNKNOWN_SCOPE,
   FST_OAUTH_ROUTE_NOT_GUARDED,
   FST_OAUTH_SECURITY_SCHEME_TAKEN,
+  FST_OAUTH_WELL_KNOWN_TAKEN,
   FST_OAUTH_JWT_INVALID_OPTION,
   FST_OAUTH_JWT_HEADER,
   FST_OAUTH_JWT_UNUSABLE

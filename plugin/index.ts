@@ -9,7 +9,7 @@ import type { FlowDescription } from './openapi/document.ts'
 import { markSecurity } from './openapi/marks.ts'
 import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
-import { resolveOptions } from './options.ts'
+import { normalizePrefix, resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
 import { endpointUrls, pathsOf } from './paths.ts'
 import { wellKnown } from './well-known.ts'
@@ -67,7 +67,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.addHook('onReady', async () => { describeInSwagger(fastify, children.splice(0), description) })
 
   // fastify.prefix is that of the scope we are registered in: paths as clients see them.
-  const base = `${fastify.prefix}${prefix}`
+  const base = `${normalizePrefix(fastify.prefix)}${prefix}`
   const servedToken = paths.token === undefined ? undefined : `${base}${paths.token}`
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
+import { plainParameterName } from '../src/index.ts'
 
 // pino's public name for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
@@ -28,14 +29,5 @@ export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
 
 function redact (url: string): string {
   return url.replace(PARAMETER, (parameter: string, separator: string, name: string) =>
-    SECRET_PARAMETERS.has(plainName(name)) ? `${separator}${name}=[redacted]` : parameter)
-}
-
-// As a parser reads it: decoded, and without the brackets of a list.
-function plainName (name: string): string {
-  try {
-    return decodeURIComponent(name).replace(/\[.*$/, '').toLowerCase()
-  } catch {
-    return name
-  }
+    SECRET_PARAMETERS.has(plainParameterName(name)) ? `${separator}${name}=[redacted]` : parameter)
 }

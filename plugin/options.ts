@@ -33,7 +33,13 @@ export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
-  return { flow, prefix, acceptJson, metadata }
+  return { flow, prefix: normalizePrefix(prefix), acceptJson, metadata }
+}
+
+/** A prefix as Fastify reads it: one slash in front, none behind. */
+export function normalizePrefix (prefix: string): string {
+  const path = prefix.replace(/\/$/, '')
+  return path === '' || path.startsWith('/') ? path : `/${path}`
 }
 
 /** Refuses a flow on which a callback was never set, so that it could only deny. */

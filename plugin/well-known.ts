@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { ServerError, toResourceMetadata, toServerMetadata } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
+import { FST_OAUTH_WELL_KNOWN_TAKEN } from './errors.ts'
 import { markRoute, operationMark } from './openapi/marks.ts'
 import type { OperationName } from './openapi/marks.ts'
 import { AT_ROOT } from './paths.ts'
@@ -22,11 +23,16 @@ const METADATA_MAX_AGE = 300
 /** The documents by which others find the endpoints, the keys, and the server that issues tokens for this API. */
 export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, { flow, paths, urls, overrides }) => {
   const root = rootOf(fastify)
-  const serve = (name: OperationName, maxAge: number, read: () => object | Promise<object>) => {
+  const taken = takenPathsOf(root)
+  const serve = (name: OperationName, of: unknown, maxAge: number, read: () => object | Promise<object>) => {
     const path = paths[name]
+    if (path === undefined) return
     const scope = AT_ROOT.has(name) ? root : fastify
-    // The API of one server may be in several scopes: a resource has one document.
-    if (path === undefined || (scope === root && root.hasRoute({ method: 'GET', url: routeOf(path) }))) return
+    const url = `${scope.prefix}${path}`
+    // The API of one server may be in several scopes: a resource has one document. Another server's must not hide this one's.
+    if (taken.has(url) && taken.get(url) !== of) throw new FST_OAUTH_WELL_KNOWN_TAKEN(url)
+    if (taken.has(url)) return
+    taken.set(url, of)
     scope.get(routeOf(path), { config: { swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
       try {
         const json = JSON.stringify(await read())
@@ -40,9 +46,18 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
 
   const { settings } = flow
   const keys = settings.accessTokens?.metadata?.keys
-  serve('jwks', keys?.jwksMaxAge ?? 0, () => keys!.toJwks())
-  serve('serverMetadata', METADATA_MAX_AGE, async () => ({ ...await toServerMetadata(settings, urls), ...overrides }))
-  serve('resourceMetadata', METADATA_MAX_AGE, () => toResourceMetadata(settings))
+  serve('jwks', keys, keys?.jwksMaxAge ?? 0, () => keys!.toJwks())
+  serve('serverMetadata', settings.accessTokens?.metadata?.issuer, METADATA_MAX_AGE, async () => ({ ...await toServerMetadata(settings, urls), ...overrides }))
+  serve('resourceMetadata', settings.resource, METADATA_MAX_AGE, () => toResourceMetadata(settings))
+}
+
+// What each well-known path of an application is served for.
+const takenPaths = new WeakMap<object, Map<string, unknown>>()
+
+function takenPathsOf ({ server }: FastifyInstance): Map<string, unknown> {
+  let taken = takenPaths.get(server)
+  if (taken === undefined) takenPaths.set(server, taken = new Map())
+  return taken
 }
 
 // The nearest instance without a prefix: encapsulated instances inherit from each other.

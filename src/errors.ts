@@ -67,10 +67,11 @@ const challenged = new WeakSet<ProtocolError>()
  * @returns the error; for one that was thrown before, and so belongs to another answer too, another that is like it
  */
 export function withChallenge<E extends ProtocolError> (error: E, challenge: string | undefined): E {
-  if (challenged.has(error)) return Object.create(error, { challenge: { value: challenge, enumerable: true } })
-  if (error.challenge !== undefined || challenge === undefined) return error
+  const isShared = challenged.has(error)
+  if (error.challenge !== undefined && !isShared) return error
+  if (isShared || !Object.isExtensible(error)) return Object.create(error, { challenge: { value: challenge, enumerable: true } })
   challenged.add(error)
-  return Object.assign(error, { challenge })
+  return challenge === undefined ? error : Object.assign(error, { challenge })
 }
 
 /** What a callback threw, as an error: a log shows nothing of a text that is thrown. */

@@ -35,7 +35,7 @@ export interface ClientCredentialsFlowOptions {
   generateAccessToken: GenerateAccessToken
   /** Default: no token is valid. */
   verifyToken: VerifyToken
-  /** What else can be done with tokens: metadata, introspection, revocation. Set it by `useAccessTokens`. Default nothing. */
+  /** Fills generateAccessToken and verifyToken where those are not set, and says what else can be done with tokens. Default nothing. */
   accessTokens: AccessTokens | undefined
 }
 
@@ -76,8 +76,8 @@ const AUTH_METHODS: Readonly<Record<string, ClientAuthMethod>> = {
 }
 const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
 
-// ":" and "*" would make a pattern of the path, "//" another host of it.
-const PATH = /^\/(?!\/)[^\s#:*]*$/
+// ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
+const PATH = /^\/(?!\/)[^\s#:*%]*$/
 // OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
 const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
 
@@ -88,7 +88,7 @@ const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
  */
 export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOptions>): FlowSettings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const resolved: ClientCredentialsFlowOptions = { ...FLOW_DEFAULTS, ...given }
+  const resolved: ClientCredentialsFlowOptions = { ...FLOW_DEFAULTS, ...(options.accessTokens && optionsOf(options.accessTokens)), ...given }
   const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime, tokenType } = resolved
 
   if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')

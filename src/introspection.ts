@@ -1,6 +1,6 @@
 import type { AccessTokens, TokenInformation } from './access-token/index.ts'
-import type { OAuth2Client } from './client-auth/index.ts'
 import { createSigner } from './access-token/sign.ts'
+import type { OAuth2Client } from './client-auth/index.ts'
 import { answerClient } from './oauth-endpoint.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'

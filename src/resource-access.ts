@@ -5,6 +5,7 @@ import {
   StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, thrown, withChallenge
 } from './errors.ts'
+import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
 import { sameConfirmation } from './token-type/index.ts'
@@ -20,7 +21,7 @@ export interface ResourceAccessSettings {
 }
 
 // RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never read. Beside a header, it makes two methods (§2).
-const QUERY_TOKEN = /[?&]access_token=/
+const QUERY_TOKEN = new Set(['access_token'])
 
 /**
  * Verifies the access token of a resource request (RFC 6750). Does NOT check scopes: see {@link checkScope}.
@@ -71,14 +72,14 @@ async function verify ({ tokenType, verifyToken }: ResourceAccessSettings, reque
 
   // §2.1, §2: one token, in the header, of b64token's characters.
   if (!isB64Token(token)) throw new StrategyInvalidRequestError()
-  if (QUERY_TOKEN.test(request.url)) throw severalMethods()
+  if (hasQueryParameter(request.url, QUERY_TOKEN)) throw severalMethods()
 
   const proven = tokenType.confirmAccess === undefined ? undefined : await tokenType.confirmAccess(request, token)
   const result = await verifyToken(token, { tokenType: tokenType.name, confirmation: proven })
   if (result?.isValid !== true) throw new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
 
   // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
-  if (!sameConfirmation(result.confirmation, proven)) {
+  if (!sameConfirmation(result.confirmation ?? undefined, proven)) {
     throw new StrategyInvalidTokenError(undefined, { cause: 'the token is bound to another sender' })
   }
   return withScopeList(result.credentials)

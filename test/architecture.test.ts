@@ -30,7 +30,7 @@ const CORE_EXPORTS = [
   'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken', 'checkScope',
   'checkTokenParameters', 'clientSecretBasic', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'introspectToken',
   'introspectTokenAsJwt', 'isAccessTokenType', 'isIssuer', 'isScopeToken', 'isSecureUrl', 'issueAccessToken', 'judgeClaims',
-  'notAForm', 'parseForm', 'revokeToken', 'severalTokens', 'systemClock', 'toResourceMetadata', 'toSecuritySchemes',
+  'notAForm', 'parseForm', 'plainParameterName', 'revokeToken', 'severalTokens', 'systemClock', 'toResourceMetadata', 'toSecuritySchemes',
   'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl'
 ]
 

@@ -620,3 +620,33 @@ test('RFC 8414 §2: a key set that does not say its algorithms adds none', async
   const document = await read(t, await appOf(jwtTokens({ keys: silent })), SERVER_METADATA)
   t.strictSame(document.introspection_signing_alg_values_supported, ['ES256'])
 })
+
+test('Two servers never share a document: what would hide one of them fails at boot', async (t) => {
+  const others = new SigningKeys(new MemoryStore())
+  const PAIRS: [string, Partial<JwtAccessTokensOptions>, string, string][] = [
+    ['keys', { issuer: `${ISSUER}/b`, audience: `${RESOURCE}/b`, keys: others }, '', JWKS],
+    ['issuers on two hosts', { issuer: 'https://b.example', audience: `${RESOURCE}/b` }, '/b', SERVER_METADATA],
+    ['resources on two hosts', { issuer: `${ISSUER}/b`, audience: 'https://b.example' }, '/b', RESOURCE_METADATA]
+  ]
+  for (const [what, options, prefix, path] of PAIRS) {
+    const app = Fastify()
+    app.register(async (scope) => { await scope.register(clientCredentialsPlugin, { flow: flowOf(jwtTokens()) }) })
+    app.register(async (scope) => {
+      await scope.register(clientCredentialsPlugin, { flow: flowOf(jwtTokens(options), (builder) => builder.setTokenEndpoint('/b/token')) })
+    }, { prefix })
+    await t.rejects(async () => { await app.ready() }, { code: 'FST_OAUTH_WELL_KNOWN_TAKEN', message: new RegExp(path) }, what)
+  }
+})
+
+test('A prefix is written with or without its slashes', async (t) => {
+  for (const prefix of ['/auth', 'auth', '/auth/', 'auth/']) {
+    const app = await appOf(jwtTokens(), { prefix })
+    const { token_endpoint: url } = await read(t, app, SERVER_METADATA)
+    t.equal(url, `${ISSUER}/auth${TOKEN_PATH}`, prefix)
+    t.equal((await requestToken(app, {}, undefined, pathOf(url))).statusCode, 200, prefix)
+  }
+  const app = Fastify()
+  await app.register(async (scope) => { await scope.register(clientCredentialsPlugin, { flow: flowOf(jwtTokens()) }) }, { prefix: '/api/' })
+  const { token_endpoint: url } = await read(t, app, SERVER_METADATA)
+  t.equal((await requestToken(app, {}, undefined, pathOf(url))).statusCode, 200, 'of a scope')
+})

@@ -550,6 +550,13 @@ test('A token that cannot be used is server_error, with its reason as the cause'
   }
 })
 
+test('Access tokens as a parameter fill the callbacks that are not set', async (t) => {
+  const accessTokens = { issue: () => 'theirs', verify: () => ({ isValid: true as const, credentials: CREDENTIALS }) }
+  const { settings } = new ClientCredentialsFlowBuilder({ accessTokens }).build()
+  t.strictSame(settings.missingCallbacks, ['getClient'])
+  t.match(await issuedBy(new ClientCredentialsFlow({ ...demoBuilder().build().settings, scopes: {}, accessTokens, generateAccessToken: () => 'ours' })), { access_token: 'ours' })
+})
+
 test('useAccessTokens fills both callbacks, with their object', async (t) => {
   class Handles implements AccessTokens {
     readonly #issued = new Map<string, string>()

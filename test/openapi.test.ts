@@ -699,3 +699,25 @@ test('Webhooks, extensions and paths of the user pass through', async (t) => {
   t.strictSame(document.paths['/elsewhere'], paths['/elsewhere'])
   t.strictSame(document['x-own'], { a: 1 })
 })
+
+test('What is no operation passes through: extensions of paths and items, references, empty items', async (t) => {
+  const odd = () => ({ 'x-null': null, 'x-text': 'hello', '/odd': { 'x-null': null, parameters: [], summary: 'Odd' }, '/empty': {} })
+  const reference = { $ref: '#/components/pathItems/token' }
+  const three = () => ({ openapi: '3.1.0', info: INFO, paths: { ...odd(), [TOKEN_PATH]: reference } })
+  const WAYS = [{ openapi: three() }, { mode: 'static', specification: { document: three() } }, { mode: 'static', specification: { document: { swagger: '2.0', info: INFO, paths: odd() } } }]
+  for (const options of WAYS) {
+    const app = Fastify()
+    await app.register(swagger, options as unknown as FastifyDynamicSwaggerOptions)
+    await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+    const { paths, openapi } = await documentOf(app)
+    t.match(paths, odd())
+    if (openapi !== undefined) t.strictSame(paths[TOKEN_PATH], reference, 'the words of the user win')
+  }
+})
+
+test('YAML of many guarded routes can be read again', async (t) => {
+  const app = await documentedApp()
+  for (let route = 0; route < 150; route++) app.get(`/data/${route}`, { preHandler: app.requireScopes(READ) }, handler)
+  await app.ready()
+  t.strictSame(parse(app.swagger({ yaml: true })), JSON.parse(JSON.stringify(app.swagger())))
+})

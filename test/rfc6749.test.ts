@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   ClientCredentialsFlowBuilder, fastifyJwtTokens, FORM_BODY_LIMIT, InvalidClientError, StrategyError, TemporarilyUnavailableError
 } from '../plugin/index.ts'
-import type { ClientCredentialsFlow, GetClientContext, OAuth2Client } from '../plugin/index.ts'
+import type { ClientAuthMethod, ClientCredentialsFlow, GetClientContext, OAuth2Client } from '../plugin/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, exchange, FORM, form, getClient, rawBasic, SECRET, TOKEN_PATH, tokenOf } from './support/demo.ts'
 import type { Answer } from './support/demo.ts'
 
@@ -211,6 +211,27 @@ test('RFC 6749 §2.3.1: malformed Basic credentials are invalid_client, and the 
     t.match(lines.find(({ oauth }) => oauth !== undefined), { level: 30, oauth: { error: 'invalid_client', reason } }, name)
     lines.length = 0
   }
+})
+
+test('RFC 7617 §2: a long field of spaces costs no more than its length', async (t) => {
+  const flow = demoBuilder().build()
+  const headers = { 'content-type': FORM }
+  for (const spaces of [1_000, 1_000_000]) {
+    const request = new Request('https://as.example/token', { method: 'POST', headers: { ...headers, authorization: `Basic${' '.repeat(spaces)}!` }, body: GRANT })
+    const result = await flow.token(request)
+    t.equal(!result.success && result.error.code, 'invalid_client')
+  }
+})
+
+test('RFC 9110 §11.4: the parameters of another scheme are no second Authorization field', async (t) => {
+  const hawk: ClientAuthMethod = {
+    name: 'hawk',
+    scheme: 'Hawk',
+    authenticate: (request) => request.header('authorization')?.startsWith('Hawk ') ? { clientId: 'reader', clientSecret: SECRET } : undefined
+  }
+  const app = await demoApp({ flow: demoBuilder().addClientAuthenticationMethod(hawk).build() })
+  isGranted(t, await ask(app, {}, { authorization: 'Hawk id="reader", ts="1353832234", mac="abc="' }), READ)
+  isRefused(t, await ask(app, {}, { authorization: `Hawk id="reader", ${basic('reader')}` }), SEVERAL)
 })
 
 test('RFC 6749 §2.3.1: an id without a secret is no authentication', async (t) => {

@@ -160,7 +160,7 @@ test('RFC 6750 §2.3: a token in the query is not read', async (t) => {
 test('RFC 6750 §2: a token in the query beside a header is invalid_request', async (t) => {
   const { flow, verified } = watchedFlow()
   const app = await demoApp({ flow })
-  for (const query of [`access_token=${TOKEN}`, `a=b&access_token=${TOKEN}`, 'access_token=other', 'access_token=']) {
+  for (const query of [`access_token=${TOKEN}`, `a=b&access_token=${TOKEN}`, 'access_token=other', 'access_token=', 'access%5Ftoken=other', 'access_token[]=other', 'access_token']) {
     isRefused(t, await app.inject({ url: `/data?${query}`, headers: READER }), SEVERAL, query)
   }
   t.strictSame(verified, [])
@@ -247,6 +247,11 @@ test('RFC 6750 §3.1: an error that is thrown again gets the challenge of its ow
   for (const [method, scope] of [['GET', READ], ['POST', WRITE], ['GET', READ]] as const) {
     isRefused(t, await app.inject({ method, url: '/data', headers: READER }), refusal(401, 'invalid_token', 'Revoked', scope), method)
   }
+})
+
+test('RFC 6750 §3.1: an error that cannot be changed gets its challenge all the same', async (t) => {
+  const app = await verifyingApp(() => { throw Object.freeze(new StrategyInvalidTokenError('Revoked')) })
+  isRefused(t, await app.inject({ url: '/data', headers: READER }), refusal(401, 'invalid_token', 'Revoked', READ))
 })
 
 test('RFC 6750 §3: a guard without scopes names none', async (t) => {

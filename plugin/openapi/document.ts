@@ -2,6 +2,8 @@ import { oauthErrorSchema, tokenRequestSchema, tokenResponseSchema } from '../..
 import type { SecurityRequirement, SecuritySchemes } from '../../src/index.ts'
 import { OAUTH_TAG, OPERATION_MARK, removeMarks, SECURITY_MARK } from './marks.ts'
 import type { OperationDescription } from './operations.ts'
+import { mapOperations } from './path-items.ts'
+import type { PathItem, Paths } from './path-items.ts'
 import { FORBIDDEN, guardResponses, UNAUTHORIZED } from './responses.ts'
 
 /** What one flow adds to an OpenAPI document. */
@@ -16,11 +18,10 @@ export interface OpenAPIDocument {
   openapi?: string
   servers?: { url: string, variables?: Record<string, { default: string }> }[]
   tags?: { name: string, description?: string }[]
-  paths?: Record<string, PathItem>
+  paths?: Paths
   components?: Record<string, Record<string, unknown>>
 }
 
-type PathItem = Record<string, unknown>
 interface Operation {
   security?: readonly SecurityRequirement[]
   responses?: Record<string, unknown>
@@ -29,12 +30,11 @@ interface Operation {
 }
 
 const SCHEMAS = { OAuth2Error: oauthErrorSchema, OAuth2TokenRequest: tokenRequestSchema, OAuth2TokenResponse: tokenResponseSchema }
-const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])
 
 /** Completes an OpenAPI 3 document with the flows. Swagger 2.0, which has no words for most of it, is left as it would be without them. */
 export function describeFlows (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
   return document.openapi === undefined
-    ? removeMarks(document as Parameters<typeof removeMarks>[0], flows.map(({ schemeName }) => schemeName))
+    ? removeMarks(document, flows.map(({ schemeName }) => schemeName))
     : completeDocument(document, flows)
 }
 
@@ -53,14 +53,16 @@ function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescri
       schemas: { ...SCHEMAS, ...Object.assign({}, ...operations.map(({ schemas }) => schemas)), ...components.schemas },
       responses: { ...guardResponses, ...components.responses }
     },
-    paths: Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, completePath(item, operations)]))
+    paths: mapOperations(paths, (operation, method, item) => completeOperation(operation, operations, method === 'head' ? inheritedOf(item) : undefined))
   }
 
   // @fastify/swagger has not seen the routes of a plugin that was registered before it.
   for (const { path: fullPath, method, operation } of operations) {
-    if (Object.values(completed.paths!).some((item) => item[method] === operation)) continue
+    if (Object.values(completed.paths!).some((item) => item?.[method] === operation)) continue
     const path = belowServer(fullPath, document.servers)
     const item = completed.paths![path]
+    // The user has described it elsewhere.
+    if (item?.$ref !== undefined) continue
     completed.paths![path] = { ...item, [method]: item?.[method] ?? operation }
   }
   if (operations.length > 0 && !tags.some(({ name }) => name === OAUTH_TAG)) {
@@ -69,12 +71,9 @@ function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescri
   return completed
 }
 
-function completePath (item: PathItem, operations: readonly OperationDescription[]): PathItem {
-  // The HEAD route that Fastify adds to a GET one can lose its mark in @fastify/swagger, which copies its schema.
-  const inherited = (item.get as Operation | undefined)?.[SECURITY_MARK]
-  return Object.fromEntries(Object.entries(item).map(([method, operation]) =>
-    [method, METHODS.has(method) ? completeOperation(operation as Operation, operations, method === 'head' ? inherited : undefined) : operation]
-  ))
+// The HEAD route that Fastify adds to a GET one can lose its mark in @fastify/swagger, which copies its schema.
+function inheritedOf (item: PathItem): readonly SecurityRequirement[] | undefined {
+  return (item.get as Operation | undefined)?.[SECURITY_MARK]
 }
 
 function completeOperation (operation: Operation, operations: readonly OperationDescription[], inherited: readonly SecurityRequirement[] | undefined): object {

@@ -1,6 +1,8 @@
 // What routes carry through @fastify/swagger until the document is finished. Extensions, since it copies those as they are.
 import type { RouteOptions } from 'fastify'
 import type { ClientCredentialsFlow, SecurityRequirement } from '../../src/index.ts'
+import { mapOperations } from './path-items.ts'
+import type { Paths } from './path-items.ts'
 
 /**
  * Where a route's security waits. In `security` itself it would crash @fastify/swagger, which looks the scheme up in a
@@ -36,7 +38,7 @@ export function markRoute (mark: string): (route: TransformedRoute) => { schema:
   const schema = { tags: [OAUTH_TAG], [OPERATION_MARK]: mark }
   return ({ url, openapiObject: { paths = {} } = {}, route }) => {
     const method = String(route.method).toLowerCase()
-    const written = Object.entries(paths).some(([path, item]) => url.endsWith(path) && item[method] !== undefined && isOfUser(item[method]))
+    const written = Object.entries(paths).some(([path, item]) => url.endsWith(path) && (item.$ref !== undefined || (item[method] !== undefined && isOfUser(item[method]))))
     return { schema: written ? { hide: true } : schema, url }
   }
 }
@@ -60,24 +62,17 @@ export function markSecurity (route: RouteOptions, schemeName: string, required:
   route.schema = { ...schema, [SECURITY_MARK]: security ?? [required] } as NonNullable<RouteOptions['schema']>
 }
 
-interface MarkedPaths { paths?: Record<string, Record<string, Record<string, unknown>>> }
-
 /**
  * Takes all marks out of a document that is not to be completed, as Swagger 2.0 is not: what is left is what it would
  * be without the plugin. Returns a new document.
  *
  * @param schemeNames the security schemes of the flows, which the document lacks
  */
-export function removeMarks<D extends MarkedPaths> (document: D, schemeNames: readonly string[]): D {
-  const paths = Object.entries(document.paths ?? {}).flatMap(([path, item]) => {
-    const operations = Object.entries(item).filter(([, operation]) => operation[OPERATION_MARK] === undefined)
-    if (operations.length === 0) return []
-    return [[path, Object.fromEntries(operations.map(([method, operation]) => [method, unmarked(operation, schemeNames)]))]]
-  })
-  return { ...document, paths: Object.fromEntries(paths) }
+export function removeMarks<D extends { paths?: Paths }> (document: D, schemeNames: readonly string[]): D {
+  return { ...document, paths: mapOperations(document.paths ?? {}, (operation) => OPERATION_MARK in operation ? undefined : unmarked(operation, schemeNames)) }
 }
 
-function unmarked (operation: Record<string, unknown>, schemeNames: readonly string[]): object {
+function unmarked (operation: object, schemeNames: readonly string[]): object {
   return Object.fromEntries(Object.entries(operation).flatMap(([key, value]) => {
     if (key !== SECURITY_MARK) return [[key, value]]
     const others = (value as SecurityRequirement[]).filter((requirement) => !schemeNames.some((name) => Object.hasOwn(requirement, name)))

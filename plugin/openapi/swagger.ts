@@ -70,7 +70,7 @@ function completing (swagger: Swagger): CompletingSwagger {
       completed.set(original, entry)
     }
     if (options?.yaml !== true) return entry.document
-    entry.yaml ??= stringify(entry.document, { strict: false })
+    entry.yaml ??= stringify(entry.document, { strict: false, aliasDuplicateObjects: false })
     return entry.yaml
   }
 

@@ -91,6 +91,8 @@ export class JwtAccessTokens implements AccessTokens {
     const iat = this.#now()
     const accessToken = await this.#sign(await this.#keys.current(), ACCESS_TOKEN_TYPE, {
       ...this.#claims?.(client, scope),
+      // A function of this name would write all claims (JSON.stringify).
+      toJSON: undefined,
       iss: this.metadata.issuer,
       aud: writeAudience(audience),
       sub: client.id,
@@ -159,7 +161,7 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   async #judge (token: string): Promise<Verdict | Refusal> {
-    await this.#revocations?.refresh()
+    await this.#revocations?.ready()
     const verdict = await this.#verify(token)
     if (!('result' in verdict)) return verdict
     const judged = this.#unlessRevoked(verdict)

@@ -102,7 +102,7 @@ export class OpaqueAccessTokens implements AccessTokens {
   }
 
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {
-    await this.#revocations.refresh()
+    await this.#revocations.ready()
     const known = this.#found.get(token)
     const found = known ?? await this.#lookUp(token)
     if (found === undefined) return { isValid: false, cause: 'the store has no such token' }

@@ -20,7 +20,8 @@ interface Unless { until: number }
  * The revocations of a store, as this process knows them: looked up in memory, and read again at most twice a second,
  * when somebody asks. No timer keeps the process alive.
  *
- * When the store is away, what is known stays in force, and verification of tokens goes on.
+ * When the store is away, what is known stays in force, and verification of tokens goes on. As long as nothing is known,
+ * since the store was away from the start, nobody is let in.
  */
 export class Revocations {
   readonly #store: RevocationStore
@@ -29,6 +30,7 @@ export class Revocations {
   readonly #clients = new Map<string, Unless & { issuedBefore: number }>()
   readonly #refresh: LazyRefresh
   #cursor: string | undefined
+  #isKnown = false
   #tidyAt = 0
 
   constructor (store: RevocationStore, { now, onError }: { now: Clock, onError: (error: Error) => void }) {
@@ -43,9 +45,15 @@ export class Revocations {
     this.#learn(revocation)
   }
 
-  /** Sees to it that what is known is less than a second old. Undefined when it is, and there is nothing to wait for. */
-  refresh (): Promise<unknown> | undefined {
-    return this.#refresh.whenOld()
+  /** Sees to it that what is known is less than a second old. Undefined when it is, and there is nothing to wait for. Never rejects. */
+  refresh (): Promise<Error | undefined> | undefined {
+    return this.#isKnown ? this.#refresh.whenOld() : this.#refresh.now()
+  }
+
+  /** @throws the store's error as long as it could never be read */
+  async ready (): Promise<void> {
+    const error = await this.refresh()
+    if (error !== undefined && !this.#isKnown) throw error
   }
 
   isTokenRevoked (id: string): boolean {
@@ -62,6 +70,7 @@ export class Revocations {
     const { revocations, cursor } = await this.#store.listRevocations(this.#cursor)
     revocations.forEach((revocation) => { this.#learn(revocation) })
     this.#cursor = cursor
+    this.#isKnown = true
     this.#forgetExpired()
   }
 

@@ -1,6 +1,7 @@
 import { formatChallenge } from '../challenge.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { parameter } from '../form.ts'
+import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
@@ -121,14 +122,14 @@ export async function authenticateClient (
   return client
 }
 
-const URL_CREDENTIALS = /[?&]client_(?:secret|assertion)=/
+const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
 
 async function findCredentials (
   methods: readonly ClientAuthMethod[],
   request: TokenRequest
 ): Promise<{ method: ClientAuthMethod, presented: PresentedClient }> {
   // RFC 6749 §2.3.1: never in the URI, which ends in logs. To ignore them would leave the client in its habit.
-  if (URL_CREDENTIALS.test(request.url)) throw new InvalidRequestError('Client credentials must not be in the URL')
+  if (hasQueryParameter(request.url, URL_CREDENTIALS)) throw new InvalidRequestError('Client credentials must not be in the URL')
   refuseSeveralMechanisms(request)
   let found: { method: ClientAuthMethod, presented: PresentedClient } | undefined
   for (const method of methods) {
@@ -152,9 +153,16 @@ function refuseSeveralMechanisms (request: TokenRequest): void {
   if (authorization !== undefined) mechanisms++
   if (parameter(form, 'client_secret') !== undefined) mechanisms++
   if (parameter(form, 'client_assertion') !== undefined) mechanisms++
-  // No scheme that clients authenticate with has a comma in its value: one means several Authorization fields.
-  if (mechanisms > 1 || authorization?.includes(',')) throw severalMechanisms()
+  if (mechanisms > 1 || hasSeveralFields(authorization)) throw severalMechanisms()
 }
+
+// Several Authorization fields reach us joined by ", ". Behind a comma, another parameter of the same scheme (RFC 9110
+// §11.4) begins with its name and "=", another field with a scheme and a space.
+function hasSeveralFields (authorization: string | undefined): boolean {
+  return authorization?.includes(',') === true && authorization.split(/, */).slice(1).some((part) => part === '' || SCHEME.test(part))
+}
+
+const SCHEME = /^[A-Za-z][\w.+-]*(?: |$)/
 
 function severalMechanisms (): InvalidRequestError {
   return new InvalidRequestError('The client authenticates in more than one way')

@@ -1,0 +1,22 @@
+const PARAMETER_NAME = /[?&]([^=&#]*)/g
+
+/**
+ * Tells whether the query of a URL has a parameter of one of these names, however the name is written: parsers decode
+ * it, and so does this.
+ */
+export function hasQueryParameter (url: string, names: ReadonlySet<string>): boolean {
+  if (!url.includes('?')) return false
+  for (const [, name = ''] of url.matchAll(PARAMETER_NAME)) {
+    if (names.has(plainParameterName(name))) return true
+  }
+  return false
+}
+
+/** A parameter's name as a parser reads it: decoded, and without the brackets of a list; in lower case, to be compared. */
+export function plainParameterName (name: string): string {
+  try {
+    return decodeURIComponent(name).replace(/\[.*$/s, '').toLowerCase()
+  } catch {
+    return name.toLowerCase()
+  }
+}
