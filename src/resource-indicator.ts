@@ -1,13 +1,16 @@
 import { InvalidTargetError } from './errors.ts'
 
+const NONE: readonly string[] = Object.freeze([])
+
 /**
  * Reads the resource parameters of a token request (RFC 8707 §2), of which there may be several.
  *
  * @returns without duplicates; empty when there are none
  * @throws InvalidTargetError for one that is no absolute URI, or has a fragment
  */
-export function parseResource (value: string | string[] | undefined): string[] {
-  const resources = [value ?? []].flat().filter((resource) => resource !== '')
+export function parseResource (value: string | string[] | undefined): readonly string[] {
+  if (value === undefined) return NONE
+  const resources = [value].flat().filter((resource) => resource !== '')
   for (const resource of resources) {
     if (!URL.canParse(resource) || resource.includes('#')) throw new InvalidTargetError('A resource must be an absolute URI without fragment')
   }

@@ -21,7 +21,7 @@ export function splitScope (text: string): string[] {
  */
 export function parseScope (text: string): string[] {
   if (!SCOPE.test(text)) throw new InvalidScopeError('The scope parameter is malformed')
-  return [...new Set(text.split(' '))]
+  return text.includes(' ') ? [...new Set(text.split(' '))] : [text]
 }
 
 /**

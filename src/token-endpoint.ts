@@ -67,21 +67,22 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const resource = parseResource(form.resource)
 
   // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
-  const confirmation = await settings.tokenType.confirmTokenRequest?.(request)
+  const { tokenType } = settings
+  const confirmation = tokenType.confirmTokenRequest === undefined ? undefined : await tokenType.confirmTokenRequest(request)
 
   const accessTokenLifetime = client.accessTokenLifetime ?? settings.accessTokenLifetime
   const generated = await settings.generateAccessToken({
     client,
     grantType,
     scope,
-    tokenType: settings.tokenType.name,
+    tokenType: tokenType.name,
     accessTokenLifetime,
     resource,
     confirmation
   })
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
-  return toResponse(settings.tokenType.name, accessTokenLifetime, generated, scope)
+  return toResponse(tokenType.name, accessTokenLifetime, generated, scope)
 }
 
 /**
