@@ -34,8 +34,8 @@ declare module 'fastify' {
 
   interface FastifyContextConfig {
     /**
-     * For OpenAPI, where the plugin cannot see a route's guard: in a composed function, or in a hook of a whole
-     * scope: and so that tokens which are wrongly sent in its URL or body are dealt with. It guards NOTHING.
+     * The scopes of a guard that the plugin cannot see: in a composed function, or in a hook of a whole scope. For
+     * OpenAPI, and for what is done about tokens that are wrongly sent in the URL or the body. It guards NOTHING.
      */
     oauth?: { scopes: readonly string[] }
   }

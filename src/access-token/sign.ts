@@ -1,4 +1,4 @@
-import { sign } from 'node:crypto'
+import { constants, sign } from 'node:crypto'
 import type { SignKeyObjectInput } from 'node:crypto'
 import type { SigningKey } from '../keys/index.ts'
 
@@ -16,8 +16,8 @@ const BATCH = 16
 
 // Ed25519 hashes by itself.
 const DIGESTS: Readonly<Record<string, string | null>> = { ES256: 'sha256', RS256: 'sha256', PS256: 'sha256', EdDSA: null }
-// The constants of node:crypto, by value: RSA_PKCS1_PSS_PADDING and RSA_PSS_SALTLEN_DIGEST.
-const PSS = { padding: 6, saltLength: -1 } as const
+// RFC 7518 §3.5: a salt as long as the digest.
+const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } as const
 
 /** Makes a signer of compact JWTs (RFC 7515 §7.1). */
 export function createSigner (signing: Signing): Signer {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { wellKnownUrl } from '../../issuer.ts'
+import { AUTHORIZATION_SERVER, wellKnownUrl } from '../../issuer.ts'
 import { isSecureUrl } from '../../secure-url.ts'
 import { RemoteDocument } from './document.ts'
 import { fetchJson } from './fetch.ts'
@@ -22,7 +22,7 @@ export interface RemoteIssuer {
  * The metadata must name the very issuer (§3.3), and the endpoint must be an https URL (http on loopback only).
  */
 export function discoverEndpoint ({ issuer, fetch, now, onError }: RemoteIssuer, name: 'jwks_uri' | 'introspection_endpoint'): RemoteDocument<string> {
-  const url = wellKnownUrl(issuer, 'oauth-authorization-server')
+  const url = wellKnownUrl(issuer, AUTHORIZATION_SERVER)
 
   async function load (): Promise<string> {
     const metadata = await fetchJson(fetch, url)

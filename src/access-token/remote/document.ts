@@ -19,9 +19,9 @@ export interface RemoteDocumentOptions<T> {
 }
 
 /**
- * A document of another server: loaded when it is first asked for, by one request however many ask, and again in the
- * background when it is old and somebody asks; after a long silence before it is used. No timer keeps the process alive. While the other server is away, what
- * is held stays in use.
+ * A document of another server: loaded when it is first asked for, by one request however many ask, and again when it
+ * is old and somebody asks: in the background, or after a long silence before it is used. No timer keeps the process
+ * alive. While the other server is away, what is held stays in use.
  */
 export class RemoteDocument<T extends string | object> {
   readonly #options: RemoteDocumentOptions<T>

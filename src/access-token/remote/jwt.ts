@@ -3,11 +3,11 @@ import type { JWTPayload, JWTVerifyOptions } from 'jose'
 import { ACCESS_TOKEN_TYPE, judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
+import { VerifiedTokens } from '../verified-tokens.ts'
 import type { RemoteIssuer } from './discovery.ts'
 import type { RemoteDocument } from './document.ts'
 import { remoteJwks } from './jwks.ts'
 import type { RemoteKeys } from './jwks.ts'
-import { VerifiedTokens } from '../verified-tokens.ts'
 
 // Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
