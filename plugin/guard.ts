@@ -51,15 +51,23 @@ export function createGuards (flow: ClientCredentialsFlow): Guards {
   const isGuard = (hook: AnyHook) => scopesByGuard.has(hook)
 
   // A guard never depends on a hook having run: whichever comes first authenticates.
-  async function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): Promise<AuthCredentials> {
+  function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
     try {
-      const credentials = await verifyAccess(settings, new FastifyPlainRequest(request), scopes)
-      request[verified] = credentials
-      request.credentials = credentials
-      return credentials
+      const credentials = verifyAccess(settings, new FastifyPlainRequest(request), scopes)
+      if (!(credentials instanceof Promise)) return remember(request, credentials)
+      return credentials.then(
+        (settled) => remember(request, settled),
+        (error: unknown) => { throw withHeaders(reply, error as StrategyError) }
+      )
     } catch (error) {
       throw withHeaders(reply, error as StrategyError)
     }
+  }
+
+  function remember (request: Verifiable, credentials: AuthCredentials): AuthCredentials {
+    request[verified] = credentials
+    request.credentials = credentials
+    return credentials
   }
 
   // RFC 6750 §2.2: a form body may carry a token. We never read it; beside the header it makes two methods (§2).
@@ -104,8 +112,10 @@ export function createGuards (flow: ClientCredentialsFlow): Guards {
   function authenticateEarly (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
     if (hooksOf(route, 'onRequest').some(isGuard)) return
 
-    const authenticateFirst: Guard = async (request: Verifiable, reply) => {
-      if (!request[verified]) await authenticate(request, reply, scopes)
+    // With a callback: a token that is remembered lets its request go on in the same turn.
+    const authenticateFirst = (request: Verifiable, reply: GuardableReply, done: () => void): unknown => {
+      const credentials = request[verified] ?? authenticate(request, reply, scopes)
+      return credentials instanceof Promise ? credentials : done()
     }
     const putLast = () => {
       setHooks(route, 'onRequest', [...hooksOf(route, 'onRequest').filter((hook) => hook !== authenticateFirst), authenticateFirst])

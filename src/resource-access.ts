@@ -1,4 +1,4 @@
-import type { AuthCredentials, VerifiedCredentials, VerifyToken } from './access-token/index.ts'
+import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResult } from './access-token/index.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
 import {
@@ -9,7 +9,7 @@ import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
 import { sameConfirmation } from './token-type/index.ts'
-import type { TokenType } from './token-type/index.ts'
+import type { Confirmation, TokenType } from './token-type/index.ts'
 
 /** What the resource side runs on. */
 export interface ResourceAccessSettings {
@@ -27,18 +27,19 @@ const QUERY_TOKEN = new Set(['access_token'])
  * Verifies the access token of a resource request (RFC 6750). Does NOT check scopes: see {@link checkScope}.
  *
  * @param needed the scopes that the resource wants, for the challenge
- * @throws StrategyError whatever goes wrong: an exception of verifyToken becomes the cause of a 500
+ * @returns at once where verifyToken does, so that a token that is remembered costs a request no turn
+ * @throws StrategyError, or rejects with it, whatever goes wrong: an exception of verifyToken becomes the cause of a 500
  */
-export async function verifyAccess (
+export function verifyAccess (
   settings: ResourceAccessSettings,
   request: PlainRequest,
   needed: readonly string[] = []
-): Promise<AuthCredentials> {
+): AuthCredentials | Promise<AuthCredentials> {
   try {
-    return await verify(settings, request)
+    const credentials = verify(settings, request)
+    return credentials instanceof Promise ? credentials.catch((error: unknown) => { throw refusal(settings, needed, error) }) : credentials
   } catch (error) {
-    if (!(error instanceof StrategyError)) throw new StrategyInternalError(undefined, { cause: thrown(error) })
-    throw challenging(settings, needed, error)
+    throw refusal(settings, needed, error)
   }
 }
 
@@ -58,7 +59,15 @@ export function severalTokens (settings: ResourceAccessSettings, needed: readonl
   return challenging(settings, needed, severalMethods())
 }
 
-async function verify ({ tokenType, verifyToken }: ResourceAccessSettings, request: PlainRequest): Promise<AuthCredentials> {
+function verify (settings: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
+  const token = readToken(settings, request)
+  const { tokenType, verifyToken } = settings
+  if (tokenType.confirmAccess !== undefined) return verifyProven(settings, request, token)
+  const result = verifyToken(token, { tokenType: tokenType.name, confirmation: undefined })
+  return isThenable(result) ? Promise.resolve(result).then((settled) => accept(settled, undefined)) : accept(result, undefined)
+}
+
+function readToken ({ tokenType }: ResourceAccessSettings, request: PlainRequest): string {
   // RFC 6750 §3.1: nothing presented, or another scheme than ours, is a 401 without error code.
   const authorization = request.header('authorization')
   if (authorization === undefined || authorization === '') throw new StrategyMissingTokenError()
@@ -73,9 +82,15 @@ async function verify ({ tokenType, verifyToken }: ResourceAccessSettings, reque
   // §2.1, §2: one token, in the header, of b64token's characters.
   if (!isB64Token(token)) throw new StrategyInvalidRequestError()
   if (hasQueryParameter(request.url, QUERY_TOKEN)) throw severalMethods()
+  return token
+}
 
-  const proven = tokenType.confirmAccess === undefined ? undefined : await tokenType.confirmAccess(request, token)
-  const result = await verifyToken(token, { tokenType: tokenType.name, confirmation: proven })
+async function verifyProven ({ tokenType, verifyToken }: ResourceAccessSettings, request: PlainRequest, token: string): Promise<AuthCredentials> {
+  const proven = await tokenType.confirmAccess?.(request, token)
+  return accept(await verifyToken(token, { tokenType: tokenType.name, confirmation: proven }), proven)
+}
+
+function accept (result: VerifyTokenResult | undefined, proven: Confirmation | undefined): AuthCredentials {
   if (result?.isValid !== true) throw new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
 
   // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
@@ -83,6 +98,11 @@ async function verify ({ tokenType, verifyToken }: ResourceAccessSettings, reque
     throw new StrategyInvalidTokenError(undefined, { cause: 'the token is bound to another sender' })
   }
   return withScopeList(result.credentials)
+}
+
+// A query of a database library is often no Promise, but can be awaited.
+function isThenable (result: ReturnType<VerifyToken>): result is Promise<VerifyTokenResult | undefined> {
+  return typeof (result as { then?: unknown } | undefined)?.then === 'function'
 }
 
 function severalMethods (): StrategyInvalidRequestError {
@@ -94,6 +114,11 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
   if (typeof scope === 'string') return { ...credentials, scope: splitScope(scope) }
   if (!Array.isArray(scope)) throw new TypeError('verifyToken returned a scope that is neither a list nor a string')
   return { ...credentials, scope }
+}
+
+function refusal (settings: ResourceAccessSettings, needed: readonly string[], error: unknown): StrategyError {
+  if (error instanceof StrategyError) return challenging(settings, needed, error)
+  return new StrategyInternalError(undefined, { cause: thrown(error) })
 }
 
 function challenging (
