@@ -1,9 +1,11 @@
 // The load generator, a process of its own: on { port, load, seconds, settle } it answers with what it counted.
 import { keepAsking } from './connection.js'
 import { readFixture } from './fixture.js'
-import { LOADS } from './loads.js'
+import { clientsLoad, LOADS } from './loads.js'
 
 const CONNECTIONS = 32
+// A load of this name reads its clients from a file.
+const CLIENTS = 'clients:'
 
 const fixture = readFixture()
 const loads = new Map()
@@ -11,7 +13,7 @@ const loads = new Map()
 function loadOf (name) {
   let load = loads.get(name)
   if (load === undefined) {
-    load = { ...LOADS[name](fixture), position: 0 }
+    load = { ...(name.startsWith(CLIENTS) ? clientsLoad(name.slice(CLIENTS.length)) : LOADS[name](fixture)), position: 0 }
     loads.set(name, load)
   }
   return load

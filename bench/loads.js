@@ -1,5 +1,6 @@
 // The requests of every load, as bytes.
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createSigner } from 'fast-jwt'
 import { claimsOf } from './servers/hand-written.js'
 import { LIFETIME, SCOPE } from './fixture.js'
@@ -19,6 +20,12 @@ export const LOADS = {
   'kid-jwt': (fixture) => jwtLoad(fixture, 1, fixture.kid),
   'kid-jwts-1000': (fixture) => jwtLoad(fixture, 1000, fixture.kid),
   'kid-jwts-100000': (fixture) => jwtLoad(fixture, 100_000, fixture.kid)
+}
+
+/** Token requests of the clients in a file: a line "id:secret" for each. */
+export function clientsLoad (file) {
+  const requests = readFileSync(file, 'utf8').split('\n').map((line) => post(`Basic ${Buffer.from(line).toString('base64')}`))
+  return { requests }
 }
 
 function jwtLoad (fixture, count, kid) {

@@ -8,7 +8,7 @@ await app.listen({ port: 0, host: '127.0.0.1' })
 
 process.on('message', ({ id }) => {
   const { user, system } = process.cpuUsage()
-  process.send({ id, result: { cpu: user + system, loop: performance.eventLoopUtilization().active * 1000 } })
+  process.send({ id, result: { cpu: user + system, loop: performance.eventLoopUtilization().active * 1000, rss: process.memoryUsage.rss() } })
 })
 process.once('disconnect', () => process.exit())
 process.send({ port: app.server.address().port })

@@ -1,30 +1,23 @@
 // An authorization server: signed tokens that other processes verify by its JWKS, introspection and revocation.
 // Run it by: npm run example:authorization-server   and beside it: npm run example:resource-server
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import Fastify from 'fastify'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, JwtAccessTokens, MemoryStore, SigningKeys } from 'fastify-client-credentials'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, SigningKeys } from 'fastify-client-credentials'
+import { sqliteStore } from 'fastify-client-credentials/stores/sqlite'
+import Database from 'libsql'
 
 const port = Number(process.env.PORT ?? 3000)
 const issuer = `http://localhost:${port}`
 // What tokens are for: the URL of the resource server.
 const api = process.env.API ?? 'http://localhost:3001'
 
-// One demo client, with a secret that lives as long as this process. Only its hash is kept.
-const sha256 = (text: string) => createHash('sha256').update(text).digest()
-const secret = randomBytes(32).toString('base64url')
-const secretHash = sha256(secret)
-const demo = { id: 'demo', grants: ['client_credentials'], scopes: ['notes:read', 'notes:write'] }
-
-// Keys and revocations are gone with this process: several processes need a store that they share.
-const store = new MemoryStore()
+// Clients, keys and revocations are gone with this process. They stay in a file: example/server.ts.
+const store = sqliteStore(new Database(':memory:'))
+const clients = new ClientRegistry(store)
 
 const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
   .setScopes({ 'notes:read': 'Read notes', 'notes:write': 'Write notes' })
   .setAccessTokenLifetime(900)
-  .getClient(({ clientId, clientSecret = '' }) => {
-    const matches = timingSafeEqual(sha256(clientSecret), secretHash)
-    return matches && clientId === demo.id ? demo : undefined
-  })
+  .useClients(clients)
   .useAccessTokens(new JwtAccessTokens({ issuer, audience: api, keys: new SigningKeys(store), revocations: store }))
   .build()
 
@@ -34,7 +27,8 @@ await app.register(clientCredentialsPlugin, { flow })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())
 await app.listen({ port })
 
-const curl = `curl -s -u 'demo:${secret}'`
+const demo = await clients.add({ id: 'demo', scopes: ['notes:read', 'notes:write'] })
+const curl = `curl -s -u 'demo:${demo.secret?.secret}'`
 const takeToken = `TOKEN=$(${curl} -d grant_type=client_credentials -d scope=notes:read ${issuer}/oauth2/token | node -p 'JSON.parse(fs.readFileSync(0)).access_token')`
 
 console.log(`

@@ -1,43 +1,32 @@
 // An authorization server, an API that it protects, and /docs, in one process: npm run example
-import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import jwt from '@fastify/jwt'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, fastifyJwtTokens } from 'fastify-client-credentials'
+import clientCredentialsPlugin, {
+  ClientCredentialsFlowBuilder, ClientRegistry, credentialsOf, JwtAccessTokens, SigningKeys
+} from 'fastify-client-credentials'
+import { sqliteStore } from 'fastify-client-credentials/stores/sqlite'
+import Database from 'libsql'
 
 const port = Number(process.env.PORT ?? 3000)
 const origin = `http://localhost:${port}`
 
-// One demo client, with a secret that lives as long as this process. Only its hash is kept.
-const sha256 = (text: string) => createHash('sha256').update(text).digest()
-const secret = randomBytes(32).toString('base64url')
-const clients = new Map([['demo', { secretHash: sha256(secret), scopes: ['notes:read', 'notes:write'] }]])
-const nobody = { secretHash: randomBytes(32), scopes: [] }
-
 const app = Fastify({ logger: { level: 'warn' } })
+const onError = (error: Error) => app.log.error(error)
 
-const keys = generateKeyPairSync('ec', {
-  namedCurve: 'P-256',
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  publicKeyEncoding: { type: 'spki', format: 'pem' }
-})
-await app.register(jwt, {
-  secret: { private: keys.privateKey, public: keys.publicKey },
-  sign: { algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt' } }
-})
+// Clients, keys and revocations are in one file: after a restart, the tokens of before are still valid.
+const db = new Database(process.env.DATABASE ?? 'example.db')
+const store = sqliteStore(db)
+const clients = new ClientRegistry(store, { onError })
 
 const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
   .setSecuritySchemeName('demo')
   .setDescription('The client credentials that this process printed when it started')
   .setScopes({ 'notes:read': 'Read notes', 'notes:write': 'Write notes' })
-  .getClient(({ clientId, clientSecret = '' }) => {
-    // An unknown client takes the same path, and so the same time, as a wrong secret.
-    const { secretHash, scopes } = clients.get(clientId) ?? nobody
-    const matches = timingSafeEqual(sha256(clientSecret), secretHash)
-    return matches ? { id: clientId, grants: ['client_credentials'], scopes } : undefined
-  })
-  .useAccessTokens(fastifyJwtTokens(app.jwt, { issuer: origin, audience: `${origin}/notes` }))
+  .useClients(clients)
+  .useAccessTokens(new JwtAccessTokens({
+    issuer: origin, audience: `${origin}/notes`, keys: new SigningKeys(store, { onError }), revocations: store, onError
+  }))
   .build()
 
 await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Notes', version: '1.0.0' } } })
@@ -58,8 +47,17 @@ app.post<{ Body: { text: string } }>('/notes', {
   return reply.code(201).send({ notes })
 })
 
+app.addHook('onClose', async () => {
+  await clients.flush()
+  db.close()
+})
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())
 await app.listen({ port })
+
+// What is stored is a hash, so that nobody can print a secret a second time: each start makes another.
+const isThere = await clients.find('demo') !== undefined
+const made = isThere ? await clients.rotateSecret('demo') : (await clients.add({ id: 'demo', scopes: ['notes:read', 'notes:write'] })).secret
+const secret = made!.secret
 
 console.log(`
 Docs with a working Authorize button: ${origin}/docs   client_id: demo   client_secret: ${secret}
@@ -72,7 +70,13 @@ Read, and write, with it:
   curl -H "Authorization: Bearer $TOKEN" ${origin}/notes
   curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"text":"Call home"}' ${origin}/notes
 
+Revoke it:
+  curl -u 'demo:${secret}' -d token=$TOKEN ${origin}/oauth2/revoke
+  curl -H "Authorization: Bearer $TOKEN" ${origin}/notes
+
 A token that may only read is refused to write:
   TOKEN=$(curl -s -u 'demo:${secret}' -d grant_type=client_credentials -d scope=notes:read ${origin}/oauth2/token | node -p 'JSON.parse(fs.readFileSync(0)).access_token')
   curl -i -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"text":"Call home"}' ${origin}/notes
+
+The client has this secret since this start. Those of earlier starts still work for a day.
 `)

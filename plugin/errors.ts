@@ -60,6 +60,12 @@ export const FST_OAUTH_JWT_UNUSABLE = createError(
   '@fastify/jwt cannot sign an access token and verify it again (%s). Register it with a key pair or a secret, and without options that contradict issuer, audience and lifetime'
 )
 
+/** clientAdminPlugin was registered with wrong options, or without the guards that it stands behind. */
+export const FST_OAUTH_ADMIN_INVALID_OPTION = createError(
+  'FST_OAUTH_ADMIN_INVALID_OPTION',
+  'clientAdminPlugin needs %s'
+)
+
 /** Every boot and misuse error of the plugin, by code. */
 export const PLUGIN_ERRORS = {
   FST_OAUTH_FLOW_REQUIRED,
@@ -71,5 +77,6 @@ export const PLUGIN_ERRORS = {
   FST_OAUTH_WELL_KNOWN_TAKEN,
   FST_OAUTH_JWT_INVALID_OPTION,
   FST_OAUTH_JWT_HEADER,
-  FST_OAUTH_JWT_UNUSABLE
+  FST_OAUTH_JWT_UNUSABLE,
+  FST_OAUTH_ADMIN_INVALID_OPTION
 }

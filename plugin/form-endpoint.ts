@@ -1,13 +1,14 @@
 import createAjvCompiler from '@fastify/ajv-compiler'
 import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import formbody from '@fastify/formbody'
-import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler } from 'fastify'
+import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
-  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, MethodNotAllowedError, notAForm, OAuth2Error, parseForm, ServerError,
-  TemporarilyUnavailableError
+  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, MethodNotAllowedError, notAForm, OAuth2Error, parseForm, TemporarilyUnavailableError,
+  toOAuth2Error
 } from '../src/index.ts'
 import type { FormParameters } from '../src/index.ts'
 import { markRoute } from './openapi/marks.ts'
+import { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyTokenRequest } from './request.ts'
 
@@ -27,10 +28,7 @@ export interface FormEndpoint {
   answer (request: FastifyTokenRequest, reply: FastifyReply): Promise<FastifyReply>
 }
 
-/**
- * Prepares a scope for form endpoints: its parsers, schema compilers and error handler are not the application's, so
- * every answer is an OAuth body, whatever the application has set.
- */
+/** Prepares a scope for form endpoints: its parsers and schema compilers are not the application's, whatever that has set. */
 export async function prepareFormScope (scope: FastifyInstance, acceptJson: boolean): Promise<void> {
   scope.removeAllContentTypeParsers()
   await scope.register(formbody, { bodyLimit: FORM_BODY_LIMIT, parser: parseForm as (text: string) => Record<string, unknown> })
@@ -42,18 +40,28 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
   scope.setValidatorCompiler(createAjvCompiler()({}, { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } }))
   scope.setSerializerCompiler(createSerializerCompiler()({}, {}) as FastifySerializerCompiler<unknown>)
   scope.setSchemaErrorFormatter(() => new InvalidRequestError())
-  scope.setErrorHandler<FastifyError>((error, _request, reply) => sendError(reply, toOAuth2Error(error)))
 }
 
-/** Serves an endpoint: POST, and a refusal of every other method. */
+/** Serves an endpoint: POST, and a refusal of every other method. Every answer is an OAuth body, by an error handler of its own. */
 export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer }: FormEndpoint): void {
+  const outage = new Outage(name, scope.log)
+  const errorHandler: RouteOptions['errorHandler'] = (error, request, reply) => {
+    const refusal = error.validation === undefined ? refusalOf(error) : refusedBody(request, check)
+    outage.failed(refusal)
+    return sendError(reply, refusal)
+  }
+
   scope.route({
     url,
     method: 'POST',
     schema: { body, response: { 200: response } },
     config: { swaggerTransform: markRoute(mark) } as object,
-    errorHandler: (error, request, reply) => sendError(reply, error.validation === undefined ? toOAuth2Error(error) : refusedBody(request, check)),
-    handler: (request, reply) => answer(new FastifyTokenRequest(request), reply)
+    errorHandler,
+    async handler (request, reply) {
+      const sent = await answer(new FastifyTokenRequest(request), reply)
+      outage.succeeded()
+      return sent
+    }
   })
 
   // RFC 6749 §3.2: POST only, and said before a body is read. OPTIONS is left to the application's CORS plugin.
@@ -65,6 +73,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     // No business of a transform of the application's.
     config: { swaggerTransform: false } as object,
     exposeHeadRoute: false,
+    errorHandler,
     onRequest: refuseMethod,
     handler: refuseMethod
   })
@@ -79,8 +88,8 @@ function refusedBody ({ body }: FastifyRequest, check: FormEndpoint['check']): O
   }
 }
 
-// What Fastify itself, or a hook of the application, refuses before the pipeline sees it.
-function toOAuth2Error (error: FastifyError): OAuth2Error {
+/** What Fastify itself, or a hook of the application, refuses before the pipeline sees it, as the error of the answer. */
+export function refusalOf (error: FastifyError): OAuth2Error {
   if (error instanceof OAuth2Error) return error
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notAForm()
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return formTooLarge()
@@ -88,5 +97,5 @@ function toOAuth2Error (error: FastifyError): OAuth2Error {
   const status = error.statusCode ?? 500
   if (status === 429 || status === 503) return new TemporarilyUnavailableError(undefined, { status, cause: error })
   if (status >= 400 && status < 500) return new InvalidRequestError(undefined, { status, cause: error })
-  return new ServerError(undefined, { cause: error })
+  return toOAuth2Error(error)
 }

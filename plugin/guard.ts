@@ -4,6 +4,7 @@ import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
+import type { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyPlainRequest } from './request.ts'
 import type { ReadableRequest } from './request.ts'
@@ -42,7 +43,7 @@ type AnyHook = (...args: never[]) => unknown
 type HookName = typeof GUARD_HOOKS[number]
 
 /** Prepares the guards of a flow. */
-export function createGuards (flow: ClientCredentialsFlow): Guards {
+export function createGuards (flow: ClientCredentialsFlow, outage: Outage): Guards {
   const { settings } = flow
   // `request.credentials` is for the user: what a hook of theirs, or a guard of another flow, has put there opens nothing.
   const verified = Symbol('fastify-client-credentials.verified')
@@ -57,16 +58,22 @@ export function createGuards (flow: ClientCredentialsFlow): Guards {
       if (!(credentials instanceof Promise)) return remember(request, credentials)
       return credentials.then(
         (settled) => remember(request, settled),
-        (error: unknown) => { throw withHeaders(reply, error as StrategyError) }
+        (error: unknown) => { throw refused(reply, error) }
       )
     } catch (error) {
-      throw withHeaders(reply, error as StrategyError)
+      throw refused(reply, error)
     }
+  }
+
+  function refused (reply: GuardableReply, error: unknown): StrategyError {
+    outage.failed(error)
+    return withHeaders(reply, error as StrategyError)
   }
 
   function remember (request: Verifiable, credentials: AuthCredentials): AuthCredentials {
     request[verified] = credentials
     request.credentials = credentials
+    outage.succeeded()
     return credentials
   }
 

@@ -11,6 +11,7 @@ import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
 import { normalizePrefix, resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
+import { Outage } from './outage.ts'
 import { endpointUrls, pathsOf } from './paths.ts'
 import { wellKnown } from './well-known.ts'
 
@@ -44,7 +45,7 @@ declare module 'fastify' {
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
   const { flow, prefix, acceptJson, metadata } = resolveOptions(options)
   const paths = pathsOf(flow)
-  const guards = createGuards(flow)
+  const guards = createGuards(flow, new Outage('Guarded routes', fastify.log))
 
   fastify.decorate('clientCredentials', flow)
   fastify.decorate('requireScopes', guards.requireScopes)
@@ -60,6 +61,10 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     if (needed !== undefined) guards.watch(route, this, needed)
     if (guarded !== undefined) guards.authenticateEarly(route, this, guarded)
     markSecurity(route, flow.getSecuritySchemeName(), needed && flow.toOpenAPIPathItem(needed))
+  })
+
+  fastify.addHook('onClose', async () => {
+    await flow.settings.clients?.flush?.().catch((err: unknown) => { fastify.log.warn({ err }, 'What was put off of the clients could not be written') })
   })
 
   const children: FastifyInstance[] = []
@@ -89,6 +94,8 @@ export const clientCredentialsPlugin = fp(plugin, {
 })
 
 export default clientCredentialsPlugin
+export { clientAdminPlugin } from './admin/index.ts'
+export type { ClientAdminPluginOptions } from './admin/options.ts'
 export { PLUGIN_ERRORS } from './errors.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
 export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { ServerError, toResourceMetadata, toServerMetadata } from '../src/index.ts'
+import { toOAuth2Error, toResourceMetadata, toServerMetadata } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
 import { FST_OAUTH_WELL_KNOWN_TAKEN } from './errors.ts'
 import { markRoute, operationMark } from './openapi/marks.ts'
 import type { OperationName } from './openapi/marks.ts'
+import { Outage } from './outage.ts'
 import { AT_ROOT } from './paths.ts'
 import type { ServedPaths } from './paths.ts'
 import { sendError, sendJson } from './reply.ts'
@@ -33,13 +34,17 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
     if (taken.has(url) && taken.get(url) !== of) throw new FST_OAUTH_WELL_KNOWN_TAKEN(url)
     if (taken.has(url)) return
     taken.set(url, of)
+    const outage = new Outage(url, fastify.log)
     scope.get(routeOf(path), { config: { swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
       try {
         const json = JSON.stringify(await read())
+        outage.succeeded()
         return sendJson(reply.header('cache-control', `public, max-age=${maxAge}`), json)
       } catch (error) {
         // What the store of keys says is not for everybody.
-        return sendError(reply, new ServerError(undefined, { cause: error }))
+        const failure = toOAuth2Error(error)
+        outage.failed(failure)
+        return sendError(reply, failure)
       }
     })
   }

@@ -6,10 +6,19 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_LIFETIME: 'The access token lifetime must be a whole number of seconds above zero. Call setAccessTokenLifetime with one',
   FST_OAUTH_INVALID_TOKEN_TYPE: 'The token type must be an object with a name. Call setTokenType with one, such as new BearerTokenType()',
   FST_OAUTH_INVALID_AUTH_METHOD: 'A client authentication method must be "client_secret_basic", "client_secret_post" or an object with a name and an authenticate function. Call addClientAuthenticationMethod with one of them',
-  FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions. Pass one to each that you set',
+  FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions, and clients an object with the functions getClient and findClient. Pass such to each that you set',
   FST_OAUTH_INVALID_ISSUER: 'The issuer must be an https URL without query and fragment (http on loopback only). Pass such a URL as issuer',
   FST_OAUTH_INVALID_AUDIENCE: 'The audience must be a name or URL of the API that tokens are for, or a list of them. Pass at least one as audience',
-  FST_OAUTH_INVALID_SIGNING_KEYS: 'The algorithm of signing keys must be ES256, EdDSA, RS256 or PS256, their times whole numbers of seconds above zero (clockTolerance may be zero), and rotateEvery more than announceFor. Pass such options to SigningKeys'
+  FST_OAUTH_INVALID_SIGNING_KEYS: 'The algorithm of signing keys must be ES256, EdDSA, RS256 or PS256, their times whole numbers of seconds above zero (clockTolerance may be zero), and rotateEvery more than announceFor. Pass such options to SigningKeys',
+  FST_OAUTH_INVALID_SEALING_KEYS: 'sealingKeys must be a list of at least one key, each 32 random bytes as base64url, base64 or hex, without spaces and line ends. Make one by "openssl rand -base64 32". Pass it to SigningKeys from the environment',
+  FST_OAUTH_SEALED_SIGNING_KEY: 'A signing key in the store is sealed, and not by any of sealingKeys. Pass the key that sealed it to SigningKeys, behind the one that is to seal. Where that is lost, revoke the signing key',
+  FST_OAUTH_WRONG_SIGNING_KEY: 'A signing key in the store is not the private key that its kid and alg name: it was changed by something other than SigningKeys. Put back what was there, or revoke it and find out who writes to the store',
+  FST_OAUTH_INVALID_REDIS_CLIENT: 'The client of redisStore must be a Redis or a Cluster of ioredis or iovalkey, since that of node-redis has other commands. Pass one of them',
+  FST_OAUTH_INVALID_DATABASE: 'The handle of sqliteStore must be an open one of node:sqlite, better-sqlite3 or libsql, and the pool of postgresStore a Pool of pg, not a Client and not a URL. Pass one of them',
+  FST_OAUTH_OLD_TABLES: 'The tables of the store are missing, or of an older version of this package, and the store may not change them. Run "fastify-client-credentials migrate"',
+  FST_OAUTH_NEW_TABLES: 'The tables of the store are of a newer version of this package, which may mean other things by them. Run the version that made them, or a newer one',
+  FST_OAUTH_INVALID_REGISTRY: 'Peppers must be texts of at least 32 characters, or null for none, cacheSize and cacheMaxAge whole numbers, and cacheMaxAge at most 3,600. Pass such options to ClientRegistry',
+  FST_OAUTH_INVALID_CLIENT: 'The client cannot be registered. Correct what is named here'
 } as const
 
 /** A code of {@link FLOW_ERRORS}. */
@@ -18,10 +27,14 @@ export type FlowErrorCode = keyof typeof FLOW_ERRORS
 /** A flow that cannot be built. Its message names the mend. */
 export class FlowConfigurationError extends TypeError {
   readonly code: FlowErrorCode
+  /** What exactly is wrong, where one code stands for many values. */
+  readonly detail: string | undefined
 
-  constructor (code: FlowErrorCode) {
-    super(FLOW_ERRORS[code])
+  /** @param detail no secret */
+  constructor (code: FlowErrorCode, detail?: string) {
+    super(detail === undefined ? FLOW_ERRORS[code] : `${FLOW_ERRORS[code]}: ${detail}`)
     this.code = code
+    this.detail = detail
   }
 
   override get name (): string {

@@ -1,6 +1,6 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
 import { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
-import type { ClientAuthMethod, GetClient } from './client-auth/index.ts'
+import type { ClientAuthMethod, Clients, GetClient } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
@@ -31,6 +31,8 @@ export interface ClientCredentialsFlowOptions {
   clientAuthenticationMethods: readonly ClientAuthMethodOption[]
   /** Default: knows no client, so every request is invalid_client. */
   getClient: GetClient
+  /** Fills getClient where that is not set. Default nothing. */
+  clients: Clients | undefined
   /** Default: makes no token, so every request is server_error. */
   generateAccessToken: GenerateAccessToken
   /** Default: no token is valid. */
@@ -49,6 +51,7 @@ export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSetti
   readonly description: string | undefined
   readonly scopes: Readonly<Record<string, string>>
   readonly accessTokens: AccessTokens | undefined
+  readonly clients: Clients | undefined
   /** The URL of the protected resource (RFC 9728): the audience of tokens, when that is a URL. */
   readonly resource: string | undefined
   /** The callbacks that were never set. */
@@ -65,6 +68,7 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   tokenType: new BearerTokenType(),
   clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
   getClient: () => undefined,
+  clients: undefined,
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
   accessTokens: undefined
@@ -88,7 +92,12 @@ const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
  */
 export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOptions>): FlowSettings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const resolved: ClientCredentialsFlowOptions = { ...FLOW_DEFAULTS, ...(options.accessTokens && optionsOf(options.accessTokens)), ...given }
+  const resolved: ClientCredentialsFlowOptions = {
+    ...FLOW_DEFAULTS,
+    ...(options.clients && { getClient: (context) => (options.clients as Clients).getClient(context) }),
+    ...(options.accessTokens && optionsOf(options.accessTokens)),
+    ...given
+  }
   const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime, tokenType } = resolved
 
   if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
@@ -99,6 +108,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
   for (const name of CALLBACKS) {
     if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
   }
+  if (resolved.clients !== undefined && !isClients(resolved.clients)) throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
 
   const resource = resolved.accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
   const scopes = Object.freeze({ ...resolved.scopes })
@@ -114,6 +124,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     tokenType,
     clientAuthMethods: Object.freeze(resolveAuthMethods(resolved.clientAuthenticationMethods)),
     getClient: resolved.getClient,
+    clients: resolved.clients,
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
     accessTokens: resolved.accessTokens,
@@ -135,6 +146,10 @@ export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredential
 
 function isTokenEndpoint (text: string): boolean {
   return PATH.test(text) || (isSecureUrl(text) && !text.includes('#'))
+}
+
+function isClients (clients: Clients | null): boolean {
+  return typeof clients?.getClient === 'function' && typeof clients.findClient === 'function'
 }
 
 function isScopes (scopes: unknown): boolean {

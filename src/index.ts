@@ -7,10 +7,11 @@ export { FLOW_ERRORS, FlowConfigurationError } from './configuration-error.ts'
 export type { FlowErrorCode } from './configuration-error.ts'
 
 export { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
-export type { ClientAuthMethod, ClientAuthSettings, ClientMetadata, GetClient, GetClientContext, OAuth2Client, PresentedClient } from './client-auth/index.ts'
+export type { ClientAuthMethod, ClientAuthSettings, ClientMetadata, Clients, GetClient, GetClientContext, OAuth2Client, PresentedClient } from './client-auth/index.ts'
 export { BearerTokenType } from './token-type/bearer.ts'
 export type { Confirmation, TokenType } from './token-type/index.ts'
 export { isAccessTokenType, judgeClaims } from './access-token/claims.ts'
+export { UNTIL_DISABLED } from './access-token/client-revocation.ts'
 export { JwtAccessTokens } from './access-token/jwt.ts'
 export type { JwtAccessTokensOptions } from './access-token/jwt.ts'
 // A star, since a module declaration of the user's cannot augment what is re-exported by name.
@@ -27,8 +28,16 @@ export type { SigningAlgorithm } from './keys/jwk.ts'
 export type { KeyState } from './keys/lifecycle.ts'
 export { SigningKeys } from './keys/signing-keys.ts'
 export type { KeyInformation, SigningKeysOptions } from './keys/signing-keys.ts'
+export { ClientRegistry } from './clients/client-registry.ts'
+export type {
+  AddOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, NewClient, RegisteredClient, SecretOptions
+} from './clients/client-registry.ts'
 export { MemoryStore } from './store/memory.ts'
-export type { KeySet, KeyStore, Revocation, RevocationStore, StoredKey, StoredToken, TokenStore } from './store/index.ts'
+export { isStoreAway, StoreUnavailableError } from './store/unavailable.ts'
+export type {
+  CertificateName, ClientStore, FailureStore, KeySet, KeyStore, ReplayStore, Revocation, RevocationStore, SecretUse, StoredClient, StoredKey,
+  StoredSecret, StoredToken, TokenStore
+} from './store/index.ts'
 
 export { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt, wantsIntrospectionJwt } from './introspection.ts'
 export type { IntrospectionResponse } from './introspection.ts'
@@ -37,6 +46,7 @@ export type { EndpointUrls } from './metadata.ts'
 export { checkPresentedToken } from './presented-token.ts'
 export { plainParameterName } from './query.ts'
 export { revokeToken } from './revocation.ts'
+export { toOAuth2Error } from './oauth-endpoint.ts'
 export { checkTokenParameters, GRANT_TYPE, issueAccessToken } from './token-endpoint.ts'
 export type { TokenEndpointSettings, TokenResponse } from './token-endpoint.ts'
 export { checkScope, severalTokens, verifyAccess } from './resource-access.ts'
@@ -55,7 +65,7 @@ export type { SecurityRequirement, SecurityScheme, SecuritySchemes } from './ope
 export {
   InvalidClientError, InvalidRequestError, InvalidScopeError, InvalidTargetError, MethodNotAllowedError, NO_STORE, OAuth2Error, ServerError,
   StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
-  StrategyInvalidTokenError, StrategyMissingTokenError, TemporarilyUnavailableError, UnauthorizedClientError,
+  StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, TemporarilyUnavailableError, UnauthorizedClientError,
   UnsupportedGrantTypeError
 } from './errors.ts'
 export type { OAuth2ErrorBody, ProtocolErrorOptions } from './errors.ts'

@@ -24,7 +24,7 @@ export class LazyRefresh {
   readonly #onError: LazyRefreshOptions['onError']
   #reading: Promise<Error | undefined> | undefined
   #readAt = -Infinity
-  #isAway = false
+  #error: Error | undefined
 
   constructor (read: () => Promise<void>, { fresh, stale, now, onError }: LazyRefreshOptions) {
     this.#read = read
@@ -39,12 +39,13 @@ export class LazyRefresh {
     const age = this.#age()
     if (age < this.#fresh) return undefined
     const reading = this.now()
-    return age < this.#stale || this.#isAway ? undefined : reading
+    return age < this.#stale || this.#error !== undefined ? undefined : reading
   }
 
-  /** For what is not known: undefined if what is known is fresh. */
+  /** For what is not known: undefined if what is known is fresh. The error of an outage says that nobody can tell. */
   whenMissing (): Promise<Error | undefined> | undefined {
-    return this.#age() < this.#fresh ? undefined : this.now()
+    if (this.#age() >= this.#fresh) return this.now()
+    return this.#error && Promise.resolve(this.#error)
   }
 
   /** Reads, or waits for the reading that is under way. */
@@ -63,8 +64,8 @@ export class LazyRefresh {
     // What is read may be as old as this.
     const startedAt = this.#now()
     const error = await this.#read().then(() => undefined, (reason: Error) => reason)
-    if (error !== undefined && !this.#isAway) this.#tell(error)
-    this.#isAway = error !== undefined
+    if (error !== undefined && this.#error === undefined) this.#tell(error)
+    this.#error = error
     // After an error too: a store that is away is not asked all the time.
     this.#readAt = startedAt
     this.#reading = undefined

@@ -1,11 +1,12 @@
 import { clientAuthChallenge } from './client-auth/index.ts'
 import type { ClientAuthSettings } from './client-auth/index.ts'
-import { OAuth2Error, ServerError, thrown, withChallenge } from './errors.ts'
+import { OAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown, withChallenge } from './errors.ts'
 import type { TokenRequest } from './request.ts'
+import { isStoreAway } from './store/unavailable.ts'
 
 /**
  * Does the work of an endpoint at which clients authenticate, so that whatever goes wrong is an OAuth error that knows
- * its answer: an exception is the cause of a 500, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it.
+ * its answer: an exception is a 500 or 503, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it.
  *
  * @throws OAuth2Error
  */
@@ -13,7 +14,17 @@ export async function answerClient<T> (settings: ClientAuthSettings, request: To
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof OAuth2Error)) throw new ServerError(undefined, { cause: thrown(error) })
-    throw error.status === 401 ? withChallenge(error, clientAuthChallenge(settings, request)) : error
+    const oauthError = toOAuth2Error(error)
+    throw oauthError.status === 401 ? withChallenge(oauthError, clientAuthChallenge(settings, request)) : oauthError
   }
+}
+
+/**
+ * Whatever was thrown, as the error of an answer, with what was thrown as its cause: 503 for a store that is away, else
+ * 500. A refusal because of a store that is away is no refusal: a 401 would have good clients throw their secrets away.
+ */
+export function toOAuth2Error (error: unknown): OAuth2Error {
+  if (error instanceof OAuth2Error && (error.status >= 500 || !isStoreAway(error))) return error
+  if (isStoreAway(error)) return new TemporarilyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
+  return new ServerError(undefined, { cause: thrown(error) })
 }

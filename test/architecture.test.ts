@@ -6,6 +6,9 @@ import ts from 'typescript'
 import * as plugin from '../plugin/index.ts'
 import * as schemas from '../schemas/index.ts'
 import * as core from '../src/index.ts'
+import * as postgres from '../src/store/postgres.ts'
+import * as redis from '../src/store/redis.ts'
+import * as sqlite from '../src/store/sqlite.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const filesOf = (folder: string) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -21,32 +24,50 @@ const layers = { src: filesOf('src'), plugin: filesOf('plugin'), schemas: filesO
 const all = Object.values(layers).flat()
 
 const CORE_EXPORTS = [
-  'AUTHORIZATION_SERVER', 'BearerTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'FLOW_DEFAULTS',
-  'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FlowConfigurationError', 'GRANT_TYPE', 'INTROSPECTION_JWT_MEDIA_TYPE',
-  'InvalidClientError', 'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError', 'JwtAccessTokens', 'MemoryStore',
-  'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens', 'PROTECTED_RESOURCE', 'RemoteAccessTokens',
-  'ServerError', 'SigningKeys', 'StrategyError', 'StrategyInsufficientScopeError', 'StrategyInternalError',
-  'StrategyInvalidRequestError', 'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'TemporarilyUnavailableError',
-  'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken', 'checkScope',
-  'checkTokenParameters', 'clientSecretBasic', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'introspectToken',
-  'introspectTokenAsJwt', 'isAccessTokenType', 'isIssuer', 'isScopeToken', 'isSecureUrl', 'issueAccessToken', 'judgeClaims',
-  'notAForm', 'parseForm', 'plainParameterName', 'revokeToken', 'severalTokens', 'systemClock', 'toResourceMetadata', 'toSecuritySchemes',
-  'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl'
+  'AUTHORIZATION_SERVER', 'BearerTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'ClientRegistry',
+  'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FlowConfigurationError', 'GRANT_TYPE',
+  'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidClientError', 'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError',
+  'JwtAccessTokens', 'MemoryStore', 'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens',
+  'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys', 'StoreUnavailableError', 'StrategyError',
+  'StrategyInsufficientScopeError', 'StrategyInternalError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError',
+  'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError', 'UNTIL_DISABLED', 'UnauthorizedClientError',
+  'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken', 'checkScope', 'checkTokenParameters',
+  'clientSecretBasic', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'introspectToken', 'introspectTokenAsJwt',
+  'isAccessTokenType', 'isIssuer', 'isScopeToken', 'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims',
+  'notAForm', 'parseForm', 'plainParameterName', 'revokeToken', 'severalTokens', 'systemClock', 'toOAuth2Error',
+  'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl'
 ]
 
 const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:os', 'node:util', 'toad-cache']
 
+// Beyond those of the core. Drivers are loaded by name, when a store is opened.
+const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']
+const isCli = (file: string) => file === 'src/cli.ts' || file.startsWith('src/cli/')
+
 t.test('the core imports nothing of Fastify, of the plugin and of the schemas', async (t) => {
   for (const file of layers.src) {
-    const foreign = importsOf(file).filter((name) => !name.startsWith('src/') && !CORE_DEPENDENCIES.includes(name))
+    const allowed = isCli(file) ? [...CORE_DEPENDENCIES, ...CLI_DEPENDENCIES] : CORE_DEPENDENCIES
+    const foreign = importsOf(file).filter((name) => !name.startsWith('src/') && !allowed.includes(name))
     t.strictSame(foreign, [], file)
   }
 })
 
-t.test('the core reads the clock in one place, and never the process', async (t) => {
+t.test('the core reads the clock in one place, and the process in the command line alone', async (t) => {
   for (const file of layers.src) {
-    if (file !== 'src/clock.ts') t.notMatch(textOf(file), /\bprocess\.\w|Date\.now|new Date\(\)/, file)
+    if (file !== 'src/clock.ts') t.notMatch(textOf(file), /Date\.now|new Date\(\)/, file)
+    if (file !== 'src/cli.ts') t.notMatch(textOf(file), /\bprocess\.\w|= process\b|node:process/, file)
   }
+})
+
+t.test('a store imports no other part of the core than the clock and the errors', async (t) => {
+  const allowed = ['src/clock.ts', 'src/configuration-error.ts']
+  for (const file of layers.src.filter((name) => name.startsWith('src/store/') && name !== 'src/store/index.ts')) {
+    t.strictSame(importsOf(file).filter((name) => !name.startsWith('src/store/') && !name.startsWith('node:') && !allowed.includes(name)), [], file)
+  }
+})
+
+t.test('nothing imports the command line but itself', async (t) => {
+  for (const file of all) if (!isCli(file)) t.strictSame(importsOf(file).filter(isCli), [], file)
 })
 
 t.test('the plugin reaches the core and the schemas through their index only', async (t) => {
@@ -78,11 +99,15 @@ t.test('no file is longer than 300 lines', async (t) => {
 t.test('the entry points export exactly what they mean to', async (t) => {
   t.strictSame(Object.keys(core).sort(), CORE_EXPORTS)
   t.strictSame(Object.keys(schemas).sort(), [
+    'clientInformationSchema', 'clientListSchema', 'clientRegistrationSchema', 'clientSecretRequestSchema', 'clientSecretSchema', 'clientUpdateSchema',
     'introspectionResponseSchema', 'jwksSchema', 'oauthErrorSchema', 'presentedTokenRequestSchema', 'resourceMetadataSchema', 'serverMetadataSchema',
-    'tokenRequestSchema', 'tokenResponseSchema'
+    'signingKeyListSchema', 'signingKeySchema', 'tokenRequestSchema', 'tokenResponseSchema'
   ])
   t.strictSame(Object.keys(plugin).sort(), [
-    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'fastifyJwtTokens', 'oauthTransformObject'
+    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'fastifyJwtTokens', 'oauthTransformObject'
   ].sort())
   t.equal(plugin.default, plugin.clientCredentialsPlugin)
+  t.strictSame(Object.keys(sqlite), ['sqliteStore'])
+  t.strictSame(Object.keys(postgres), ['postgresStore'])
+  t.strictSame(Object.keys(redis), ['RedisStore', 'redisStore'])
 })

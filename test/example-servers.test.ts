@@ -7,7 +7,9 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import t from 'tap'
 import { needCommand } from './support/debian.ts'
+import { startPostgres } from './support/postgres.ts'
 import { freePort, startProgram } from './support/program.ts'
+import { startRedis } from './support/redis.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const run = promisify(execFile)
@@ -69,4 +71,24 @@ t.test('example/mcp-server.ts serves curl and the client of the MCP SDK, and end
   t.strictSame(errors, [])
 
   t.equal(await program.stop('SIGTERM'), 0)
+})
+
+t.test('example/cluster.ts prints curl lines that work with every worker, twice, and ends cleanly', async (t) => {
+  const [postgres, redis, port] = await Promise.all([startPostgres(t), startRedis(t), freePort()])
+  const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, PORT: String(port), WORKERS: '4' }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const program = await startExample('cluster', env, 'needs a restart')
+    const [served, refused, withoutToken, withNewSecret, withOldSecret] = (await runPrinted(program.output)).split('\n')
+    t.strictSame([...served!.matchAll(/"caller":"demo","worker":(\d)/g)].map(([, worker]) => worker).sort(), ['1', '1', '2', '2', '3', '3', '4', '4'])
+    t.equal(refused, '401 '.repeat(8), 'every worker refuses the token of a client that one has disabled')
+    t.equal(withoutToken, '401 '.repeat(8), 'and its secret')
+    t.equal(withNewSecret, '200 '.repeat(8), 'every worker takes the secret that one has made')
+    t.equal(withOldSecret, '401 '.repeat(8), 'and none takes the old one')
+    t.equal(await program.stop(signal), 0)
+  }
+})
+
+t.test('example/cluster.ts says what it needs, and how to get it', async (t) => {
+  const started = startExample('cluster', { DATABASE_URL: '', REDIS_URL: '' }, 'needs a restart')
+  await t.rejects(started, /ended with 1[^]+docker run[^]+REDIS_URL=\S+ npm run example:cluster/)
 })

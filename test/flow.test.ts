@@ -7,8 +7,8 @@ import {
   StrategyInvalidTokenError, StrategyMissingTokenError, TemporarilyUnavailableError, UnauthorizedClientError, UnsupportedGrantTypeError
 } from '../src/index.ts'
 import type {
-  AccessTokens, ClientAuthMethod, ClientCredentialsFlowOptions, Confirmation, FlowErrorCode, GenerateAccessTokenContext, GetClientContext,
-  PlainRequest, TokenRequest, TokenType, VerifyTokenContext
+  AccessTokens, ClientAuthMethod, ClientCredentialsFlowOptions, Clients, Confirmation, FlowErrorCode, GenerateAccessTokenContext, GetClientContext,
+  OAuth2Client, PlainRequest, TokenRequest, TokenType, VerifyTokenContext
 } from '../src/index.ts'
 import { basic, CLIENTS, demoBuilder, FORM, form, getClient, SECRET, TOKEN_PATH, tokenOf } from './support/demo.ts'
 
@@ -125,7 +125,8 @@ test('Every setter returns its builder', async (t) => {
     builder.setAccessTokenLifetime(1), builder.setTokenType(dpopLike), builder.addClientAuthenticationMethod('none'),
     builder.removeClientAuthenticationMethod('none'), builder.clientSecretBasicAuthenticationMethod(),
     builder.clientSecretPostAuthenticationMethod(), builder.noneAuthenticationMethod(), builder.getClient(none),
-    builder.generateAccessToken(none), builder.verifyToken(none), builder.useAccessTokens({ issue: none, verify: none })
+    builder.generateAccessToken(none), builder.verifyToken(none), builder.useAccessTokens({ issue: none, verify: none }),
+    builder.useClients({ getClient, findClient: none })
   ]
   for (const returned of calls) t.equal(returned, builder)
 })
@@ -225,8 +226,9 @@ test('Settings are frozen', async (t) => {
 // The refusal to build
 
 const wrong = (options: object) => options as Partial<ClientCredentialsFlowOptions>
-// Those of access tokens and keys have tests of their own.
-const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISSUER' | 'FST_OAUTH_INVALID_AUDIENCE' | 'FST_OAUTH_INVALID_SIGNING_KEYS'>, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
+// Those of access tokens, keys, clients and stores have tests of their own.
+type FlowOptionCode = Extract<FlowErrorCode, `FST_OAUTH_INVALID_${'TOKEN_ENDPOINT' | 'SECURITY_SCHEME_NAME' | 'SCOPES' | 'LIFETIME' | 'TOKEN_TYPE' | 'AUTH_METHOD' | 'CALLBACK'}`>
+const CONFIGURATION_ERRORS: Record<FlowOptionCode, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
   FST_OAUTH_INVALID_TOKEN_ENDPOINT: {
     empty: { tokenEndpoint: '' },
     'no slash': { tokenEndpoint: 'token' },
@@ -293,7 +295,10 @@ const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISS
   FST_OAUTH_INVALID_CALLBACK: {
     'getClient that is an object': wrong({ getClient: {} }),
     'generateAccessToken that is a text': wrong({ generateAccessToken: 'token' }),
-    'verifyToken that is null': wrong({ verifyToken: null })
+    'verifyToken that is null': wrong({ verifyToken: null }),
+    'clients that are a function': wrong({ clients: getClient }),
+    'clients that cannot be found': wrong({ clients: { getClient } }),
+    'clients that are null': wrong({ clients: null })
   }
 }
 
@@ -575,6 +580,39 @@ test('useAccessTokens fills both callbacks, with their object', async (t) => {
   t.match(await issuedBy(flow), { access_token: 'handle' })
   t.strictSame(await flow.verifyToken(resourceRequest('Bearer handle')), { success: true, credentials: { app: { id: 'reader' }, scope: ['Bearer'] } })
   t.match(await strategyErrorOf(flow, resourceRequest('Bearer other')), { code: 'invalid_token' })
+})
+
+test('useClients fills getClient, with its object, where that is not set', async (t) => {
+  class Table implements Clients {
+    readonly #clients = CLIENTS
+    getClient ({ clientId, clientSecret }: GetClientContext) {
+      return clientSecret === SECRET ? this.findClient(clientId) : undefined
+    }
+
+    findClient (clientId: string) {
+      return this.#clients[clientId]
+    }
+  }
+  const complete = (builder: ClientCredentialsFlowBuilder) => builder.generateAccessToken(({ client }) => client.id).build()
+  for (const builder of [new ClientCredentialsFlowBuilder().useClients(new Table()), new ClientCredentialsFlowBuilder({ clients: new Table() })]) {
+    const flow = complete(builder)
+    t.strictSame(flow.settings.missingCallbacks, ['verifyToken'])
+    t.match(await issuedBy(flow), { access_token: 'reader' })
+    t.match(await refusalOf(flow, tokenRequest({}, { authorization: basic('reader', 'wrong') })), { code: 'invalid_client' })
+  }
+  const own = complete(new ClientCredentialsFlowBuilder().useClients(new Table()).getClient(() => ({ ...CLIENTS.reader!, id: 'own' })))
+  t.match(await issuedBy(own), { access_token: 'own' }, 'getClient wins')
+})
+
+test('A client that asks for no scope gets its default scopes, and one that asks gets what it asks for', async (t) => {
+  const flowFor = (client: Partial<OAuth2Client>) => demoBuilder().getClient(() => ({ ...CLIENTS.writer!, ...client })).build()
+  const some = flowFor({ defaultScopes: [READ] })
+  t.match(await issuedBy(some), { scope: READ })
+  t.match(await issuedBy(some, tokenRequest({ scope: '' })), { scope: READ }, 'empty is left out (RFC 6749 §3.2)')
+  t.match(await issuedBy(some, tokenRequest({ scope: WRITE })), { scope: WRITE })
+  t.match(await issuedBy(flowFor({})), { scope: `${READ} ${WRITE}` }, 'without, all of its scopes')
+  t.notOk('scope' in (await issuedBy(flowFor({ defaultScopes: [] })) as object), 'none by default')
+  t.match(await refusalOf(flowFor({ scopes: [READ], defaultScopes: [WRITE] })), { code: 'invalid_scope' }, 'a default is no grant')
 })
 
 // flow.verifyToken

@@ -164,7 +164,8 @@ test('The JWKS has the public members, and never a private one', async (t) => {
     }
     const published = JSON.stringify(jwks) + JSON.stringify(await keys.list())
     for (const { privateJwk } of (await store.inner.readKeys()).keys) {
-      for (const member of PRIVATE_MEMBERS.filter((name) => name in privateJwk)) t.notOk(published.includes(String((privateJwk as Record<string, unknown>)[member])))
+      const members = privateJwk as Record<string, unknown>
+      for (const member of PRIVATE_MEMBERS.filter((name) => name in members)) t.notOk(published.includes(String(members[member])))
     }
     jwks.keys[0]!.kid = 'changed'
     t.notOk((await jwksKidsOf(keys)).includes('changed'), 'each caller has a copy')
@@ -492,7 +493,7 @@ test('With keys a store that fails changes nothing, and is told once per outage'
       clock.time++
       t.equal((await keys.current()).kid, kid)
       t.equal((await keys.find(kid))?.kid, kid)
-      for (const unknown of ['one', 'two']) t.equal(await keys.find(unknown), undefined)
+      for (const unknown of ['one', 'two']) await t.rejects(async () => await keys.find(unknown), { message: `outage ${outage}` }, 'nobody can tell whether there is such a key')
       await settled()
     }
     t.equal(store.reads, reads + 20, 'once a second')
@@ -548,16 +549,23 @@ test('A store that can only be read still tells what others have changed', async
   t.match(errors, [{ message: 'read only' }])
 })
 
-test('A stored key that cannot be read is an error of the store', async (t) => {
+test('A stored key that cannot be read is an error, and the others sign until its time comes', async (t) => {
   const errors: Error[] = []
   const { clock, store, open } = world()
   const keys = open({ onError: (error) => errors.push(error) })
   const { kid } = await keys.current()
-  const { version, keys: stored } = await store.inner.readKeys()
-  await store.inner.replaceKeys({ version, keys: [...stored, { ...stored[0]!, kid: 'broken', privateJwk: { kty: 'OKP' } }] })
+  const { version, keys: [stored] } = await store.inner.readKeys()
+  const broken = { ...stored!, kid: 'broken', privateJwk: { kty: 'OKP' }, activeFrom: START + ANNOUNCE_FOR }
+  await store.inner.replaceKeys({ version, keys: [stored!, broken] })
   clock.time += 5
   t.equal(await kidOf(keys), kid)
+  t.match(errors, [{ code: 'FST_OAUTH_WRONG_SIGNING_KEY' }])
   t.equal(errors.length, 1)
+  clock.time = START + ANNOUNCE_FOR
+  await t.rejects(async () => await keys.current(), { code: 'FST_OAUTH_WRONG_SIGNING_KEY' })
+  await settled()
+  t.equal(await keys.revoke('broken'), true)
+  t.equal(await kidOf(keys), (await keys.list()).find(({ state }) => state === 'current')?.kid)
 })
 
 // The clock
@@ -742,8 +750,8 @@ test('A list shows the keys of the store, and makes none', async (t) => {
   const other = open()
   const { kid } = await other.rotate()
   t.strictSame(await keys.list(), [
-    { kid: first, alg: 'EdDSA', state: 'current', createdAt: START, activeFrom: START },
-    { kid, alg: 'EdDSA', state: 'next', createdAt: START, activeFrom: START + ANNOUNCE_FOR }
+    { kid: first, alg: 'EdDSA', state: 'current', createdAt: START, activeFrom: START, isSealed: false },
+    { kid, alg: 'EdDSA', state: 'next', createdAt: START, activeFrom: START + ANNOUNCE_FOR, isSealed: false }
   ], 'what another process has done, too')
   clock.time += ANNOUNCE_FOR + KEEP_FOR + 1
   t.match(await keys.list(), [{ kid, state: 'current' }])

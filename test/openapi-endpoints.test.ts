@@ -86,12 +86,12 @@ function checkOperations (t: Test, document: Document, base = '', operations = O
     for (const text of [operation.summary, operation.description]) t.match(text, /\S/, path)
     t.strictSame(operation.requestBody?.content[FORM].schema, body && ref(body), path)
     t.strictSame(operation.responses['200'].content['application/json'].schema, answer === undefined ? { type: 'object' } : ref(answer), path)
-    t.strictSame(Object.keys(operation.responses), method === 'post' ? ['200', '400', '401', '500'] : ['200'], path)
+    t.strictSame(Object.keys(operation.responses), method === 'post' ? ['200', '400', '401', '500', '503'] : ['200'], path)
     if (method !== 'post') continue
     t.strictSame(Object.keys(operation.requestBody.content), [FORM], path)
     t.strictSame(Object.keys(operation.responses['401'].headers), ['WWW-Authenticate'], path)
     t.strictSame(Object.keys(operation.responses['200'].headers), ['Cache-Control'], path)
-    for (const status of ['400', '401', '500']) t.strictSame(operation.responses[status].content['application/json'].schema, ref('OAuth2Error'), path)
+    for (const status of ['400', '401', '500', '503']) t.strictSame(operation.responses[status].content['application/json'].schema, ref('OAuth2Error'), path)
   }
 }
 

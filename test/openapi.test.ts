@@ -126,13 +126,14 @@ function checkTokenRoute (t: Test, document: Document, path = TOKEN_PATH): void 
   t.strictSame(form.examples.client_secret_basic.value, { grant_type: 'client_credentials', scope: 'data:read data:write' })
   t.strictSame(Object.keys(form.examples.client_secret_post.value), ['grant_type', 'scope', 'client_id', 'client_secret'])
 
-  t.strictSame(Object.keys(post.responses), ['200', '400', '401', '500'])
+  t.strictSame(Object.keys(post.responses), ['200', '400', '401', '500', '503'])
   t.strictSame(post.responses['200'].content['application/json'].schema, { $ref: '#/components/schemas/OAuth2TokenResponse' })
   t.match(post.responses['200'].content['application/json'].example, { token_type: 'Bearer', expires_in: 3600, scope: 'data:read data:write' })
   const ERRORS: [string, string[]][] = [
     ['400', ['invalid_request', 'unsupported_grant_type', 'unauthorized_client', 'invalid_scope']],
     ['401', ['invalid_client']],
-    ['500', ['server_error']]
+    ['500', ['server_error']],
+    ['503', ['temporarily_unavailable']]
   ]
   for (const [status, codes] of ERRORS) {
     const { schema, examples } = post.responses[status].content['application/json']

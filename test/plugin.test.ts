@@ -838,3 +838,19 @@ export async function typedSchema (app: FastifyInstance): Promise<void> {
   // @ts-expect-error the flow itself, not its builder
   await app.register(clientCredentialsPlugin, { flow: demoBuilder() })
 }
+
+test('What clients put off is written when the server closes, and a failure of that stops nothing', async (t) => {
+  for (const [flush, warnings] of [[async () => {}, 0], [async () => { throw new Error('away') }, 1], [undefined, 0]] as const) {
+    const lines: string[] = []
+    let flushed = 0
+    const clients = { getClient: () => undefined, findClient: () => undefined, ...(flush && { flush: async () => { flushed++; await flush() } }) }
+    const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+    await app.register(clientCredentialsPlugin, { flow: demoBuilder().useClients(clients).build() })
+    await app.ready()
+    t.equal(flushed, 0)
+    await app.close()
+    t.equal(flushed, flush === undefined ? 0 : 1)
+    t.equal(lines.filter((line) => line.includes('away')).length, warnings)
+    t.equal(lines.length, warnings)
+  }
+})

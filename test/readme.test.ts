@@ -17,7 +17,8 @@ const folder = join(root, '.tap', 'readme')
 const IMPORTS = `
 import swagger from '@fastify/swagger'
 import {
-  ClientCredentialsFlowBuilder, credentialsOf, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys
+  clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf, JwtAccessTokens, MemoryStore,
+  oauthTransformObject, RemoteAccessTokens, SigningKeys
 } from 'fastify-client-credentials'
 `
 const GLOBALS = `
@@ -80,7 +81,7 @@ t.test('the table of error codes is the one of the code', async (t) => {
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
   for (const [code, FastifyError] of Object.entries(PLUGIN_ERRORS)) t.equal(new FastifyError().code, code)
   for (const message of [...Object.values(FLOW_ERRORS), ...Object.values(PLUGIN_ERRORS).map((FastifyError) => new FastifyError().message)]) {
-    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|needs) /)
+    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|Run|needs) /)
   }
 })
 

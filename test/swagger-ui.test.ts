@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const browser = await launchBrowser()
 t.teardown(() => browser.close())
 const program = await startProgram([process.execPath, '--import', 'tsx', 'example/server.ts'], {
-  cwd: root, env: { PORT: String(await freePort()) }, ready: 'curl -i'
+  cwd: root, env: { PORT: String(await freePort()), DATABASE: ':memory:' }, ready: 'curl -i'
 })
 t.teardown(() => program.stop('SIGTERM'))
 

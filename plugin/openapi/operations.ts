@@ -7,7 +7,7 @@ import { AT_ROOT } from '../paths.ts'
 import type { ServedPaths } from '../paths.ts'
 import { OAUTH_TAG, operationMark } from './marks.ts'
 import type { OperationName } from './marks.ts'
-import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, UNCACHED } from './responses.ts'
+import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, unavailable, UNCACHED } from './responses.ts'
 import { tokenOperation } from './token-route.ts'
 
 /** An operation that is ours, and where it stands. */
@@ -80,7 +80,8 @@ function aboutToken (summary: string, description: string, success: object): obj
         invalid_request: { error: 'invalid_request', error_description: 'The parameter token is missing' }
       }),
       401: refusedClient,
-      500: serverFailed
+      500: serverFailed,
+      503: unavailable
     }
   }
 }

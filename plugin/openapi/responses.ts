@@ -38,6 +38,14 @@ export const serverFailed = errorResponse('The server failed.', {
   server_error: { error: 'server_error', error_description: 'The server failed to handle the request' }
 })
 
+/** The answer while a store is away. */
+export const unavailable = {
+  ...errorResponse('What the server needs is away for now.', {
+    temporarily_unavailable: { error: 'temporarily_unavailable', error_description: 'The server cannot handle the request now' }
+  }),
+  headers: { 'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } } }
+}
+
 /** The answers of guarded routes, which operations refer to. */
 export const guardResponses = {
   OAuth2Unauthorized: {

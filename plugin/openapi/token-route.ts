@@ -1,6 +1,6 @@
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { OAUTH_TAG } from './marks.ts'
-import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, UNCACHED } from './responses.ts'
+import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, unavailable, UNCACHED } from './responses.ts'
 
 /** Writes the operation of the token route of a flow. */
 export function tokenOperation (flow: ClientCredentialsFlow): object {
@@ -41,7 +41,8 @@ export function tokenOperation (flow: ClientCredentialsFlow): object {
         invalid_scope: { error: 'invalid_scope', error_description: 'The requested scope is invalid' }
       }),
       401: refusedClient,
-      500: serverFailed
+      500: serverFailed,
+      503: unavailable
     }
   }
 }

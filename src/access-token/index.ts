@@ -116,5 +116,11 @@ export interface AccessTokens {
   introspect? (token: string): Promise<TokenInformation | undefined>
   /** Makes a token that `introspect` knows invalid (RFC 7009). Nothing for any other. */
   revoke? (token: string): Promise<void>
+  /**
+   * Makes all tokens invalid that were issued to a client until now. Rejects where `revoke` is not there.
+   *
+   * @param ahead seconds: and those that are going to be issued in this time. Default 0
+   */
+  revokeClient? (clientId: string, ahead?: number): Promise<void>
   readonly metadata?: AccessTokensMetadata
 }

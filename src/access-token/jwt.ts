@@ -11,6 +11,7 @@ import type { RevocationStore } from '../store/index.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
 import type { UnverifiedClaims } from './claims.ts'
+import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
@@ -133,12 +134,12 @@ export class JwtAccessTokens implements AccessTokens {
   /**
    * Makes all tokens invalid that were issued to a client until now, those of this very second included.
    *
+   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet
    * @throws TypeError without a store of revocations
    */
-  async revokeClient (clientId: string): Promise<void> {
+  async revokeClient (clientId: string, ahead = 0): Promise<void> {
     if (this.#revocations === undefined) throw new TypeError('JwtAccessTokens has no store of revocations')
-    const issuedBefore = this.#now() + 1
-    await this.#revocations.add({ kind: 'client', id: clientId, issuedBefore, expiresAt: issuedBefore + this.#keys.maxTokenLifetime + this.#clockTolerance })
+    await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#keys.maxTokenLifetime + this.#clockTolerance }))
   }
 
   async #revoke (token: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore, StoredToken, TokenStore } from '../store/index.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
+import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
@@ -95,10 +96,13 @@ export class OpaqueAccessTokens implements AccessTokens {
     await this.#store.removeToken(found.hash)
   }
 
-  /** Makes all tokens invalid that were issued to a client until now, those of this very second included. */
-  async revokeClient (clientId: string): Promise<void> {
-    const issuedBefore = this.#now() + 1
-    await this.#revocations.add({ kind: 'client', id: clientId, issuedBefore, expiresAt: issuedBefore + this.#maxTokenLifetime })
+  /**
+   * Makes all tokens invalid that were issued to a client until now, those of this very second included.
+   *
+   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet
+   */
+  async revokeClient (clientId: string, ahead = 0): Promise<void> {
+    await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#maxTokenLifetime }))
   }
 
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {

@@ -12,6 +12,8 @@ export interface OAuth2Client {
   grants: readonly string[]
   /** The scopes that the client may have; none when left out. */
   scopes?: readonly string[]
+  /** The scopes that it gets when it asks for none. All of its scopes when left out. */
+  defaultScopes?: readonly string[]
   /** The resources that its tokens may be for (RFC 8707). All of the server's when left out. */
   audiences?: readonly string[]
   /** Seconds that its tokens live, in place of the flow's lifetime. */
@@ -76,6 +78,19 @@ export interface GetClientContext {
  * an exception is a 500 server_error whose cause is logged. What it does not do, nobody does: compare the secret here.
  */
 export type GetClient = (context: GetClientContext) => OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+
+/** Where clients are kept that are known by more than a secret: what `useClients` takes. */
+export interface Clients {
+  readonly getClient: GetClient
+  /**
+   * Finds a client without authenticating it, for a method that proves by keys of the client who asks.
+   *
+   * @returns undefined for one that is unknown or disabled
+   */
+  findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+  /** Writes what was put off, such as when secrets were used last. The plugin calls it when the server closes. */
+  flush? (): Promise<void>
+}
 
 /** What client authentication runs on. */
 export interface ClientAuthSettings {

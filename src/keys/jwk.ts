@@ -64,7 +64,7 @@ export async function generateKey (algorithm: SigningAlgorithm): Promise<NamedKe
  * @param algorithm default the `alg` of the JWK, else `defaultAlgorithm`
  * @throws TypeError for what is no private key, is too weak, or does not fit the algorithm
  */
-export async function importKey (key: string | JWK, algorithm: SigningAlgorithm | undefined, defaultAlgorithm: SigningAlgorithm): Promise<NamedKey> {
+export async function importKey (key: string | JWK, algorithm: string | undefined, defaultAlgorithm: string): Promise<NamedKey> {
   // RFC 7517 §4.2, §4.4: a JWK may say what it is for.
   const { alg: declared, use = 'sig' } = typeof key === 'string' ? {} as JWK : key
   const wanted = algorithm ?? declared ?? defaultAlgorithm

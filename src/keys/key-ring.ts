@@ -1,55 +1,69 @@
 import type { JWK } from 'jose'
 import type { KeySet } from '../store/index.ts'
 import type { SigningKey } from './index.ts'
-import { toKeyObjects, toPublicJwk } from './jwk.ts'
 import { currentIndex, scheduleKeys } from './lifecycle.ts'
 import type { ScheduledKey } from './lifecycle.ts'
+import { openKey } from './open-key.ts'
+import type { OpenKey } from './open-key.ts'
+import type { SealingKeys } from './sealing-keys.ts'
 
-/** A key that is ready for use. */
+/** A key of the ring, or why it is not ready for use. */
 interface RingKey extends ScheduledKey {
-  readonly key: SigningKey
-  readonly publicJwk: JWK
+  readonly opened: OpenKey | Error
 }
 
-/** The keys of one version of the store, ready for use. Never empty. */
+/**
+ * The keys of one version of the store, ready for use. Never empty.
+ *
+ * One that cannot be opened has its place among the others all the same: nothing signs when it should, since other
+ * processes drop that other key before its tokens expire, and its own tokens are not called invalid.
+ */
 export class KeyRing {
   readonly version: number
+  /** Why a key cannot be opened. Undefined if all can. */
+  readonly problem: Error | undefined
   readonly #keys: readonly RingKey[]
   readonly #byKid: ReadonlyMap<string, RingKey>
 
+  private constructor (version: number, keys: readonly RingKey[]) {
+    this.version = version
+    this.problem = keys.map(({ opened }) => opened).find((opened) => opened instanceof Error)
+    this.#keys = keys
+    this.#byKid = new Map(keys.map((key) => [key.stored.kid, key]))
+  }
+
   /**
    * @param set with at least one key
-   * @param previous what was in use before: its keys need no preparation
+   * @param previous what was in use before: its keys need no preparation, since a kid and an algorithm name one key only
    */
-  constructor ({ version, keys }: KeySet, time: number, keepFor: number, previous: KeyRing | undefined) {
-    this.version = version
-    const known = previous === undefined ? undefined : previous.#byKid
-    this.#keys = scheduleKeys(keys, time, keepFor).map((scheduled) => prepare(scheduled, known?.get(scheduled.stored.kid)))
-    this.#byKid = new Map(this.#keys.map((key) => [key.stored.kid, key]))
+  static async open ({ version, keys }: KeySet, sealing: SealingKeys, time: number, keepFor: number, previous: KeyRing | undefined): Promise<KeyRing> {
+    return new KeyRing(version, await Promise.all(scheduleKeys(keys, time, keepFor).map(async (scheduled) => {
+      const known = previous === undefined ? undefined : previous.#byKid.get(scheduled.stored.kid)?.opened
+      const isKnown = known !== undefined && 'key' in known && known.key.alg === scheduled.stored.alg
+      return { ...scheduled, opened: isKnown ? known : await openKey(scheduled.stored, sealing).catch((reason: Error) => reason) }
+    })))
   }
 
-  current (time: number): SigningKey {
-    return (this.#keys[currentIndex(this.#keys, time)] as RingKey).key
+  /** The key that signs. Rejects if it cannot be opened. */
+  current (time: number): SigningKey | Promise<SigningKey> {
+    return keyOf((this.#keys[currentIndex(this.#keys, time)] as RingKey).opened)
   }
 
-  /** @returns undefined for a key that is not there, or that no valid token can be signed with any more */
-  find (kid: string, time: number): SigningKey | undefined {
+  /** @returns undefined for a key that is not there, or that no valid token can be signed with any more. Rejects for one that cannot be opened */
+  find (kid: string, time: number): SigningKey | Promise<SigningKey> | undefined {
     const found = this.#byKid.get(kid)
-    return found !== undefined && found.until >= time ? found.key : undefined
+    return found !== undefined && found.until >= time ? keyOf(found.opened) : undefined
   }
 
+  /** @throws the error of a key that cannot be opened: without it, its tokens would be invalid for those who ask */
   publicJwks (time: number): JWK[] {
-    return this.#keys.filter(({ until }) => until >= time).map(({ publicJwk }) => ({ ...publicJwk }))
+    return this.#keys.filter(({ until }) => until >= time).map(({ opened }) => {
+      if (opened instanceof Error) throw opened
+      return { ...opened.publicJwk }
+    })
   }
 }
 
-function prepare (scheduled: ScheduledKey, known: RingKey | undefined): RingKey {
-  const { kid, alg, privateJwk } = scheduled.stored
-  if (known?.key.alg === alg) return { ...known, ...scheduled }
-  const objects = toKeyObjects(privateJwk)
-  return {
-    ...scheduled,
-    key: Object.freeze({ kid, alg, ...objects }),
-    publicJwk: Object.freeze({ ...toPublicJwk(objects.publicKey), kid, alg, use: 'sig' })
-  }
+function keyOf (opened: OpenKey | Error): SigningKey | Promise<SigningKey> {
+  return opened instanceof Error ? Promise.reject(opened) : opened.key
 }

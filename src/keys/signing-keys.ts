@@ -3,13 +3,14 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { LazyRefresh } from '../lazy-refresh.ts'
-import type { KeySet, KeyStore } from '../store/index.ts'
+import type { KeySet, KeyStore, StoredKey } from '../store/index.ts'
 import type { KeySource, SigningKey } from './index.ts'
 import { generateKey, importKey, isSigningAlgorithm } from './jwk.ts'
 import type { NamedKey, SigningAlgorithm } from './jwk.ts'
 import { KeyRing } from './key-ring.ts'
 import { add, announce, currentIndex, scheduleKeys, settle, stateOf, withdraw } from './lifecycle.ts'
 import type { KeyChange, KeyRules, KeyState } from './lifecycle.ts'
+import { SealingKeys } from './sealing-keys.ts'
 
 /** How keys are made and how long they live. The same for all processes over one store, or they work against each other. */
 export interface SigningKeysOptions {
@@ -23,7 +24,14 @@ export interface SigningKeysOptions {
   maxTokenLifetime?: number
   /** Seconds that clocks may differ. Default 60. */
   clockTolerance?: number
-  /** Is told once per outage that the store fails while the keys that are known stay in use. Default nobody is. */
+  /**
+   * What private keys are sealed with in the store (RFC 7517 section 7, AES-256-GCM): each 32 random bytes as base64url,
+   * base64 or hex, from the environment. The first seals, all of them open. To change it, give the new one to all
+   * processes, behind the other; then put it in front; then leave the other out once every process has started anew.
+   * Default none: private keys are stored as they are.
+   */
+  sealingKeys?: readonly string[]
+  /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
   onError?: (error: Error) => void
   now?: Clock
 }
@@ -36,6 +44,8 @@ export interface KeyInformation {
   createdAt: number
   /** When it begins, or began, to sign. */
   activeFrom: number
+  /** Whether the private key is sealed in the store. */
+  isSealed: boolean
 }
 
 // Each attempt is lost to somebody who has changed something. So many in a row: the store never says yes.
@@ -48,9 +58,17 @@ const MAX_JWKS_AGE = 900
  * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
  *
  * What another process has changed is known here within a second or so, and asking for keys rarely waits. If the store
- * fails, the keys that are known stay in use. Private keys are stored as they are: whoever reads the store can sign.
+ * fails, the keys that are known stay in use.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS
+ * With `sealingKeys` whoever reads the store cannot sign; keys that were stored without, or sealed with an older one, are
+ * sealed anew when a process starts. Whoever writes to the store can add a key of theirs, sealed or not.
+ *
+ * A key in the store that cannot be opened, or is not the one that its kid names, is refused: at start everything
+ * rejects, but for `list` and `revoke`; later nothing is changed any more, and nothing signs in its place when its time
+ * comes. It stays in the store until it is revoked.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS, FST_OAUTH_INVALID_SEALING_KEYS. Methods reject with
+ *   FST_OAUTH_SEALED_SIGNING_KEY and FST_OAUTH_WRONG_SIGNING_KEY
  */
 export class SigningKeys implements KeySource {
   readonly algorithm: SigningAlgorithm
@@ -58,16 +76,20 @@ export class SigningKeys implements KeySource {
   readonly jwksMaxAge: number
   readonly #store: KeyStore
   readonly #rules: KeyRules
+  readonly #sealing: SealingKeys
   readonly #now: Clock
   readonly #refresh: LazyRefresh
   #ring: KeyRing | undefined
+  // Whether the last reading of the store told what is there.
+  #isReadable = true
   // Counts readings of the store and changes to the ring, to tell which was first.
   #steps = 0
   #adoptedAt = 0
+  #hasStarted = false
 
   constructor (store: KeyStore, options: SigningKeysOptions = {}) {
     const {
-      algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, onError, now = systemClock
+      algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, sealingKeys, onError, now = systemClock
     } = options
     const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1].every((time) => Number.isSafeInteger(time) && time > 0)
     if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
@@ -76,12 +98,16 @@ export class SigningKeys implements KeySource {
     // Whoever has a copy of the JWKS has fetched another one by the time that a new key signs.
     this.jwksMaxAge = Math.min(Math.floor(announceFor / 2), MAX_JWKS_AGE)
     this.#store = store
+    this.#sealing = new SealingKeys(sealingKeys)
     this.#rules = { algorithm, rotateEvery, announceFor, keepFor: maxTokenLifetime + clockTolerance }
     this.#now = now
     this.#refresh = new LazyRefresh(() => this.refresh(), { fresh: 1, stale: 5, now, onError: (error) => { if (this.#ring !== undefined) onError?.(error) } })
   }
 
-  /** The key that signs now. A promise only at first, and after a while in which nobody asked; it rejects if the store fails at first. */
+  /**
+   * The key that signs now. A promise only at first, and after a while in which nobody asked. It rejects if the store
+   * fails at first, with the store's error, and for a key that cannot be opened.
+   */
   current (): SigningKey | Promise<SigningKey> {
     const ring = this.#ready()
     return ring instanceof Promise ? ring.then((ready) => ready.current(this.#now())) : ring.current(this.#now())
@@ -102,7 +128,7 @@ export class SigningKeys implements KeySource {
   /**
    * Reads the store now, and makes the key that is due. Nobody has to, but at start it finds a store that does not work.
    *
-   * @throws the store's error
+   * @throws the store's error, or that of a key that cannot be opened
    */
   async refresh (): Promise<void> {
     await this.#change(settle(this.#rules, this.#generator()))
@@ -117,7 +143,7 @@ export class SigningKeys implements KeySource {
   /**
    * Drops a key at once, since somebody else may have it: its tokens are invalid, here now and in other processes as
    * soon as they know. If it is the one that signs, another takes its place at once. A resource server that keeps a copy
-   * of the JWKS goes on to accept its tokens until that is renewed.
+   * of the JWKS goes on to accept its tokens until that is renewed. It need not be one that can be opened.
    *
    * @returns false for a key that is not there
    */
@@ -127,7 +153,7 @@ export class SigningKeys implements KeySource {
     await this.#change(async (keys, time) => {
       isThere ||= keys.some((key) => key.kid === kid)
       return await change(keys, time)
-    })
+    }, { isForced: true })
     return isThere
   }
 
@@ -148,7 +174,8 @@ export class SigningKeys implements KeySource {
 
   /** Lists the keys as they are in the store, in the order in which they sign. */
   async list (): Promise<KeyInformation[]> {
-    return this.#describe(await this.#store.readKeys())
+    const { keys } = await this.#store.readKeys()
+    return this.#describe(keys)
   }
 
   #ready (): KeyRing | Promise<KeyRing> {
@@ -165,35 +192,52 @@ export class SigningKeys implements KeySource {
   }
 
   #findMissing (kid: string): Promise<SigningKey | undefined> | undefined {
-    return this.#refresh.whenMissing()?.then(() => (this.#ring as KeyRing).find(kid, this.#now()))
+    return this.#refresh.whenMissing()?.then((error) => {
+      const key = (this.#ring as KeyRing).find(kid, this.#now())
+      // Another process may have made it in an outage of this one: that is no reason to call its tokens invalid.
+      if (key === undefined && error !== undefined && !this.#isReadable) throw error
+      return key
+    })
   }
 
   // Reads, decides and writes, again and again until nobody came in between.
-  async #change (change: KeyChange): Promise<KeyInformation[]> {
+  async #change (change: KeyChange, { isForced = false } = {}): Promise<KeyInformation[]> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const step = ++this.#steps
+      this.#isReadable = false
       const set = await this.#store.readKeys()
+      this.#isReadable = true
       // What others have changed counts, even if this process cannot write.
-      this.#adopt(set, step)
-      const keys = await change(set.keys, this.#now())
-      if (keys === set.keys) return this.#describe(set)
-      if (await this.#store.replaceKeys({ version: set.version, keys })) {
-        const changed = { version: set.version + 1, keys }
-        this.#adopt(changed, step)
-        return this.#describe(changed)
-      }
+      const problem = await this.#adopt(set, step)
+      if (problem !== undefined && !isForced) throw problem
+      const changed = await change(set.keys, this.#now())
+      // What another has sealed is left alone but at start, and when there is something to write anyway: processes
+      // whose lists begin with different keys would write in turns for ever.
+      const keys = await this.#sealing.seal(changed, !this.#hasStarted || changed !== set.keys)
+      const isWritten = keys !== set.keys && await this.#store.replaceKeys({ version: set.version, keys })
+      if (keys !== set.keys && !isWritten) continue
+      this.#hasStarted = true
+      if (isWritten) await this.#adopt({ version: set.version + 1, keys }, step)
+      return this.#describe(keys)
     }
     throw new Error(`The store has refused ${MAX_ATTEMPTS} changes to the signing keys in a row`)
   }
 
-  #adopt (set: KeySet, step: number): void {
+  // Returns what is wrong with a key, if anything is.
+  async #adopt (set: KeySet, step: number): Promise<Error | undefined> {
+    if (set.keys.length === 0) return undefined
+    const opened = await KeyRing.open(set, this.#sealing, this.#now(), this.#rules.keepFor, this.#ring)
     const ring = this.#ring
     // A reading that took its time may bring what was there before the last change. A lower version that was read after
     // it is news, though: the store was set back.
     const isOlder = ring !== undefined && set.version < ring.version && step < this.#adoptedAt
-    if (isOlder || set.keys.length === 0) return
-    this.#ring = new KeyRing(set, this.#now(), this.#rules.keepFor, ring)
-    this.#adoptedAt = ++this.#steps
+    // A process that has just started with the wrong sealing keys is to tell at once, not when the key's time comes.
+    const isRefused = ring === undefined && opened.problem !== undefined
+    if (!isOlder && !isRefused) {
+      this.#ring = opened
+      this.#adoptedAt = ++this.#steps
+    }
+    return opened.problem
   }
 
   // A key is made once, even if the change that needs it is tried again.
@@ -205,10 +249,12 @@ export class SigningKeys implements KeySource {
     }
   }
 
-  #describe ({ keys }: KeySet): KeyInformation[] {
+  #describe (keys: readonly StoredKey[]): KeyInformation[] {
     const time = this.#now()
     const schedule = scheduleKeys(keys, time, this.#rules.keepFor)
     const current = currentIndex(schedule, time)
-    return schedule.map(({ stored: { kid, alg, createdAt, activeFrom } }, index) => ({ kid, alg, state: stateOf(index, current), createdAt, activeFrom }))
+    return schedule.map(({ stored: { kid, alg, createdAt, activeFrom, privateJwk } }, index) => {
+      return { kid, alg, state: stateOf(index, current), createdAt, activeFrom, isSealed: typeof privateJwk === 'string' }
+    })
   }
 }

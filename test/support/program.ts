@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 
@@ -8,17 +8,27 @@ import type { AddressInfo } from 'node:net'
 export interface Program {
   /** What it printed until it was ready. */
   output: string
+  pid: number
   /** Sends a signal and resolves to the exit code. */
   stop (signal: NodeJS.Signals): Promise<number | null>
+}
+
+/**
+ * The environment of a program that tsx compiles. Its lines are not those that coverage counts: without this, what it ran would
+ * hide what no test has.
+ */
+export function plainEnvironment (): NodeJS.ProcessEnv {
+  return { ...process.env, NODE_V8_COVERAGE: '' }
 }
 
 /** Starts a program and waits until its output holds a text. Fails with its output when it ends before. */
 export async function startProgram (command: readonly string[], options: { cwd: string, env?: Record<string, string>, ready: string }): Promise<Program> {
   const [file = '', ...args] = command
-  const child = spawn(file, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(file, args, { cwd: options.cwd, env: { ...plainEnvironment(), ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = await outputUntil(child, options.ready)
   return {
     output,
+    pid: child.pid!,
     async stop (signal) {
       child.kill(signal)
       const [code] = await once(child, 'exit')
@@ -49,4 +59,12 @@ function outputUntil (child: ChildProcess, text: string): Promise<string> {
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`The program ended with ${code} before it was ready:\n${output}`)))
   })
+}
+
+/** The next message of a child process that tsx compiles. tsx tells what it loads in messages of its own. */
+export async function messageFrom (child: ChildProcess): Promise<unknown> {
+  for await (const [message] of on(child, 'message')) {
+    if ((message as { type?: string }).type !== 'dependency') return message
+  }
+  return undefined
 }

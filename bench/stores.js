@@ -1,0 +1,21 @@
+// Opens the databases of the scale run by their URL: sqlite:FILE or postgres://...
+import Database from 'libsql'
+import pg from 'pg'
+
+const { postgresStore } = await import(new URL('../dist/src/store/postgres.js', import.meta.url))
+const { sqliteStore } = await import(new URL('../dist/src/store/sqlite.js', import.meta.url))
+
+export async function openStore (url) {
+  const store = url.startsWith('sqlite:')
+    ? sqliteStore(new Database(url.slice('sqlite:'.length)))
+    : postgresStore(poolOf(url))
+  await store.migrate()
+  return store
+}
+
+function poolOf (connectionString) {
+  const pool = new pg.Pool({ connectionString, max: 4 })
+  // Connections that nobody uses end with the server.
+  pool.on('error', () => {})
+  return pool
+}

@@ -1,0 +1,93 @@
+import { clientInformationSchema, clientListSchema, clientRegistrationSchema, clientUpdateSchema } from '../../schemas/index.ts'
+import type { NewClient } from '../../src/index.ts'
+import { toClientInformation } from './client-information.ts'
+import { toRegistration, toWholeRegistration } from './client-metadata.ts'
+import { exampleOf, refuseForeign } from './flow-words.ts'
+import type { AdminSettings } from './options.ts'
+import { clientParameters, pageParameters } from './parameters.ts'
+import { clientIdTaken, found, invalidClientMetadata } from './refusals.ts'
+import type { AdminRoute } from './route.ts'
+import { disableClient, tokensOfDisabled } from './tokens-of-clients.ts'
+
+/** What is registered of clients: the actions of RFC 7591 and RFC 7592, for an administrator. */
+export function clientRoutes (settings: AdminSettings): AdminRoute[] {
+  const { clients, flow, maxIdLength } = settings
+  const example = exampleOf(flow)
+  return [
+    {
+      method: 'GET',
+      url: '/clients',
+      summary: 'List clients',
+      query: pageParameters,
+      success: { status: 200, body: clientListSchema },
+      async answer ({ query }) {
+        const { clients: page, next } = await clients.list(query)
+        return { body: { clients: page.map((client) => toClientInformation(client)), next } }
+      }
+    },
+    {
+      method: 'POST',
+      url: '/clients',
+      summary: 'Register a client',
+      description: 'The answer has its secret, this once (RFC 7591 section 3.2.1). A client may have any scope, that of this API too.',
+      body: { ...clientRegistrationSchema, examples: [example] },
+      success: { status: 201, body: clientInformationSchema },
+      refusals: [409],
+      async answer ({ body }) {
+        const client = toNewClient(body)
+        // Beyond that it could be registered, and neither read nor disabled.
+        if (client.id !== undefined && client.id.length > maxIdLength) throw invalidClientMetadata(`client_id must have ${maxIdLength} characters at most, for which paths have room here`)
+        refuseForeign(flow, client)
+        const [added] = await clients.addAll([client])
+        const { id, isAdded, secret } = found(added, 'client')
+        if (!isAdded) throw clientIdTaken()
+        return { body: toClientInformation(found(await clients.find(id), 'client'), secret), location: `/clients/${encodeURIComponent(id)}` }
+      }
+    },
+    {
+      method: 'GET',
+      url: '/clients/:client_id',
+      summary: 'Read a client',
+      params: clientParameters,
+      success: { status: 200, body: clientInformationSchema },
+      refusals: [404],
+      answer: async ({ params }) => ({ body: toClientInformation(found(await clients.find(params.client_id!), 'client')) })
+    },
+    {
+      method: 'PUT',
+      url: '/clients/:client_id',
+      summary: 'Replace what is registered of a client',
+      description: 'What is left out is removed (RFC 7592 section 2.2). Its secrets stay, and so do the tokens that it has.',
+      params: clientParameters,
+      body: { ...clientUpdateSchema, examples: [{ client_id: 'my-service', ...example }] },
+      success: { status: 200, body: clientInformationSchema },
+      refusals: [404],
+      async answer ({ params, body }) {
+        if (body.client_id !== params.client_id) throw invalidClientMetadata('The client_id is not the one in the path')
+        const registration = toWholeRegistration(body)
+        refuseForeign(flow, registration)
+        return { body: toClientInformation(found(await clients.update(params.client_id!, registration), 'client')) }
+      }
+    },
+    {
+      method: 'DELETE',
+      url: '/clients/:client_id',
+      summary: 'Remove a client',
+      description: `It is gone with its secrets. ${tokensOfDisabled(settings)}`,
+      params: clientParameters,
+      success: { status: 204 },
+      refusals: [404],
+      async answer ({ params }) {
+        // Disabled first: a request that fails halfway finds the client when it is tried again.
+        await disableClient(settings, params.client_id!)
+        await clients.remove(params.client_id!)
+        return {}
+      }
+    }
+  ]
+}
+
+function toNewClient (body: Readonly<Record<string, any>>): NewClient {
+  const { client_id: id, client_secret: secret, client_secret_lifetime: lifetime } = body
+  return { ...toRegistration(body), ...(id !== undefined && { id }), ...(secret !== undefined && { secret }), ...(lifetime !== undefined && { lifetime }) }
+}

@@ -1,0 +1,43 @@
+import { signingKeyListSchema, signingKeySchema } from '../../schemas/index.ts'
+import type { KeyInformation, SigningKeys } from '../../src/index.ts'
+import { keyParameters } from './parameters.ts'
+import { notFound } from './refusals.ts'
+import type { AdminRoute } from './route.ts'
+
+/** The keys that access tokens are signed with. */
+export function keyRoutes (keys: SigningKeys): AdminRoute[] {
+  return [
+    {
+      method: 'GET',
+      url: '/keys',
+      summary: 'List signing keys',
+      success: { status: 200, body: signingKeyListSchema },
+      answer: async () => ({ body: { keys: (await keys.list()).map(toKeyInformation) } })
+    },
+    {
+      method: 'POST',
+      url: '/keys/rotate',
+      summary: 'Announce another signing key',
+      description: 'It signs when others had time to read it. The one that is announced already, if one is.',
+      success: { status: 200, body: signingKeySchema },
+      answer: async () => ({ body: toKeyInformation(await keys.rotate()) })
+    },
+    {
+      method: 'DELETE',
+      url: '/keys/:kid',
+      summary: 'Revoke a signing key',
+      description: 'For a key that somebody else may have: its tokens are invalid at once, and that of this request may be one of them.',
+      params: keyParameters,
+      success: { status: 204 },
+      refusals: [404],
+      async answer ({ params }) {
+        if (!await keys.revoke(params.kid!)) throw notFound('key')
+        return {}
+      }
+    }
+  ]
+}
+
+function toKeyInformation ({ kid, alg, state, createdAt, activeFrom, isSealed }: KeyInformation): object {
+  return { kid, alg, state, created_at: createdAt, active_from: activeFrom, sealed: isSealed }
+}

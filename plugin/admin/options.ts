@@ -1,0 +1,59 @@
+import type { FastifyInstance } from 'fastify'
+import { ClientRegistry, SigningKeys } from '../../src/index.ts'
+import type { ClientCredentialsFlow } from '../../src/index.ts'
+import { FST_OAUTH_ADMIN_INVALID_OPTION } from '../errors.ts'
+import type { Guard } from '../guard.ts'
+
+/** The options of the admin plugin. */
+export interface ClientAdminPluginOptions {
+  /** The clients that are administered. Required. */
+  clients: ClientRegistry
+  /** The signing keys, to be administered too. Default none. */
+  keys?: SigningKeys
+  /** The scope that every request needs. The flow must declare it. Default "clients:manage". */
+  scope?: string
+  /** A path in front of the routes. Default none. */
+  prefix?: string
+}
+
+/** What the routes are served from. */
+export interface AdminSettings {
+  readonly clients: ClientRegistry
+  readonly keys: SigningKeys | undefined
+  readonly flow: ClientCredentialsFlow
+  readonly guard: Guard
+  /** Characters of the longest client_id that a path has room for. */
+  readonly maxIdLength: number
+  /** Makes all access tokens of a client invalid that were issued until now, or so many seconds ahead. Undefined where it cannot be done. */
+  readonly revokeTokens: ((clientId: string, ahead?: number) => Promise<void>) | undefined
+}
+
+/**
+ * Checks the options of the admin plugin. Does not change them.
+ *
+ * @throws FST_OAUTH_ADMIN_INVALID_OPTION, FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE
+ */
+export function resolveAdminOptions (fastify: FastifyInstance, options: Partial<ClientAdminPluginOptions>): AdminSettings {
+  const { clients, keys, scope = 'clients:manage' } = options
+  if (!fastify.hasDecorator('clientCredentials')) throw new FST_OAUTH_ADMIN_INVALID_OPTION('the guards of clientCredentialsPlugin: await its registration first')
+  if (!(clients instanceof ClientRegistry)) throw new FST_OAUTH_ADMIN_INVALID_OPTION('a ClientRegistry as "clients": the one of the flow')
+  if (keys !== undefined && !(keys instanceof SigningKeys)) throw new FST_OAUTH_ADMIN_INVALID_OPTION('a SigningKeys as "keys", or none')
+
+  const { settings: { accessTokens } } = fastify.clientCredentials
+  // Where no token can be revoked, there is no store in which it could be noted.
+  const canRevoke = accessTokens?.revoke !== undefined && accessTokens.revokeClient !== undefined
+  return {
+    clients,
+    keys,
+    flow: fastify.clientCredentials,
+    guard: fastify.requireScopes(scope),
+    maxIdLength: maxParamLengthOf(fastify),
+    revokeTokens: canRevoke ? (clientId, ahead) => accessTokens.revokeClient!(clientId, ahead) : undefined
+  }
+}
+
+// Wherever the application has set it: Fastify keeps both apart.
+function maxParamLengthOf ({ initialConfig }: FastifyInstance): number {
+  const { maxParamLength, routerOptions } = initialConfig as { maxParamLength: number, routerOptions?: { maxParamLength: number } }
+  return routerOptions?.maxParamLength ?? maxParamLength
+}

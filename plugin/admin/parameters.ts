@@ -1,0 +1,31 @@
+const text = { type: 'string', minLength: 1 } as const
+
+/** Which client. */
+export const clientParameters = {
+  type: 'object',
+  required: ['client_id'],
+  properties: { client_id: { ...text, description: 'The id of the client.' } }
+} as const
+
+/** Which secret of a client. */
+export const secretParameters = {
+  type: 'object',
+  required: ['client_id', 'secret_id'],
+  properties: { ...clientParameters.properties, secret_id: { ...text, description: 'Names the secret; no secret itself.' } }
+} as const
+
+/** Which signing key. */
+export const keyParameters = {
+  type: 'object',
+  required: ['kid'],
+  properties: { kid: { ...text, description: 'The id of the key.' } }
+} as const
+
+/** Which page of the list of clients. */
+export const pageParameters = {
+  type: 'object',
+  properties: {
+    limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'How many at most. Default 100.' },
+    after: { ...text, description: 'The next of the page before. Default the beginning.' }
+  }
+} as const

@@ -1,0 +1,111 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { oauthErrorSchema } from '../../schemas/index.ts'
+import { NO_STORE } from '../../src/index.ts'
+import { credentialsOf } from '../guard.ts'
+import type { Guard } from '../guard.ts'
+import type { Outage } from '../outage.ts'
+import { sendError, sendJson } from '../reply.ts'
+import { toRefusal } from './to-refusal.ts'
+
+/** As much of a request as a route reads: what its schemas have accepted. */
+export interface AdminRequest {
+  params: Readonly<Record<string, string>>
+  query: Readonly<{ after?: string, limit?: number }>
+  body: Readonly<Record<string, unknown>>
+}
+
+/** What a route answers with. */
+export interface AdminAnswer {
+  body?: object
+  /** Where that stands which was made: a path below the prefix of the scope. */
+  location?: string
+}
+
+/** A route of the admin API. */
+export interface AdminRoute {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  url: string
+  summary: string
+  description?: string
+  /** JSON Schemas of the parts of a request. */
+  params?: object
+  query?: object
+  body?: object
+  /** The status of a success, and the JSON Schema of its body: none with 204. */
+  success: { status: 200 | 201 | 204, body?: object }
+  /** The statuses of its refusals, beside 400 and 503. */
+  refusals?: ReadonlyArray<404 | 409>
+  answer (request: AdminRequest): Promise<AdminAnswer>
+}
+
+/** What all routes of the admin API share. */
+export interface AdminSurroundings {
+  readonly guard: Guard
+  readonly outage: Outage
+}
+
+const TAG = 'Client administration'
+const REFUSALS = {
+  400: 'The request is malformed, or says what cannot be.',
+  404: 'There is nothing by this name.',
+  409: 'There is a client with this client_id already.',
+  503: 'The store is away for now.'
+} as const
+
+/** Serves a route behind the guard. Whatever it answers is JSON of ours that no cache keeps, and who changes what is in the log. */
+export function serveAdminRoute (scope: FastifyInstance, { guard, outage }: AdminSurroundings, route: AdminRoute): void {
+  const { method, url, body, success, answer } = route
+  scope.route({
+    method,
+    url,
+    schema: schemaOf(route) as NonNullable<RouteOptions['schema']>,
+    // A transform of the application's may know other schemas than ours.
+    config: { swaggerTransform: false } as object,
+    // Before the body is read.
+    onRequest: guard,
+    // No member of it is needed where it may be left out. One that is null is there.
+    async preValidation (request) { if (body !== undefined && request.body === undefined) request.body = {} },
+    errorHandler (error, _request, reply) {
+      const refusal = toRefusal(error)
+      outage.failed(refusal)
+      // The refusals of a guard leave that to the application.
+      return sendError(reply.headers(NO_STORE), refusal)
+    },
+    async handler (request, reply) {
+      const made = await answer(request as AdminRequest)
+      outage.succeeded()
+      const location = made.location === undefined ? undefined : `${scope.prefix}${made.location}`
+      if (method !== 'GET') logChange(request, route.summary, location)
+      if (location !== undefined) reply.header('location', location)
+      return send(reply.code(success.status).headers(NO_STORE), made.body)
+    }
+  })
+}
+
+function schemaOf ({ summary, description, params, query, body, success, refusals = [] }: AdminRoute): object {
+  const refused = [400, ...refusals, 503] as const
+  return {
+    tags: [TAG],
+    summary,
+    ...(description !== undefined && { description }),
+    ...(params && { params }),
+    ...(query && { querystring: query }),
+    ...(body && { body }),
+    response: {
+      [success.status]: success.body ?? { type: 'null', description: 'Done.' },
+      ...Object.fromEntries(refused.map((status) => [status, { ...oauthErrorSchema, description: REFUSALS[status] }]))
+    }
+  }
+}
+
+// Who did what to whom. The path names clients and keys, and no secret.
+function logChange (request: FastifyRequest, summary: string, location: string | undefined): void {
+  const { params, log } = request
+  log.info({ oauth: { by: credentialsOf(request).app.id, ...params as object, ...(location !== undefined && { location }) } }, `OAuth administration: ${summary}`)
+}
+
+// Not reply.serialize, which is the application's own where it has set a reply serializer. The schema lets nothing else out.
+function send (reply: FastifyReply, body: object | undefined): FastifyReply {
+  if (body === undefined) return reply.send()
+  return sendJson(reply, reply.getSerializationFunction(String(reply.statusCode))!(body as Record<string, unknown>))
+}

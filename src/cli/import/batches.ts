@@ -1,0 +1,48 @@
+import type { ClientRegistry } from '../../clients/client-registry.ts'
+import type { ClientStore } from '../../store/index.ts'
+import type { Row } from './rows.ts'
+import type { SecretsOutput } from './secrets-output.ts'
+
+// Rows that are added in one atomic step.
+const BATCH = 200
+
+/** Where clients are imported to. */
+export interface ImportTarget {
+  store: Pick<ClientStore, 'findClients'>
+  registry: ClientRegistry
+  secrets: SecretsOutput
+}
+
+/** Puts rows together. */
+export async function * toBatches (rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
+  let batch: Row[] = []
+  for await (const row of rows) {
+    if (batch.push(row) < BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+/**
+ * Adds the clients of a batch that are not there yet. Their secrets are safe before the clients are committed: a crash in
+ * between leaves secrets without clients, for which the next run makes others, and never clients without secrets.
+ *
+ * @returns how many were added
+ */
+export async function addBatch (rows: readonly Row[], { store, registry, secrets }: ImportTarget): Promise<number> {
+  const isThere = new Set((await store.findClients(rows.map(({ client }) => client.id))).map(({ id }) => id))
+  const missing = rows.map(({ client }) => client).filter(({ id }) => {
+    const isNew = !isThere.has(id)
+    // The first of several rows for one client counts, as it does where they are in different batches.
+    isThere.add(id)
+    return isNew
+  })
+  if (missing.length === 0) return 0
+  const results = await registry.addAll(missing, {
+    beforeCommit: async (issued) => { if (issued.length > 0) await secrets.append(issued.map(({ id, secret }) => ({ id, secret: secret.secret }))) }
+  })
+  const lost = results.filter(({ isAdded }) => !isAdded)
+  if (lost.length > 0) await secrets.append(lost.map(({ id }) => ({ id, secret: null })))
+  return results.length - lost.length
+}

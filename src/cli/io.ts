@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import type { Writable } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import { CommandError, messageOf } from './failure.ts'
+
+/** All that a command touches of its process. */
+export interface Io {
+  /** What was typed behind the name of the program. */
+  argv: readonly string[]
+  env: Readonly<Record<string, string | undefined>>
+  stdin: AsyncIterable<Uint8Array>
+  /** Gets results only. Its errors reach whoever writes; somebody else must listen to its error events. */
+  stdout: Writable
+  /** Gets progress, notes and errors. */
+  stderr: Writable
+  now: Clock
+}
+
+/**
+ * Reads all of the standard input as text, without the line break at its end.
+ *
+ * @throws CommandError for bytes that are no UTF-8: a secret must not become another
+ */
+export async function readStdin ({ stdin }: Pick<Io, 'stdin'>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stdin) chunks.push(chunk)
+  return decode(Buffer.concat(chunks), 'The standard input').replace(/\r?\n$/, '')
+}
+
+/**
+ * Reads a small file, or the standard input for "-".
+ *
+ * @throws CommandError for a file that cannot be read
+ */
+export async function readInput (file: string, io: Pick<Io, 'stdin'>): Promise<string> {
+  if (file === '-') return await readStdin(io)
+  return decode(await readFile(file).catch((error: unknown) => { throw new CommandError(messageOf(error)) }), file)
+}
+
+// Without the byte order mark that editors put in front.
+function decode (bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new CommandError(`${name} is not UTF-8`)
+  }
+}
+
+/**
+ * Parses JSON that may hold a secret.
+ *
+ * @param what it should be
+ * @throws CommandError without what the parser says, which quotes the text
+ */
+export function parseJson (text: string, what: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CommandError(`This is no ${what}: the JSON is broken`)
+  }
+}

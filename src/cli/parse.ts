@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util'
+import type { Command, Option } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { UsageError } from './failure.ts'
+import { GLOBAL_OPTIONS, PROGRAM, usageOf } from './help.ts'
+import type { Values } from './values.ts'
+
+/** What was typed. */
+export interface CommandLine {
+  /** The commands that it can mean: one, all of a group, or all where none is named. */
+  commands: readonly Command[]
+  operands: ReadonlyArray<string | undefined>
+  values: Values
+}
+
+const ALL_OPTIONS = Object.assign({}, GLOBAL_OPTIONS, ...COMMANDS.map(({ options }) => options))
+
+/**
+ * Reads the command line. Options may stand anywhere.
+ *
+ * @throws UsageError
+ */
+export function parseCommandLine (argv: readonly string[]): CommandLine {
+  const words = parseArgs({ args: [...argv], options: ALL_OPTIONS, strict: false, allowPositionals: true }).positionals
+  const named = COMMANDS.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '))
+  if (named === undefined) return { ...parseStrictly(argv, GLOBAL_OPTIONS, PROGRAM), commands: groupOf(words), operands: [] }
+  const { values, positionals } = parseStrictly(argv, { ...named.options, ...GLOBAL_OPTIONS }, `${PROGRAM} ${named.name}`)
+  const operands = positionals.slice(named.name.split(' ').length)
+  if (!values.help) checkOperands(named, operands)
+  return { commands: [named], operands, values }
+}
+
+function groupOf (words: readonly string[]): readonly Command[] {
+  const [group, ...others] = words
+  if (group === undefined) return COMMANDS
+  const commands = COMMANDS.filter(({ name }) => name.startsWith(`${group} `))
+  if (commands.length === 0) throw new UsageError(`There is no command "${group}". See those that are there: ${PROGRAM} --help`)
+  if (others.length > 0) throw new UsageError(`There is no command "${group} ${others[0]}". These are: ${commands.map(({ name }) => name).join(', ')}`)
+  return commands
+}
+
+function parseStrictly (argv: readonly string[], options: typeof GLOBAL_OPTIONS, program: string): { values: Values, positionals: string[] } {
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...argv], options, allowPositionals: true, tokens: true })
+  } catch (error) {
+    // Its later lines and sentences explain how to write operands that look like options.
+    const [problem = ''] = (error as Error).message.split(/\. |\n/)
+    throw new UsageError(`${problem.replace(/\.$/, '')}. See ${program} --help`)
+  }
+  const { values, positionals, tokens } = parsed
+  const names = tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
+  const repeated = names.find((name, index) => names.indexOf(name) < index)
+  // The last would count, and the others be dropped in silence.
+  if (repeated !== undefined) throw new UsageError(`--${repeated} is there twice${hintOf(options[repeated])}`)
+  return { values, positionals }
+}
+
+function checkOperands (command: Command, operands: readonly string[]): void {
+  const required = command.operands.filter((operand) => !operand.startsWith('['))
+  if (operands.length < required.length || operands.length > command.operands.length || operands.includes('')) {
+    const hint = operands.length > command.operands.length ? hintOf(command.options.scope) : ''
+    throw new UsageError(`It is typed as: ${PROGRAM} ${usageOf(command)}${hint}`)
+  }
+}
+
+// For an option that takes several words.
+function hintOf (option: Option | undefined): string {
+  return option?.placeholder?.startsWith('"') ? '. Several words of one option go in quotes: --scope "A B"' : ''
+}

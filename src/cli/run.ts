@@ -1,0 +1,66 @@
+import { inspect } from 'node:util'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { messageOf, OutputClosedError, UsageError } from './failure.ts'
+import { helpOf, helpOfAll } from './help.ts'
+import type { Io } from './io.ts'
+import { note, print } from './output.ts'
+import { parseCommandLine } from './parse.ts'
+import { hidePasswords } from './password.ts'
+import { openStore } from './store.ts'
+import { textOf } from './values.ts'
+
+/**
+ * Runs a command line.
+ *
+ * @param version of the package
+ * @returns the exit code: 0 done, 1 failed, 2 typed wrongly. Never rejects
+ */
+export async function run (io: Io, version: string): Promise<number> {
+  try {
+    return await runCommand(io, version)
+  } catch (error) {
+    // Whoever has read enough needs no message.
+    if (error instanceof OutputClosedError) return 0
+    note(io, hidePasswords(io.env.DEBUG ? inspect(error) : messageOf(error).replace(/\s+/g, ' '), io))
+    return isUsage(error) ? 2 : 1
+  }
+}
+
+// What SigningKeys and ClientRegistry refuse of what they are given was typed, or stands in the environment.
+function isUsage (error: unknown): boolean {
+  return error instanceof UsageError || (error instanceof FlowConfigurationError && error.code.startsWith('FST_OAUTH_INVALID_'))
+}
+
+async function runCommand (io: Io, version: string): Promise<number> {
+  const { commands, operands, values } = parseCommandLine(io.argv)
+  const [command] = commands
+  if (values.version) {
+    await print(io, version)
+    return 0
+  }
+  if (command === undefined || commands.length > 1) {
+    const help = helpOfAll(commands)
+    if (values.help) await print(io, help)
+    else note(io, help)
+    return values.help ? 0 : 2
+  }
+  if (values.help) {
+    await print(io, helpOf(command))
+    return 0
+  }
+  await command.run({
+    io,
+    operands,
+    values,
+    isJson: values.json === true,
+    withStore: async (work, options) => {
+      const { store, close } = openStore(textOf(values, 'store') ?? io.env.OAUTH_STORE, options)
+      try {
+        return await work(store)
+      } finally {
+        await close()
+      }
+    }
+  })
+  return 0
+}

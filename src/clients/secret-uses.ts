@@ -1,0 +1,77 @@
+import type { Clock } from '../clock.ts'
+import { LazyRefresh } from '../lazy-refresh.ts'
+import type { ClientStore, SecretUse } from '../store/index.ts'
+
+// Seconds between two notes of one secret, and between two writings.
+const INTERVAL = 60
+// Secrets whose use may wait to be written. What goes beyond is noted a minute later.
+const MAX_PENDING = 50_000
+
+/** A secret whose uses are noted. */
+export interface NotedSecret {
+  readonly id: string
+  /** When its use was noted last, in seconds since 1970. */
+  notedAt: number
+}
+
+/**
+ * Notes when secrets are used, to the minute, and writes it in batches: once a minute, on the way of a request, which does
+ * not wait for it. No timer keeps the process alive.
+ */
+export class SecretUses {
+  readonly #store: Pick<ClientStore, 'saveSecretUses' | 'findSecretUses'>
+  readonly #now: Clock
+  readonly #writing: LazyRefresh
+  #pending = new Map<string, SecretUse>()
+
+  constructor (store: Pick<ClientStore, 'saveSecretUses' | 'findSecretUses'>, { now, onError }: { now: Clock, onError: ((error: Error) => void) | undefined }) {
+    this.#store = store
+    this.#now = now
+    this.#writing = new LazyRefresh(() => this.#write(), { fresh: INTERVAL, stale: Infinity, now, onError })
+  }
+
+  note (clientId: string, secret: NotedSecret): void {
+    const time = this.#now()
+    const age = time - secret.notedAt
+    // A clock that was set back must not stop the notes.
+    if (age >= 0 && age < INTERVAL) return
+    secret.notedAt = time
+    if (this.#pending.size < MAX_PENDING) this.#pending.set(keyOf(clientId, secret.id), { clientId, secretId: secret.id, usedAt: time })
+    this.#writing.whenOld()
+  }
+
+  /** Writes what waits. @throws the store's error; what could not be written waits on */
+  async flush (): Promise<void> {
+    // A writing that is under way may miss what was noted since.
+    await this.#writing.now()
+    const error = this.#pending.size > 0 ? await this.#writing.now() : undefined
+    if (error !== undefined) throw error
+  }
+
+  /** Reads the last uses of the secrets of clients, and gives what finds one of them. */
+  async find (clientIds: readonly string[]): Promise<(clientId: string, secretId: string) => number | undefined> {
+    const uses = clientIds.length > 0 ? await this.#store.findSecretUses(clientIds) : []
+    const written = new Map(uses.map(({ clientId, secretId, usedAt }) => [keyOf(clientId, secretId), usedAt]))
+    return (clientId, secretId) => {
+      const key = keyOf(clientId, secretId)
+      return this.#pending.get(key)?.usedAt ?? written.get(key)
+    }
+  }
+
+  async #write (): Promise<void> {
+    const uses = this.#pending
+    if (uses.size === 0) return
+    this.#pending = new Map()
+    try {
+      await this.#store.saveSecretUses([...uses.values()])
+    } catch (error) {
+      // What was noted in the meantime is later.
+      this.#pending = new Map([...uses, ...this.#pending])
+      throw error
+    }
+  }
+}
+
+function keyOf (clientId: string, secretId: string): string {
+  return JSON.stringify([clientId, secretId])
+}

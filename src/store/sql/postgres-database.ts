@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto'
+import { StoreUnavailableError } from '../unavailable.ts'
+import type { Dialect, Row, Statement, Steps, UnopenedDatabase } from './database.ts'
+
+/** The part of a Pool of pg that is needed. */
+export interface PostgresPool {
+  /** How many connections it has: a mere Client says no such thing. */
+  readonly totalCount: number
+  query (query: PostgresQuery): Promise<{ rows: any[] }>
+  connect (): Promise<PostgresClient>
+}
+
+export interface PostgresClient {
+  query (query: PostgresQuery): Promise<{ rows: any[] }>
+  /** @param isBroken closes the connection */
+  release (isBroken?: boolean): void
+  on (event: 'error', listener: (error: Error) => void): unknown
+  off (event: 'error', listener: (error: Error) => void): unknown
+}
+
+export interface PostgresQuery {
+  /** Prepares the statement under this name, and keeps it on the connection. */
+  name?: string
+  text: string
+  values: any[]
+}
+
+const DIALECT: Dialect = {
+  text: 'TEXT COLLATE "C"',
+  // "oauth" in ASCII: locks have numbers.
+  lock: 'SELECT pg_advisory_xact_lock(478560413032)',
+  // Not by to_regclass: within a transaction that has waited for its lock it may know nothing yet of what was made meanwhile.
+  hasTables: "SELECT 1 FROM pg_class WHERE relname = 'oauth_schema' AND pg_table_is_visible(oid)",
+  among: (column) => `${column} = ANY(?)`,
+  list: (values) => values,
+  skipLocked: ' FOR UPDATE SKIP LOCKED',
+  keep: ' FOR SHARE'
+}
+
+/** A PostgreSQL database by a pool of connections. */
+export class PostgresDatabase implements UnopenedDatabase {
+  readonly dialect = DIALECT
+  readonly #pool: PostgresPool
+  readonly #prepares: boolean
+  readonly #queries = new Map<string, Omit<PostgresQuery, 'values'>>()
+
+  constructor (pool: PostgresPool, { prepare }: { prepare: boolean }) {
+    this.#pool = pool
+    this.#prepares = prepare
+  }
+
+  // The pool connects as it needs to.
+  async open (): Promise<void> {}
+
+  async rows (statement: Statement): Promise<readonly Row[]> {
+    return await this.#run(this.#pool, statement)
+  }
+
+  async transaction<T> (steps: Steps<T>): Promise<T> {
+    const client = await this.#connect()
+    // A connection that breaks fails the statement that runs; nobody needs to be told twice, and not by a crash.
+    client.on('error', ignore)
+    let isBroken = true
+    try {
+      // Whatever the default of the database is: a stricter level fails who comes second, instead of letting it see what the
+      // first one did.
+      await this.#run(client, ['BEGIN ISOLATION LEVEL READ COMMITTED'])
+      let step = steps.next()
+      while (step.done !== true) step = steps.next(await this.#run(client, step.value))
+      await this.#run(client, ['COMMIT'])
+      isBroken = false
+      return step.value
+    } finally {
+      client.off('error', ignore)
+      // The server undoes what a connection leaves unfinished.
+      client.release(isBroken)
+    }
+  }
+
+  async #connect (): Promise<PostgresClient> {
+    try {
+      return await this.#pool.connect()
+    } catch (error) {
+      throw new StoreUnavailableError(error)
+    }
+  }
+
+  async #run (connection: PostgresPool | PostgresClient, [text, ...values]: Statement): Promise<readonly Row[]> {
+    try {
+      return (await connection.query({ ...this.#toQuery(text), values })).rows
+    } catch (error) {
+      throw new StoreUnavailableError(error)
+    }
+  }
+
+  #toQuery (text: string): Omit<PostgresQuery, 'values'> {
+    let query = this.#queries.get(text)
+    if (query === undefined) {
+      let count = 0
+      const numbered = text.replaceAll('?', () => `$${++count}`)
+      // Several stores may share a connection: their names agree where their texts do.
+      const name = `oauth_${createHash('sha256').update(numbered).digest('base64url')}`
+      query = this.#prepares ? { name, text: numbered } : { text: numbered }
+      this.#queries.set(text, query)
+    }
+    return query
+  }
+}
+
+function ignore (): void {}

@@ -1,0 +1,506 @@
+// The admin API, as an administrator and as somebody who is none uses it.
+import { generateKeyPairSync } from 'node:crypto'
+import swagger from '@fastify/swagger'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import Fastify from 'fastify'
+import type { FastifyInstance, FastifyServerOptions, InjectOptions } from 'fastify'
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { test } from 'tap'
+import type { Test } from 'tap'
+import clientCredentialsPlugin, {
+  clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError
+} from '../plugin/index.ts'
+import type { AccessTokens, ClientAdminPluginOptions } from '../plugin/index.ts'
+import { clientUpdateSchema } from '../schemas/index.ts'
+import { basic, FORM, TOKEN_PATH } from './support/demo.ts'
+
+const READ = 'data:read'
+const MANAGE = 'clients:manage'
+const ISSUER = 'https://as.example'
+const RESOURCE = 'https://api.example'
+const NOW = 1_800_000_000
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+type Json = Record<string, any>
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+
+class FailingStore extends MemoryStore {
+  isAway = false
+
+  override async findClients (ids: readonly string[]) {
+    if (this.isAway) throw new StoreUnavailableError(new Error('connect ECONNREFUSED'))
+    return await super.findClients(ids)
+  }
+
+  override async addRevocation (...args: Parameters<MemoryStore['addRevocation']>) {
+    if (this.isAway) throw new StoreUnavailableError(new Error('connect ECONNREFUSED'))
+    await super.addRevocation(...args)
+  }
+}
+
+interface World {
+  app: FastifyInstance
+  store: FailingStore
+  clients: ClientRegistry
+  keys: SigningKeys
+  /** The header fields of the administrator. */
+  admin: Record<string, string>
+  lines: Json[]
+  clock: { time: number }
+}
+
+interface Plan {
+  tokens?: (store: MemoryStore, keys: SigningKeys, now: () => number) => AccessTokens
+  scopes?: Record<string, string>
+  options?: Partial<ClientAdminPluginOptions>
+  prepare?: (app: FastifyInstance) => unknown
+  server?: FastifyServerOptions
+  openapi?: string
+  tokenEndpoint?: string
+}
+
+const jwtTokens = (more: object = {}): NonNullable<Plan['tokens']> => (store, keys, now) =>
+  new JwtAccessTokens({ issuer: ISSUER, audience: RESOURCE, keys, revocations: store, now, ...more })
+
+async function world ({ tokens = jwtTokens(), scopes = { [READ]: 'Read data', [MANAGE]: 'Administer clients' }, options = {}, prepare, server: more = {}, openapi, tokenEndpoint = TOKEN_PATH }: Plan = {}): Promise<World> {
+  const clock = { time: NOW }
+  const now = () => clock.time
+  const store = new FailingStore({ now })
+  const keys = new SigningKeys(store, { now })
+  const clients = new ClientRegistry(store, { now })
+  const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint })
+    .setScopes(scopes).useClients(clients).useAccessTokens(tokens(store, keys, now))
+    .clientSecretBasicAuthenticationMethod().clientSecretPostAuthenticationMethod()
+    .build()
+  const lines: Json[] = []
+  const server: FastifyServerOptions = { ...more, logger: { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } }
+  const app = Fastify(server)
+  await prepare?.(app)
+  if (openapi !== undefined) await app.register(swagger, { openapi: { openapi, info: { title: 'Demo', version: '1.0.0' } }, ...(prepare && { transform: jsonSchemaTransform }) })
+  await app.register(clientCredentialsPlugin, { flow })
+  await app.register(clientAdminPlugin, { clients, keys, prefix: '/admin', ...options })
+  app.get('/data', { preHandler: app.requireScopes() }, async () => ({ ok: true }))
+  const { secret } = await clients.add({ id: 'root', scopes: [MANAGE] })
+  const admin = tokenEndpoint.startsWith('/') ? bearer(await token(app, 'root', secret!.secret)) : {}
+  return { app, store, clients, keys, admin, lines, clock }
+}
+
+const bearer = (accessToken: string) => ({ authorization: `Bearer ${accessToken}` })
+
+async function requestToken (app: FastifyInstance, id: string, secret: string) {
+  return await app.inject({ method: 'POST', url: TOKEN_PATH, headers: { authorization: basic(id, secret), 'content-type': FORM }, payload: 'grant_type=client_credentials' })
+}
+
+async function token (app: FastifyInstance, id: string, secret: string): Promise<string> {
+  return (await requestToken(app, id, secret)).json().access_token
+}
+
+const call = async ({ app, admin }: World, method: Method, path: string, payload?: object, more: InjectOptions = {}) => {
+  const answer = await app.inject({ method, url: `/admin${path}`, headers: admin, ...(payload && { payload }), ...more })
+  return { status: answer.statusCode, headers: answer.headers, body: (answer.body === '' ? undefined : answer.json()) as Json }
+}
+
+async function checkRefused (t: Test, answer: { status: number, body: Json, headers: Json }, status: number, error: string, description: string | RegExp = /./): Promise<void> {
+  t.equal(answer.status, status, JSON.stringify(answer.body))
+  t.match(answer.body, { error, error_description: description })
+  t.strictSame(Object.keys(answer.body), ['error', 'error_description'])
+  t.equal(answer.headers['content-type'], JSON_TYPE)
+  t.equal(answer.headers['cache-control'], 'no-store')
+}
+
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const JWK = { ...publicKey.export({ format: 'jwk' }), kid: 'first', x5c: ['MIIB'] }
+
+const WHOLE = {
+  client_id: 'whole/one:1',
+  client_name: 'Grüße, "Partner"',
+  scope: `${READ} ${MANAGE}`,
+  default_scope: READ,
+  audiences: [RESOURCE],
+  introspects: [RESOURCE],
+  access_token_lifetime: 60,
+  grant_types: ['client_credentials'],
+  token_endpoint_auth_methods: ['client_secret_basic', 'client_secret_post'],
+  jwks: { keys: [JWK] },
+  tls_client_auth_san_dns: 'client.example',
+  dpop_bound_access_tokens: true
+}
+
+test('A client is registered, used, read, replaced and removed', async (t) => {
+  const w = await world()
+  const made = await call(w, 'POST', '/clients', { client_name: 'My service', scope: READ, client_secret_lifetime: 100 })
+  const { client_id: id, client_secret: secret, ...rest } = made.body
+  t.equal(made.status, 201)
+  t.equal(made.headers.location, `/admin/clients/${id}`)
+  t.equal(made.headers['cache-control'], 'no-store')
+  t.equal(made.headers['content-type'], JSON_TYPE)
+  const secrets = [{ secret_id: rest.secrets[0].secret_id, created_at: NOW, expires_at: NOW + 100, imported: false }]
+  const read = { client_id_issued_at: NOW, client_name: 'My service', scope: READ, grant_types: ['client_credentials'], disabled: false, updated_at: NOW, secrets }
+  t.same(rest, { ...read, client_secret_expires_at: NOW + 100 })
+
+  const used = await requestToken(w.app, id, secret)
+  t.match(used.json(), { scope: READ, expires_in: 3600 })
+
+  w.clock.time += 10
+  const found = await call(w, 'GET', `/clients/${id}`)
+  t.equal(found.headers['cache-control'], 'no-store')
+  t.same(found.body, { ...read, client_id: id, secrets: [{ ...secrets[0], last_used_at: found.body.secrets[0].last_used_at }] })
+  t.type(found.body.secrets[0].last_used_at, 'number')
+  t.notMatch(JSON.stringify(found.body), secret)
+
+  const replaced = await call(w, 'PUT', `/clients/${id}`, { client_id: id, scope: READ, access_token_lifetime: 60 })
+  t.equal(replaced.status, 200)
+  t.equal(replaced.body.client_name, undefined, 'what is left out is removed')
+  t.match(replaced.body, { scope: READ, access_token_lifetime: 60, updated_at: NOW + 10, client_id_issued_at: NOW })
+  t.match((await requestToken(w.app, id, secret)).json(), { expires_in: 60 })
+
+  t.equal((await call(w, 'DELETE', `/clients/${id}`)).status, 204)
+  t.equal((await requestToken(w.app, id, secret)).statusCode, 401)
+  await checkRefused(t, await call(w, 'GET', `/clients/${id}`), 404, 'not_found')
+  t.notMatch(JSON.stringify(w.lines), secret, 'no secret is in the log')
+  t.notMatch(JSON.stringify(w.lines), w.admin.authorization!.slice(7), 'and no token')
+})
+
+test('Everything that can be said of a client comes back as it was said, and can be sent again', async (t) => {
+  const w = await world()
+  const path = `/clients/${encodeURIComponent(WHOLE.client_id)}`
+  const made = await call(w, 'POST', '/clients', WHOLE)
+  t.equal(made.status, 201)
+  t.equal(made.headers.location, `/admin${path}`)
+  t.notOk('client_secret' in made.body, 'a client with keys gets no secret')
+  t.match(made.body, WHOLE)
+  t.match(await w.clients.find(WHOLE.client_id), {
+    name: WHOLE.client_name,
+    scopes: [READ, MANAGE],
+    defaultScopes: [READ],
+    audiences: [RESOURCE],
+    introspects: [RESOURCE],
+    accessTokenLifetime: 60,
+    authMethods: WHOLE.token_endpoint_auth_methods,
+    jwks: WHOLE.jwks,
+    certificateName: { sanDns: 'client.example' },
+    senderConstraint: 'dpop'
+  })
+  t.match((await call(w, 'PUT', path, WHOLE)).body, WHOLE)
+
+  const others: Json[] = [
+    { token_endpoint_auth_method: 'client_secret_post' },
+    { jwks_uri: 'https://client.example/jwks.json' },
+    { tls_client_auth_subject_dn: 'CN=client' },
+    { tls_client_auth_san_uri: 'spiffe://client' },
+    { tls_client_auth_san_ip: '10.0.0.1' },
+    { tls_client_auth_san_email: 'client@example.com' },
+    { tls_client_certificate_bound_access_tokens: true },
+    { scope: READ, default_scope: '' }
+  ]
+  const known = new Set(Object.keys(WHOLE))
+  for (const other of others) {
+    const { body } = await call(w, 'PUT', path, { client_id: WHOLE.client_id, ...other })
+    t.match(body, other)
+    const registered = Object.keys(body).filter((name) => name in clientUpdateSchema.properties && !['client_id', 'grant_types', 'scope'].includes(name))
+    t.strictSame(registered, Object.keys(other).filter((name) => name !== 'scope'), 'and nothing else')
+    Object.keys(other).forEach((name) => known.add(name))
+  }
+  t.strictSame([...known].sort(), Object.keys(clientUpdateSchema.properties).sort(), 'no member of the schema is left')
+  const { body } = await call(w, 'PUT', path, { client_id: WHOLE.client_id, dpop_bound_access_tokens: false, scope: `${READ} ${READ}` })
+  t.equal(body.dpop_bound_access_tokens, undefined)
+  t.equal(body.scope, READ)
+})
+
+test('A secret that was made elsewhere is taken, and not shown', async (t) => {
+  const w = await world()
+  const { status, body } = await call(w, 'POST', '/clients', { client_id: 'legacy', client_secret: 'correct horse', scope: READ })
+  t.equal(status, 201)
+  t.equal(body.client_secret, undefined)
+  t.match(body.secrets, [{ imported: true, expires_at: 0 }])
+  t.equal((await requestToken(w.app, 'legacy', 'correct horse')).statusCode, 200)
+})
+
+test('Clients are listed page by page', async (t) => {
+  const w = await world()
+  for (const id of ['a', 'b', 'c']) await w.clients.add({ id })
+  const ids = ({ body }: { body: Json }) => body.clients.map((client: Json) => client.client_id)
+  const first = await call(w, 'GET', '/clients?limit=3')
+  t.strictSame([ids(first), first.body.next], [['a', 'b', 'c'], 'c'])
+  const second = await call(w, 'GET', `/clients?limit=3&after=${first.body.next}`)
+  t.strictSame([ids(second), second.body.next], [['root'], undefined])
+  t.equal(ids(await call(w, 'GET', '/clients')).length, 4)
+  t.equal((await call(w, 'HEAD', '/clients')).status, 200)
+  for (const query of ['limit=0', 'limit=1001', 'limit=x', 'limit=1&limit=2', 'after=']) {
+    await checkRefused(t, await call(w, 'GET', `/clients?${query}`), 400, 'invalid_request', /limit|after/)
+  }
+})
+
+test('Secrets are made and revoked', async (t) => {
+  const w = await world()
+  const { secret: old } = await w.clients.add({ id: 'service', scopes: [READ] })
+  const made = await call(w, 'POST', '/clients/service/secrets', { overlap: 100, lifetime: 1000 })
+  t.equal(made.status, 201)
+  t.equal(made.headers['cache-control'], 'no-store')
+  t.same(made.body, { client_id: 'service', secret_id: made.body.secret_id, client_secret: made.body.client_secret, client_secret_expires_at: NOW + 1000 })
+  for (const secret of [old!.secret, made.body.client_secret]) t.equal((await requestToken(w.app, 'service', secret)).statusCode, 200)
+
+  t.equal((await call(w, 'DELETE', `/clients/service/secrets/${old!.id}`)).status, 204)
+  t.equal((await requestToken(w.app, 'service', old!.secret)).statusCode, 401)
+  t.equal((await requestToken(w.app, 'service', made.body.client_secret)).statusCode, 200)
+  await checkRefused(t, await call(w, 'DELETE', `/clients/service/secrets/${old!.id}`), 404, 'not_found', 'There is no such secret')
+
+  // No member of the body is needed: none at all, an empty one, and one that is empty for all its media type.
+  const empty: InjectOptions[] = [{}, { payload: {} }, { headers: { ...w.admin, 'content-type': 'application/json' }, payload: '' }]
+  for (const more of empty) t.match((await call(w, 'POST', '/clients/service/secrets', undefined, more)).body, { client_secret_expires_at: 0 })
+  await checkRefused(t, await call(w, 'POST', '/clients/nobody/secrets'), 404, 'not_found', 'There is no such client')
+  await checkRefused(t, await call(w, 'POST', '/clients/service/secrets', { overlap: -1, lifetime: '5' }), 400, 'invalid_client_metadata', /overlap.*lifetime/)
+  await checkRefused(t, await call(w, 'POST', '/clients/service/secrets', { overlap: 1e300 }), 400, 'invalid_client_metadata', /^overlap must be/)
+})
+
+for (const [name, tokens] of Object.entries({
+  JWT: jwtTokens(),
+  opaque: (store, _keys, now) => new OpaqueAccessTokens({ issuer: ISSUER, audience: RESOURCE, store, now })
+} satisfies Record<string, NonNullable<Plan['tokens']>>)) {
+  test(`Whoever is disabled, removed or told to loses their access tokens (${name})`, async (t) => {
+    const w = await world({ tokens })
+    const { secret } = await w.clients.add({ id: 'service', scopes: [READ] })
+    const data = async (accessToken: string) => (await w.app.inject({ url: '/data', headers: bearer(accessToken) })).statusCode
+    const login = async () => await token(w.app, 'service', secret!.secret)
+    const first = await login()
+    t.equal(await data(first), 200)
+
+    t.equal((await call(w, 'DELETE', '/clients/service/tokens')).status, 204)
+    t.equal(await data(first), 401)
+    w.clock.time += 1
+    const second = await login()
+    t.equal(await data(second), 200, 'it may get others')
+
+    t.match((await call(w, 'POST', '/clients/service/disable')).body, { client_id: 'service', disabled: true })
+    t.equal(await data(second), 401)
+    t.equal((await requestToken(w.app, 'service', secret!.secret)).statusCode, 401)
+    t.match((await call(w, 'POST', '/clients/service/enable')).body, { client_id: 'service', disabled: false })
+    w.clock.time += 2
+    t.equal(await data(await login()), 401, 'so is what another process has issued before it knew')
+    w.clock.time += 1
+    const third = await login()
+    t.equal(await data(third), 200)
+
+    t.equal((await call(w, 'DELETE', '/clients/service')).status, 204)
+    t.equal(await data(third), 401)
+    for (const [method, path] of [['DELETE', ''], ['DELETE', '/tokens'], ['POST', '/disable'], ['POST', '/enable']] as const) {
+      await checkRefused(t, await call(w, method, `/clients/service${path}`), 404, 'not_found', 'There is no such client')
+    }
+  })
+}
+
+test('An administrator may shut themselves out', async (t) => {
+  const w = await world()
+  t.equal((await call(w, 'POST', '/clients/root/disable')).status, 200)
+  await checkRefused(t, await call(w, 'GET', '/clients'), 401, 'invalid_token')
+})
+
+test('Tokens that cannot be revoked stay valid, and the API says so', async (t) => {
+  const w = await world({ tokens: jwtTokens({ revocations: undefined }), openapi: '3.1.0' })
+  const { secret } = await w.clients.add({ id: 'service' })
+  const accessToken = await token(w.app, 'service', secret!.secret)
+  t.equal((await call(w, 'POST', '/clients/service/disable')).status, 200)
+  t.equal((await w.app.inject({ url: '/data', headers: bearer(accessToken) })).statusCode, 200)
+  t.equal((await call(w, 'DELETE', '/clients/service/tokens')).status, 404)
+  const paths = w.app.swagger().paths as Json
+  t.notOk(paths['/admin/clients/{client_id}/tokens'])
+  t.match(paths['/admin/clients/{client_id}/disable'].post.description, /stay valid until they expire/)
+})
+
+test('Signing keys are listed, announced and revoked', async (t) => {
+  const w = await world()
+  const [current] = (await call(w, 'GET', '/keys')).body.keys
+  t.same(current, { kid: current.kid, alg: 'ES256', state: 'current', created_at: NOW, active_from: NOW, sealed: false })
+  const next = await call(w, 'POST', '/keys/rotate')
+  t.match(next.body, { state: 'next', active_from: NOW + 3600 })
+  t.strictSame((await call(w, 'GET', '/keys')).body.keys.map(({ kid }: Json) => kid), [current.kid, next.body.kid])
+  await checkRefused(t, await call(w, 'DELETE', '/keys/other'), 404, 'not_found', 'There is no such key')
+  t.equal((await call(w, 'DELETE', `/keys/${current.kid}`)).status, 204)
+  await checkRefused(t, await call(w, 'GET', '/keys'), 401, 'invalid_token', /./)
+
+  const without = await world({ options: { keys: undefined } as object })
+  for (const [method, path] of [['GET', '/keys'], ['POST', '/keys/rotate'], ['DELETE', '/keys/x']] as const) t.equal((await call(without, method, path)).status, 404)
+})
+
+test('What is wrong with a registration is said under the names that were sent, and nothing is registered', async (t) => {
+  const w = await world()
+  const path = `/clients/${encodeURIComponent(WHOLE.client_id)}`
+  await call(w, 'POST', '/clients', WHOLE)
+  const before = JSON.stringify((await call(w, 'GET', '/clients')).body)
+  const { d, ...secretJwk } = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+  const wrong: [string, Json | string, string | RegExp][] = [
+    ['a member that is none', { audience: [RESOURCE] }, 'audience is unknown, or not yours to set'],
+    ['members of the server', { disabled: true, secrets: [] }, 'disabled is unknown, or not yours to set; secrets is unknown, or not yours to set'],
+    ['another grant', { grant_types: ['authorization_code'] }, /grant_types/],
+    ['a number as text', { access_token_lifetime: '60' }, 'access_token_lifetime must be integer'],
+    ['a malformed scope', { scope: 'data:read  x' }, 'scope is malformed'],
+    ['a scope that the server does not have', { scope: 'data:raed' }, 'The server has no scope data:raed'],
+    ['a default that is no scope of it', { scope: READ, default_scope: MANAGE }, /^default_scope must be/],
+    ['a method that the server does not offer', { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [JWK] } }, 'Clients authenticate by client_secret_basic or client_secret_post here, and not by private_key_jwt'],
+    ['one method and several', { token_endpoint_auth_method: 'client_secret_basic', token_endpoint_auth_methods: ['client_secret_post'] }, 'The members token_endpoint_auth_method and token_endpoint_auth_methods exclude each other'],
+    ['two names in a certificate', { tls_client_auth_san_ip: '10.0.0.1', tls_client_auth_san_dns: 'x.example' }, 'The members tls_client_auth_san_dns and tls_client_auth_san_ip exclude each other'],
+    ['two constraints', { dpop_bound_access_tokens: true, tls_client_certificate_bound_access_tokens: true }, /exclude each other/],
+    ['keys in two places', { jwks: { keys: [JWK] }, jwks_uri: 'https://client.example/' }, /^jwks must be .* without jwks_uri beside it$/],
+    ['a private key', { jwks: { keys: [{ ...secretJwk, d }] } }, /^jwks must be/],
+    ['keys without TLS', { jwks_uri: 'http://client.example/' }, /^jwks_uri must be/],
+    ['a member of a member', { jwks: { keys: [JWK], url: 'x' } }, 'jwks/url is unknown, or not yours to set'],
+    ['a control character', { client_name: 'a\nb' }, 'client_name is malformed'],
+    ['a list', [], 'The body must be object']
+  ]
+  for (const [name, body, description] of wrong) {
+    await t.test(name, async (t) => {
+      await checkRefused(t, await call(w, 'POST', '/clients', body as object), 400, 'invalid_client_metadata', description)
+      const update = Array.isArray(body) ? body : { client_id: WHOLE.client_id, ...body as Json }
+      await checkRefused(t, await call(w, 'PUT', path, update), 400, 'invalid_client_metadata', description)
+    })
+  }
+  await checkRefused(t, await call(w, 'POST', '/clients', { client_id: 'with space' }), 400, 'invalid_client_metadata', 'client_id is malformed')
+  await checkRefused(t, await call(w, 'POST', '/clients', { client_secret: 'x'.repeat(2000) }), 400, 'invalid_client_metadata', /^client_secret must/)
+  await checkRefused(t, await call(w, 'POST', '/clients', { client_id: 'root' }), 409, 'conflict')
+  await checkRefused(t, await call(w, 'PUT', path, { scope: READ }), 400, 'invalid_client_metadata', /client_id/)
+  await checkRefused(t, await call(w, 'PUT', path, { client_id: 'root' }), 400, 'invalid_client_metadata', 'The client_id is not the one in the path')
+  await checkRefused(t, await call(w, 'PUT', path, { client_id: WHOLE.client_id, client_secret: 'mine' }), 400, 'invalid_client_metadata', /^client_secret is/)
+  await checkRefused(t, await call(w, 'PUT', '/clients/nobody', { client_id: 'nobody' }), 404, 'not_found')
+  t.equal(JSON.stringify((await call(w, 'GET', '/clients')).body), before)
+})
+
+test('Bodies that are no JSON, or too large, are refused', async (t) => {
+  const w = await world()
+  const send = async (payload: string, type: string) => await call(w, 'POST', '/clients', undefined, { payload, headers: { ...w.admin, 'content-type': type } })
+  await checkRefused(t, await send('{', 'application/json'), 400, 'invalid_request')
+  await checkRefused(t, await send('{"__proto__":{}}', 'application/json'), 400, 'invalid_request')
+  for (const body of ['null', '[]', '"x"']) await checkRefused(t, await send(body, 'application/json'), 400, 'invalid_client_metadata', 'The body must be object')
+  t.equal((await w.clients.list()).clients.length, 1)
+  await checkRefused(t, await send('scope=data:read', FORM), 415, 'invalid_request', 'The body must be sent as application/json')
+  await checkRefused(t, await send(JSON.stringify({ client_name: 'x'.repeat(70_000) }), 'application/json'), 413, 'invalid_request')
+})
+
+test('What is registered can be reached: ids are any that a path has room for', async (t) => {
+  for (const [maxLength, server] of [[100, {}], [200, { routerOptions: { maxParamLength: 200 } }]] as const) {
+    const w = await world({ server })
+    for (const id of ['a/b', '%2F', 'a?b#c', "'; DROP TABLE oauth_clients --".replaceAll(' ', '+'), '__proto__', '%'.repeat(maxLength)]) {
+      const made = await call(w, 'POST', '/clients', { client_id: id })
+      const read = await w.app.inject({ method: 'GET', url: made.headers['location'] as string, headers: w.admin })
+      t.equal(read.json().client_id, id)
+    }
+    await checkRefused(t, await call(w, 'POST', '/clients', { client_id: 'x'.repeat(maxLength + 1) }), 400, 'invalid_client_metadata',
+      `client_id must have ${maxLength} characters at most, for which paths have room here`)
+    for (const id of ['%00', 'a%00b', '%F0%9F%98%80']) await checkRefused(t, await call(w, 'POST', `/clients/${id}/disable`), 404, 'not_found')
+  }
+})
+
+test('Whoever lacks the scope is refused before the body is read, and without any token', async (t) => {
+  const w = await world()
+  const { secret } = await w.clients.add({ id: 'service', scopes: [READ] })
+  const service = bearer(await token(w.app, 'service', secret!.secret))
+  const routes: [Method, string][] = [
+    ['GET', '/clients'], ['HEAD', '/clients'], ['POST', '/clients'], ['GET', '/clients/root'], ['PUT', '/clients/root'], ['DELETE', '/clients/root'],
+    ['POST', '/clients/root/secrets'], ['DELETE', '/clients/root/secrets/x'], ['POST', '/clients/root/disable'], ['POST', '/clients/root/enable'],
+    ['DELETE', '/clients/root/tokens'], ['GET', '/keys'], ['POST', '/keys/rotate'], ['DELETE', '/keys/x']
+  ]
+  for (const [method, path] of routes) {
+    for (const [headers, status, error] of [[{}, 401, 'unauthorized'], [bearer('wrong'), 401, 'invalid_token'], [service, 403, 'insufficient_scope']] as const) {
+      const payload = method === 'POST' || method === 'PUT' ? { payload: '{', headers: { ...headers, 'content-type': 'application/json' } } : { headers }
+      const answer = await call(w, method, path, undefined, payload)
+      t.ok(answer.headers['www-authenticate'], `${method} ${path} ${status}`)
+      if (method === 'HEAD') t.equal(answer.status, status)
+      else await checkRefused(t, answer, status, error)
+    }
+  }
+  t.match(await w.clients.find('root'), { isDisabled: false })
+})
+
+test('Who changes what is in the log, and who reads is not', async (t) => {
+  const w = await world()
+  await call(w, 'GET', '/clients')
+  await call(w, 'POST', '/clients', { client_id: 'service' })
+  await call(w, 'POST', '/clients/service/disable')
+  t.strictSame(w.lines.filter(({ oauth }) => oauth).map(({ level, oauth, msg }) => [level, oauth, msg]), [
+    [30, { by: 'root', location: '/admin/clients/service' }, 'OAuth administration: Register a client'],
+    [30, { by: 'root', client_id: 'service' }, 'OAuth administration: Disable a client']
+  ])
+})
+
+test('A store that is away is a 503, in the log once, and a removal that failed halfway can be tried again', async (t) => {
+  const w = await world()
+  await w.clients.add({ id: 'service' })
+  w.store.isAway = true
+  for (let i = 0; i < 2; i++) {
+    const answer = await call(w, 'DELETE', '/clients/service')
+    await checkRefused(t, answer, 503, 'temporarily_unavailable', /^The server cannot/)
+    t.equal(answer.headers['retry-after'], '2')
+  }
+  t.equal(w.lines.filter(({ level }) => level === 50).length, 1)
+  w.store.isAway = false
+  t.equal((await call(w, 'DELETE', '/clients/service')).status, 204)
+})
+
+test('The application cannot break the API: its compilers, envelopes, error handler and prefix', async (t) => {
+  const w = await world({
+    prepare (app) {
+      app.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler)
+      app.setReplySerializer(() => 'ours')
+      app.setErrorHandler(async () => ({ envelope: true }))
+      app.addHook('preSerialization', async (_request, _reply, payload) => ({ envelope: payload }))
+      app.addContentTypeParser('application/json', async () => ({ parsed: 'elsewhere' }))
+    }
+  })
+  t.match((await call(w, 'POST', '/clients', { client_id: 'service', scope: READ })).body, { client_id: 'service', scope: READ })
+  t.match((await call(w, 'GET', '/clients/service')).body, { client_id: 'service' })
+  await checkRefused(t, await call(w, 'GET', '/clients/nobody'), 404, 'not_found')
+  await checkRefused(t, await call(w, 'POST', '/clients', { id: 1 }), 400, 'invalid_client_metadata')
+  await checkRefused(t, await call(w, 'GET', '/clients', undefined, { headers: {} }), 401, 'unauthorized')
+})
+
+for (const version of ['3.0.3', '3.1.0', '3.2.0']) {
+  test(`The API describes itself in OpenAPI ${version}`, async (t) => {
+    for (const prepare of [undefined, (app: FastifyInstance) => app.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler)]) {
+      const { app } = await world({ openapi: version, ...(prepare && { prepare }) })
+      await app.ready()
+      const document = JSON.parse(JSON.stringify(app.swagger())) as Json
+      t.strictSame(await new Validator().validate(structuredClone(document)), { valid: true })
+      const operations = Object.entries<Json>(document.paths).filter(([path]) => path.startsWith('/admin/')).flatMap(([, item]) => Object.values<Json>(item))
+      t.equal(operations.length, 13)
+      for (const operation of operations) {
+        t.strictSame(operation.tags, ['Client administration'])
+        t.strictSame(operation.security, [{ 'oauth2-flow': [MANAGE] }])
+        t.match(Object.keys(operation.responses).join(), /400,401,403.*503/)
+      }
+      const { post } = document.paths['/admin/clients']
+      t.strictSame(post.requestBody.content['application/json'].example, { client_name: 'My service', scope: READ })
+      t.match(post.responses['201'].content['application/json'].schema, { title: 'OAuth2ClientInformation' })
+    }
+  })
+}
+
+test('A flow without scopes, or whose tokens another server issues, takes any scope and method', async (t) => {
+  const w = await world({ scopes: {}, openapi: '3.1.0' })
+  t.match((await call(w, 'POST', '/clients', { client_id: 'service', scope: 'any thing' })).body, { scope: 'any thing' })
+  const { post } = (w.app.swagger().paths as Json)['/admin/clients']
+  t.strictSame(post.requestBody.content['application/json'].example, { client_name: 'My service' })
+
+  const builder = new ClientCredentialsFlowBuilder({ tokenEndpoint: 'https://as.example/token' }).setScopes({ [MANAGE]: 'Administer' })
+  const flow = builder.verifyToken(() => ({ isValid: true, credentials: { app: { id: 'root' }, scope: MANAGE } })).build()
+  const app = Fastify()
+  await app.register(clientCredentialsPlugin, { flow })
+  await app.register(clientAdminPlugin, { clients: new ClientRegistry(new MemoryStore()) })
+  const answer = await app.inject({ method: 'POST', url: '/clients', headers: bearer('any'), payload: { scope: 'elsewhere', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [JWK] } } })
+  t.equal(answer.statusCode, 201)
+})
+
+test('A wrong registration of the plugin fails at boot, and says how to mend it', async (t) => {
+  const clients = new ClientRegistry(new MemoryStore())
+  const flow = new ClientCredentialsFlowBuilder().setScopes({ [READ]: 'Read' }).useClients(clients).useAccessTokens(jwtTokens()(new MemoryStore(), new SigningKeys(new MemoryStore()), () => NOW)).build()
+  const boot = async (options: object, isBehind = true) => {
+    const app = Fastify()
+    if (isBehind) await app.register(clientCredentialsPlugin, { flow })
+    await app.register(clientAdminPlugin, options as ClientAdminPluginOptions)
+  }
+  const code = 'FST_OAUTH_ADMIN_INVALID_OPTION'
+  await t.rejects(boot({ clients, scope: READ }, false), { code, message: /clientCredentialsPlugin/ })
+  await t.rejects(boot({ scope: READ }), { code, message: /clients/ })
+  await t.rejects(boot({ clients: {}, scope: READ }), { code, message: /clients/ })
+  await t.rejects(boot({ clients, keys: {}, scope: READ }), { code, message: /keys/ })
+  await t.rejects(boot({ clients }), { code: 'FST_OAUTH_UNKNOWN_SCOPE', message: /clients:manage/ })
+  await t.resolves(boot({ clients, scope: READ }))
+})

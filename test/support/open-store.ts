@@ -1,0 +1,12 @@
+import Database from 'libsql'
+import pg from 'pg'
+import { postgresStore } from '../../src/store/postgres.ts'
+import { sqliteStore } from '../../src/store/sqlite.ts'
+
+/** Opens a store by its URL: sqlite:FILE or postgres://... */
+export function openStore (url: string) {
+  if (url.startsWith('sqlite:')) return sqliteStore(new Database(url.slice('sqlite:'.length)))
+  const pool = new pg.Pool({ connectionString: url, max: 2 })
+  pool.on('error', () => {})
+  return postgresStore(pool)
+}
