@@ -1,5 +1,5 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
-import type { GetClient } from './client-auth/index.ts'
+import type { Clients, GetClient } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { optionsOf } from './flow-options.ts'
 import type { ClientAuthMethodOption, ClientCredentialsFlowOptions } from './flow-options.ts'
@@ -100,6 +100,11 @@ export class ClientCredentialsFlowBuilder {
   /** Sets how an access token is verified. Without it no token is valid. */
   verifyToken (verifyToken: VerifyToken): this {
     return this.#set({ verifyToken })
+  }
+
+  /** Sets where clients are kept: fills {@link getClient}, and lets methods that need keys of clients find them. */
+  useClients (clients: Clients): this {
+    return this.#set({ clients })
   }
 
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */

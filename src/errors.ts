@@ -197,3 +197,13 @@ export class StrategyInternalError extends StrategyError {
     super('server_error', 500, description, options)
   }
 }
+
+/** 503: what the token is verified by is away, which says nothing about the token. */
+export class StrategyUnavailableError extends StrategyError {
+  constructor (description = 'The server cannot verify the access token now', options?: ProtocolErrorOptions) {
+    super('temporarily_unavailable', 503, description, options)
+  }
+}
+
+/** Seconds after which a client may try again when a store is away: the usual restart, and no more load than one try in that time. */
+export const RETRY_AFTER = 2

@@ -1,6 +1,6 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
 import { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
-import type { ClientAuthMethod, GetClient } from './client-auth/index.ts'
+import type { ClientAuthMethod, Clients, GetClient } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
@@ -31,6 +31,8 @@ export interface ClientCredentialsFlowOptions {
   clientAuthenticationMethods: readonly ClientAuthMethodOption[]
   /** Default: knows no client, so every request is invalid_client. */
   getClient: GetClient
+  /** Fills getClient where that is not set. Default nothing. */
+  clients: Clients | undefined
   /** Default: makes no token, so every request is server_error. */
   generateAccessToken: GenerateAccessToken
   /** Default: no token is valid. */
@@ -65,6 +67,7 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   tokenType: new BearerTokenType(),
   clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
   getClient: () => undefined,
+  clients: undefined,
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
   accessTokens: undefined
@@ -88,7 +91,12 @@ const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
  */
 export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOptions>): FlowSettings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const resolved: ClientCredentialsFlowOptions = { ...FLOW_DEFAULTS, ...(options.accessTokens && optionsOf(options.accessTokens)), ...given }
+  const resolved: ClientCredentialsFlowOptions = {
+    ...FLOW_DEFAULTS,
+    ...(options.clients && { getClient: (context) => (options.clients as Clients).getClient(context) }),
+    ...(options.accessTokens && optionsOf(options.accessTokens)),
+    ...given
+  }
   const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime, tokenType } = resolved
 
   if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')

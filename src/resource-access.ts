@@ -2,12 +2,13 @@ import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResu
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
 import {
-  StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
-  StrategyInvalidTokenError, StrategyMissingTokenError, thrown, withChallenge
+  RETRY_AFTER, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
+  StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown, withChallenge
 } from './errors.ts'
 import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
+import { StoreUnavailableError } from './store/unavailable.ts'
 import { sameConfirmation } from './token-type/index.ts'
 import type { Confirmation, TokenType } from './token-type/index.ts'
 
@@ -28,7 +29,8 @@ const QUERY_TOKEN = new Set(['access_token'])
  *
  * @param needed the scopes that the resource wants, for the challenge
  * @returns at once where verifyToken does, so that a token that is remembered costs a request no turn
- * @throws StrategyError, or rejects with it, whatever goes wrong: an exception of verifyToken becomes the cause of a 500
+ * @throws StrategyError, or rejects with it, whatever goes wrong: an exception of verifyToken becomes the cause of a 500,
+ *   a store that is away of a 503
  */
 export function verifyAccess (
   settings: ResourceAccessSettings,
@@ -118,6 +120,7 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
 
 function refusal (settings: ResourceAccessSettings, needed: readonly string[], error: unknown): StrategyError {
   if (error instanceof StrategyError) return challenging(settings, needed, error)
+  if (error instanceof StoreUnavailableError) return new StrategyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
   return new StrategyInternalError(undefined, { cause: thrown(error) })
 }
 

@@ -50,7 +50,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const grantType = checkTokenParameters(form)
   if (grantType !== GRANT_TYPE) throw new UnsupportedGrantTypeError()
 
-  // §3.3: the grammar of scope. Left out or empty, the client gets all that it has.
+  // §3.3: the grammar of scope. Left out or empty, the client gets its default scopes, or all that it has.
   const scopeParameter = parameter(form, 'scope')
   const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
 
@@ -61,7 +61,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
 
   // §3.3: what is asked for is granted whole or refused.
-  const scope = grantScope(requestedScope, listOf(client, 'scopes'), settings.scopeNames)
+  const scope = grantScope(requestedScope ?? client.defaultScopes, listOf(client, 'scopes'), settings.scopeNames)
 
   // RFC 8707 §2: what the token is to be for. Whoever makes the token knows which there are.
   const resource = parseResource(form.resource)

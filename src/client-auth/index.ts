@@ -3,6 +3,7 @@ import { InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { parameter } from '../form.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
+import type { ReplayStore } from '../store/index.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
 export interface OAuth2Client {
@@ -12,6 +13,8 @@ export interface OAuth2Client {
   grants: readonly string[]
   /** The scopes that the client may have; none when left out. */
   scopes?: readonly string[]
+  /** The scopes that it gets when it asks for none. All of its scopes when left out. */
+  defaultScopes?: readonly string[]
   /** The resources that its tokens may be for (RFC 8707). All of the server's when left out. */
   audiences?: readonly string[]
   /** Seconds that its tokens live, in place of the flow's lifetime. */
@@ -76,6 +79,19 @@ export interface GetClientContext {
  * an exception is a 500 server_error whose cause is logged. What it does not do, nobody does: compare the secret here.
  */
 export type GetClient = (context: GetClientContext) => OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+
+/** Where clients are kept that are known by more than a secret: what `useClients` takes. */
+export interface Clients {
+  readonly getClient: GetClient
+  /**
+   * Finds a client without authenticating it, for a method that proves by keys of the client who asks.
+   *
+   * @returns undefined for one that is unknown or disabled
+   */
+  findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+  /** Where assertions and proofs are remembered that were used, when the store of the clients can do that too. */
+  readonly replays?: ReplayStore | undefined
+}
 
 /** What client authentication runs on. */
 export interface ClientAuthSettings {

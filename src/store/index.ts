@@ -1,6 +1,6 @@
 // What is kept outside of the process, as small interfaces: each part of the core declares here what it needs of a store.
-// A method that cannot do its work rejects; what that means is the caller's to decide.
-import type { JWK } from 'jose'
+// A method that cannot do its work rejects with StoreUnavailableError; what that means is the caller's to decide.
+import type { JSONWebKeySet, JWK } from 'jose'
 
 /** A signing key as it is stored. Times are in seconds since 1970. */
 export interface StoredKey {
@@ -64,4 +64,118 @@ export interface TokenStore {
   /** @returns undefined for one that is unknown, was removed, or has expired */
   findToken (hash: string): Promise<StoredToken | undefined>
   removeToken (hash: string): Promise<void>
+}
+
+/** A secret of a client as it is stored: never the secret. Times are in seconds since 1970. */
+export interface StoredSecret {
+  /** Names the secret among those of its client; no secret itself. */
+  id: string
+  /** What a presented secret is compared with. Only the registry reads it. */
+  hash: string
+  /** Made elsewhere, perhaps by a human, and therefore hashed slowly. */
+  isImported?: boolean
+  createdAt: number
+  /** Never, when left out. */
+  expiresAt?: number
+}
+
+/** The one name in a client's certificate that it authenticates by (RFC 8705 §2.1.2). */
+export type CertificateName =
+  | { subjectDn: string }
+  | { sanDns: string }
+  | { sanUri: string }
+  | { sanIp: string }
+  | { sanEmail: string }
+
+/** A client as it is stored, whole: a store keeps all members and reads none but id, version and isImported. */
+export interface StoredClient {
+  /** The client_id. */
+  id: string
+  /** Counts the changes: 1 when it is added. */
+  version: number
+  name?: string
+  isDisabled?: boolean
+  scopes: readonly string[]
+  defaultScopes?: readonly string[]
+  audiences?: readonly string[]
+  introspects?: readonly string[]
+  /** Seconds. */
+  accessTokenLifetime?: number
+  /** The names of the client authentication methods that it may use. All that its registration has keys or secrets for when left out. */
+  authMethods?: readonly string[]
+  jwks?: JSONWebKeySet
+  jwksUri?: string
+  certificateName?: CertificateName
+  /** What its tokens must be bound to. Nothing when left out. */
+  senderConstraint?: 'dpop' | 'mtls'
+  secrets: readonly StoredSecret[]
+  createdAt: number
+  updatedAt: number
+}
+
+/** When a secret was used last. */
+export interface SecretUse {
+  clientId: string
+  secretId: string
+  /** Seconds since 1970. */
+  usedAt: number
+}
+
+/** Keeps the clients. */
+export interface ClientStore {
+  /**
+   * Adds clients, in one atomic step. One whose id is there already is left as it is.
+   *
+   * @returns the ids of those that were added
+   */
+  addClients (clients: readonly StoredClient[]): Promise<readonly string[]>
+  /** @returns those that are there, in any order */
+  findClients (ids: readonly string[]): Promise<readonly StoredClient[]>
+  /**
+   * Replaces a client if it has `client.version` still, in one atomic step, and counts the version up.
+   *
+   * @returns false when somebody was faster, or it is gone: read again
+   */
+  replaceClient (client: StoredClient): Promise<boolean>
+  /** @returns false for a client that is not there */
+  removeClient (id: string): Promise<boolean>
+  /** Lists clients in the order of the UTF-8 bytes of their ids, behind `after`. */
+  listClients (page: { after?: string, limit: number }): Promise<readonly StoredClient[]>
+  /**
+   * Lists the ids of clients that were replaced or removed since a cursor, as far as an hour back; not those that were
+   * added. What changed just before the cursor may be listed again.
+   *
+   * @param cursor undefined for none, and the cursor of now
+   */
+  listClientChanges (cursor: string | undefined): Promise<{ ids: readonly string[], cursor: string }>
+  /** Tells whether any client has a secret that is imported. */
+  hasImportedSecrets (): Promise<boolean>
+  /** Notes when secrets were used. An earlier use than the one that is known changes nothing. */
+  saveSecretUses (uses: readonly SecretUse[]): Promise<void>
+  /** Lists the last uses of the secrets of clients. */
+  findSecretUses (clientIds: readonly string[]): Promise<readonly SecretUse[]>
+}
+
+/** Remembers what may be used once only: assertions, proofs. */
+export interface ReplayStore {
+  /**
+   * Reserves a key, in one atomic step.
+   *
+   * @param expiresAt when it may be reserved again, in seconds since 1970
+   * @returns false when it is reserved already
+   */
+  reserve (key: string, expiresAt: number): Promise<boolean>
+}
+
+/** Counts failures. */
+export interface FailureStore {
+  /**
+   * Counts one more failure, in one atomic step.
+   *
+   * @param window seconds after the first failure when all of this key are forgotten
+   * @returns how many there are, this one included, and when they are forgotten, in seconds since 1970
+   */
+  countFailure (key: string, window: number): Promise<{ count: number, forgottenAt: number }>
+  /** Forgets the failures of a key. */
+  forgetFailures (key: string): Promise<void>
 }

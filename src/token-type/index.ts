@@ -12,6 +12,10 @@ export type Confirmation = Readonly<Record<string, string>>
 export interface TokenType {
   /** The token_type of the token response (RFC 6749 §7.1) and the authentication scheme of the resource request. */
   readonly name: string
+  /** What its tokens are bound by: the member of `cnf`. Undefined for bearer tokens. */
+  readonly confirmationName?: string
+  /** Tells whether a request brings a proof of this type, right or wrong: that picks it among several types. */
+  isPresented? (request: PlainRequest): boolean
   /** Further auth-params for the challenges of this scheme. */
   readonly challengeParameters?: Readonly<Record<string, string>>
   /**
