@@ -5,6 +5,8 @@ export interface ReadableRequest {
   readonly method: string
   readonly url: string
   readonly body: unknown
+  /** Behind a proxy, that of the client where Fastify's trustProxy says so. */
+  readonly ip: string
   readonly raw: { readonly rawHeaders: readonly string[] }
 }
 
@@ -22,6 +24,10 @@ export class FastifyPlainRequest implements PlainRequest {
 
   get url (): string {
     return this.#request.url
+  }
+
+  get address (): string {
+    return this.#request.ip
   }
 
   // From rawHeaders, since Node.js keeps only the first of several Authorization fields in `headers`.

@@ -3,6 +3,7 @@ import type { Clients, GetClient } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { optionsOf } from './flow-options.ts'
 import type { ClientAuthMethodOption, ClientCredentialsFlowOptions } from './flow-options.ts'
+import type { FailureThrottle } from './throttle/index.ts'
 import type { TokenType } from './token-type/index.ts'
 
 /**
@@ -105,6 +106,11 @@ export class ClientCredentialsFlowBuilder {
   /** Sets where clients are kept: fills {@link getClient}, and lets methods that need keys of clients find them. */
   useClients (clients: Clients): this {
     return this.#set({ clients })
+  }
+
+  /** Sets how the guessing of secrets is stopped; null for an application that does so itself. Default in memory, 10 failures a minute. */
+  setThrottle (throttle: FailureThrottle | null): this {
+    return this.#set({ throttle })
   }
 
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */

@@ -9,7 +9,8 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions. Pass one to each that you set',
   FST_OAUTH_INVALID_ISSUER: 'The issuer must be an https URL without query and fragment (http on loopback only). Pass such a URL as issuer',
   FST_OAUTH_INVALID_AUDIENCE: 'The audience must be a name or URL of the API that tokens are for, or a list of them. Pass at least one as audience',
-  FST_OAUTH_INVALID_SIGNING_KEYS: 'The algorithm of signing keys must be ES256, EdDSA, RS256 or PS256, their times whole numbers of seconds above zero (clockTolerance may be zero), and rotateEvery more than announceFor. Pass such options to SigningKeys'
+  FST_OAUTH_INVALID_SIGNING_KEYS: 'The algorithm of signing keys must be ES256, EdDSA, RS256 or PS256, their times whole numbers of seconds above zero (clockTolerance may be zero), and rotateEvery more than announceFor. Pass such options to SigningKeys',
+  FST_OAUTH_INVALID_THROTTLE: 'The limit and the window of a throttle must be whole numbers above zero. Pass such numbers to FailureThrottle'
 } as const
 
 /** A code of {@link FLOW_ERRORS}. */

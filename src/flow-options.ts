@@ -7,6 +7,7 @@ import type { ResourceAccessSettings } from './resource-access.ts'
 import { isScopeToken } from './scope.ts'
 import { isSecureUrl } from './secure-url.ts'
 import type { TokenEndpointSettings } from './token-endpoint.ts'
+import { FailureThrottle } from './throttle/index.ts'
 import { BearerTokenType } from './token-type/bearer.ts'
 import type { TokenType } from './token-type/index.ts'
 
@@ -33,6 +34,8 @@ export interface ClientCredentialsFlowOptions {
   getClient: GetClient
   /** Fills getClient where that is not set. Default nothing. */
   clients: Clients | undefined
+  /** Default one in memory, of 10 failures a minute; null for none. */
+  throttle: FailureThrottle | null | undefined
   /** Default: makes no token, so every request is server_error. */
   generateAccessToken: GenerateAccessToken
   /** Default: no token is valid. */
@@ -68,6 +71,7 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
   getClient: () => undefined,
   clients: undefined,
+  throttle: undefined,
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
   accessTokens: undefined
@@ -122,6 +126,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     tokenType,
     clientAuthMethods: Object.freeze(resolveAuthMethods(resolved.clientAuthenticationMethods)),
     getClient: resolved.getClient,
+    throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
     accessTokens: resolved.accessTokens,

@@ -22,7 +22,7 @@ const all = Object.values(layers).flat()
 
 const CORE_EXPORTS = [
   'AUTHORIZATION_SERVER', 'BearerTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'FLOW_DEFAULTS',
-  'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FlowConfigurationError', 'GRANT_TYPE', 'INTROSPECTION_JWT_MEDIA_TYPE',
+  'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FailureThrottle', 'FlowConfigurationError', 'GRANT_TYPE', 'INTROSPECTION_JWT_MEDIA_TYPE',
   'InvalidClientError', 'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError', 'JwtAccessTokens', 'MemoryStore',
   'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens', 'PROTECTED_RESOURCE', 'RemoteAccessTokens',
   'ServerError', 'SigningKeys', 'StrategyError', 'StrategyInsufficientScopeError', 'StrategyInternalError',
@@ -34,7 +34,7 @@ const CORE_EXPORTS = [
   'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl'
 ]
 
-const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:os', 'node:util', 'toad-cache']
+const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:net', 'node:os', 'node:util', 'toad-cache']
 
 t.test('the core imports nothing of Fastify, of the plugin and of the schemas', async (t) => {
   for (const file of layers.src) {

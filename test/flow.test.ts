@@ -226,7 +226,7 @@ test('Settings are frozen', async (t) => {
 
 const wrong = (options: object) => options as Partial<ClientCredentialsFlowOptions>
 // Those of access tokens and keys have tests of their own.
-const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISSUER' | 'FST_OAUTH_INVALID_AUDIENCE' | 'FST_OAUTH_INVALID_SIGNING_KEYS'>, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
+const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISSUER' | 'FST_OAUTH_INVALID_AUDIENCE' | 'FST_OAUTH_INVALID_SIGNING_KEYS' | 'FST_OAUTH_INVALID_THROTTLE'>, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
   FST_OAUTH_INVALID_TOKEN_ENDPOINT: {
     empty: { tokenEndpoint: '' },
     'no slash': { tokenEndpoint: 'token' },

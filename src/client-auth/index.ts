@@ -4,6 +4,7 @@ import { parameter } from '../form.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
 import type { ReplayStore } from '../store/index.ts'
+import type { FailureThrottle } from '../throttle/index.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
 export interface OAuth2Client {
@@ -98,6 +99,8 @@ export interface ClientAuthSettings {
   readonly realm: string
   readonly clientAuthMethods: readonly ClientAuthMethod[]
   readonly getClient: GetClient
+  /** Stops the guessing of secrets. Undefined for an application that does so itself. */
+  readonly throttle?: FailureThrottle | undefined
 }
 
 /**
@@ -105,6 +108,7 @@ export interface ClientAuthSettings {
  *
  * @throws InvalidRequestError when there is more than one mechanism (RFC 6749 §2.3) or client_id
  * @throws InvalidClientError when authentication fails or is absent (RFC 6749 §5.2), without a challenge
+ * @throws TemporarilyUnavailableError 429 when it has failed too often
  */
 export async function authenticateClient (
   settings: ClientAuthSettings,
@@ -120,6 +124,9 @@ export async function authenticateClient (
     throw new InvalidRequestError('The client_id differs from the client that authenticates')
   }
 
+  // §2.3.1: against guessing. Before the secret is compared, or the right one would come through among the wrong ones.
+  const { throttle } = settings
+  throttle?.check(presented.clientId, request.address)
   const client = await settings.getClient({
     clientId: presented.clientId,
     clientSecret: presented.clientSecret,
@@ -127,15 +134,20 @@ export async function authenticateClient (
     scope,
     authMethod: method.name
   })
-  if (!client) {
-    throw new InvalidClientError(undefined, { cause: `getClient knows no client ${presented.clientId} with these credentials` })
+  const refusal = refusalOf(client || undefined, presented, method)
+  if (refusal !== undefined) {
+    await throttle?.failed(presented.clientId, request.address)
+    throw new InvalidClientError(undefined, { cause: refusal })
   }
+  await throttle?.succeeded(presented.clientId, request.address)
+  return client as OAuth2Client
+}
 
+function refusalOf (client: OAuth2Client | undefined, { clientId }: PresentedClient, method: ClientAuthMethod): string | undefined {
+  if (client === undefined) return `getClient knows no client ${clientId} with these credentials`
   const registered = client.metadata?.token_endpoint_auth_method
-  if (registered !== undefined && registered !== method.name) {
-    throw new InvalidClientError(undefined, { cause: `the client ${client.id} is registered for ${registered}, and used ${method.name}` })
-  }
-  return client
+  if (registered === undefined || registered === method.name) return undefined
+  return `the client ${client.id} is registered for ${registered}, and used ${method.name}`
 }
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
