@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../clock.ts'
 
 // Seconds. While the issuer is away, what is asked in between fails at once and does not reach it.
 const RETRY_AFTER = 5
