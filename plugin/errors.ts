@@ -12,6 +12,12 @@ export const FST_OAUTH_CALLBACK_MISSING = createError(
   'The flow has no %s, so %s. Call %s on the builder'
 )
 
+/** Where clients reach this server is not known, or no URL, and DPoP proofs could not be checked. */
+export const FST_OAUTH_ORIGIN = createError(
+  'FST_OAUTH_ORIGIN',
+  'The URL that clients reach this server by must be known, as an https URL without query and fragment (http on loopback only). Pass it as the option "origin"'
+)
+
 /** A guard was given something that is no scope name. */
 export const FST_OAUTH_INVALID_SCOPE = createError(
   'FST_OAUTH_INVALID_SCOPE',
@@ -64,6 +70,7 @@ export const FST_OAUTH_JWT_UNUSABLE = createError(
 export const PLUGIN_ERRORS = {
   FST_OAUTH_FLOW_REQUIRED,
   FST_OAUTH_CALLBACK_MISSING,
+  FST_OAUTH_ORIGIN,
   FST_OAUTH_INVALID_SCOPE,
   FST_OAUTH_UNKNOWN_SCOPE,
   FST_OAUTH_ROUTE_NOT_GUARDED,

@@ -10,6 +10,7 @@ import type { FormParameters } from '../src/index.ts'
 import { markRoute } from './openapi/marks.ts'
 import { sendError } from './reply.ts'
 import { FastifyTokenRequest } from './request.ts'
+import type { RequestContext } from './request.ts'
 
 /** An endpoint that takes forms and answers in JSON. */
 export interface FormEndpoint {
@@ -25,6 +26,7 @@ export interface FormEndpoint {
   /** Refuses a body that the schema has refused, in the words of the pipeline. */
   check (form: FormParameters): void
   answer (request: FastifyTokenRequest, reply: FastifyReply): Promise<FastifyReply>
+  context: RequestContext
 }
 
 /**
@@ -46,14 +48,14 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
 }
 
 /** Serves an endpoint: POST, and a refusal of every other method. */
-export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer }: FormEndpoint): void {
+export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer, context }: FormEndpoint): void {
   scope.route({
     url,
     method: 'POST',
     schema: { body, response: { 200: response } },
     config: { swaggerTransform: markRoute(mark) } as object,
     errorHandler: (error, request, reply) => sendError(reply, error.validation === undefined ? toOAuth2Error(error) : refusedBody(request, check)),
-    handler: (request, reply) => answer(new FastifyTokenRequest(request), reply)
+    handler: (request, reply) => answer(new FastifyTokenRequest(request, context), reply)
   })
 
   // RFC 6749 §3.2: POST only, and said before a body is read. OPTIONS is left to the application's CORS plugin.

@@ -42,9 +42,9 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, metadata } = resolveOptions(options)
+  const { flow, prefix, acceptJson, metadata, origins } = resolveOptions(options)
   const paths = pathsOf(flow)
-  const guards = createGuards(flow)
+  const guards = createGuards(flow, { origin: origins.resource })
 
   fastify.decorate('clientCredentials', flow)
   fastify.decorate('requireScopes', guards.requireScopes)
@@ -75,7 +75,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     operations: describeOperations(flow, paths, base)
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
-  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths })
+  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server } })
   await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(flow, paths, base), overrides: metadata })
 }
 

@@ -10,12 +10,20 @@ export interface ReadableRequest {
   readonly raw: { readonly rawHeaders: readonly string[] }
 }
 
+/** What is known of requests beyond what they say themselves. */
+export interface RequestContext {
+  /** Where clients reach this server. Undefined where nothing says so. */
+  readonly origin: string | undefined
+}
+
 /** Reads Fastify's request as a plain request, without copying anything. */
 export class FastifyPlainRequest implements PlainRequest {
   readonly #request: ReadableRequest
+  readonly #context: RequestContext
 
-  constructor (request: ReadableRequest) {
+  constructor (request: ReadableRequest, context: RequestContext) {
     this.#request = request
+    this.#context = context
   }
 
   get method (): string {
@@ -24,6 +32,10 @@ export class FastifyPlainRequest implements PlainRequest {
 
   get url (): string {
     return this.#request.url
+  }
+
+  get origin (): string | undefined {
+    return this.#context.origin
   }
 
   get address (): string {
@@ -47,8 +59,8 @@ export class FastifyPlainRequest implements PlainRequest {
 export class FastifyTokenRequest extends FastifyPlainRequest implements TokenRequest {
   readonly form: FormParameters
 
-  constructor (request: ReadableRequest) {
-    super(request)
+  constructor (request: ReadableRequest, context: RequestContext) {
+    super(request, context)
     this.form = request.body as FormParameters
   }
 }

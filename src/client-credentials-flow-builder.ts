@@ -53,9 +53,12 @@ export class ClientCredentialsFlowBuilder {
     return this.#set({ accessTokenLifetime })
   }
 
-  /** Sets how tokens are presented. Default Bearer (RFC 6750). */
-  setTokenType (tokenType: TokenType): this {
-    return this.#set({ tokenType })
+  /**
+   * Sets how tokens are presented. Where there are several, the proof in a request picks among them, and the first is the
+   * default: without BearerTokenType, a proof is mandatory. Default Bearer (RFC 6750) alone.
+   */
+  setTokenType (tokenType: TokenType, ...otherTokenTypes: TokenType[]): this {
+    return this.#set({ tokenType, otherTokenTypes })
   }
 
   /**

@@ -28,6 +28,8 @@ export interface ClientCredentialsFlowOptions {
   accessTokenLifetime: number
   /** Default Bearer. */
   tokenType: TokenType
+  /** Further ways to present tokens: the proof in a request picks among all. Default none. */
+  otherTokenTypes: readonly TokenType[]
   /** Default client_secret_basic. */
   clientAuthenticationMethods: readonly ClientAuthMethodOption[]
   /** Default: knows no client, so every request is invalid_client. */
@@ -52,6 +54,7 @@ export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSetti
   readonly tokenEndpoint: string
   readonly securitySchemeName: string
   readonly description: string | undefined
+  readonly tokenType: TokenType
   readonly scopes: Readonly<Record<string, string>>
   readonly accessTokens: AccessTokens | undefined
   /** The URL of the protected resource (RFC 9728): the audience of tokens, when that is a URL. */
@@ -68,6 +71,7 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   scopes: Object.freeze({}),
   accessTokenLifetime: 3600,
   tokenType: new BearerTokenType(),
+  otherTokenTypes: Object.freeze([]),
   clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
   getClient: () => undefined,
   clients: undefined,
@@ -101,17 +105,17 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     ...(options.accessTokens && optionsOf(options.accessTokens)),
     ...given
   }
-  const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime, tokenType } = resolved
+  const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime } = resolved
 
   if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
   if (!COMPONENT_NAME.test(securitySchemeName)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
   if (!isScopes(resolved.scopes)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
   if (!Number.isSafeInteger(accessTokenLifetime) || accessTokenLifetime <= 0) throw new FlowConfigurationError('FST_OAUTH_INVALID_LIFETIME')
-  if (typeof tokenType?.name !== 'string' || !COMPONENT_NAME.test(tokenType.name)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
   for (const name of CALLBACKS) {
     if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
   }
 
+  const tokenTypes = resolveTokenTypes(resolved)
   const resource = resolved.accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
   const scopes = Object.freeze({ ...resolved.scopes })
   const scopeNames = Object.keys(scopes)
@@ -123,7 +127,9 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     scopes,
     scopeNames: scopeNames.length > 0 ? new Set(scopeNames) : undefined,
     accessTokenLifetime,
-    tokenType,
+    tokenType: resolved.tokenType,
+    tokenTypes,
+    tokenTypesByScheme: byScheme(tokenTypes),
     clientAuthMethods: Object.freeze(resolveAuthMethods(resolved.clientAuthenticationMethods)),
     getClient: resolved.getClient,
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
@@ -153,6 +159,25 @@ function isTokenEndpoint (text: string): boolean {
 function isScopes (scopes: unknown): boolean {
   return typeof scopes === 'object' && scopes !== null && !Array.isArray(scopes) &&
     Object.entries(scopes).every(([name, description]) => isScopeToken(name) && typeof description === 'string')
+}
+
+type TokenTypes = readonly [TokenType, ...TokenType[]]
+
+function resolveTokenTypes ({ tokenType, otherTokenTypes }: ClientCredentialsFlowOptions): TokenTypes {
+  const types: TokenTypes = [tokenType, ...Array.isArray(otherTokenTypes) ? otherTokenTypes : [null as never]]
+  const areTypes = types.every((type) => typeof type?.name === 'string' && COMPONENT_NAME.test(type.name))
+  // Two that bind by the same, or two that do not bind, could not be told apart.
+  if (!areTypes || new Set(types.map(({ confirmationName }) => confirmationName)).size < types.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
+  return Object.freeze(types)
+}
+
+function byScheme (types: TokenTypes): ReadonlyMap<string, TokenTypes> {
+  const schemes = new Map<string, TokenTypes>()
+  for (const type of types) {
+    const scheme = type.name.toLowerCase()
+    schemes.set(scheme, [...schemes.get(scheme) ?? [], type] as unknown as TokenTypes)
+  }
+  return schemes
 }
 
 // The last of a name wins, in the place of the first.

@@ -29,7 +29,8 @@ export async function toServerMetadata (settings: FlowSettings, urls: EndpointUr
     introspection_signing_alg_values_supported: urls.introspection && canSignIntrospection(settings.accessTokens) ? await algorithmsOf(keys!) : undefined,
     revocation_endpoint: urls.revocation,
     revocation_endpoint_auth_methods_supported: urls.revocation && authMethods,
-    protected_resources: settings.resource && [settings.resource]
+    protected_resources: settings.resource && [settings.resource],
+    ...tokenTypeMetadata(settings)
   })
 }
 
@@ -39,8 +40,15 @@ export function toResourceMetadata (settings: FlowSettings): Record<string, unkn
     resource: settings.resource,
     authorization_servers: [settings.accessTokens!.metadata!.issuer],
     scopes_supported: settings.scopeNames && [...settings.scopeNames],
-    bearer_methods_supported: ['header']
+    bearer_methods_supported: ['header'],
+    // RFC 9728 §2: no token is taken without a proof.
+    dpop_bound_access_tokens_required: settings.tokenTypes.every(({ confirmationName }) => confirmationName === 'jkt') || undefined,
+    ...tokenTypeMetadata(settings)
   })
+}
+
+function tokenTypeMetadata ({ tokenTypes }: FlowSettings): Record<string, unknown> {
+  return Object.assign({}, ...tokenTypes.map(({ metadata }) => metadata))
 }
 
 // After a change of the algorithm, keys of the one before sign until the new one takes over.

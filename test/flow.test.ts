@@ -226,7 +226,7 @@ test('Settings are frozen', async (t) => {
 
 const wrong = (options: object) => options as Partial<ClientCredentialsFlowOptions>
 // Those of access tokens and keys have tests of their own.
-const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISSUER' | 'FST_OAUTH_INVALID_AUDIENCE' | 'FST_OAUTH_INVALID_SIGNING_KEYS' | 'FST_OAUTH_INVALID_THROTTLE'>, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
+const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISSUER' | 'FST_OAUTH_INVALID_AUDIENCE' | 'FST_OAUTH_INVALID_SIGNING_KEYS' | 'FST_OAUTH_INVALID_THROTTLE' | 'FST_OAUTH_INVALID_DPOP'>, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
   FST_OAUTH_INVALID_TOKEN_ENDPOINT: {
     empty: { tokenEndpoint: '' },
     'no slash': { tokenEndpoint: 'token' },
@@ -629,11 +629,12 @@ test('flow.verifyToken never throws', async (t) => {
 test('checkScope wants every scope that is needed', async (t) => {
   const { settings } = demoBuilder().build()
   const both = { app: { id: 'writer' }, scope: [READ, WRITE] }
-  t.doesNotThrow(() => checkScope(settings, both, [READ, WRITE]))
-  t.doesNotThrow(() => checkScope(settings, both, [WRITE]))
-  t.doesNotThrow(() => checkScope(settings, CREDENTIALS, []))
+  const REQUEST: PlainRequest = { method: 'GET', url: '/', header: () => 'Bearer token' }
+  t.doesNotThrow(() => checkScope(settings, REQUEST, both, [READ, WRITE]))
+  t.doesNotThrow(() => checkScope(settings, REQUEST, both, [WRITE]))
+  t.doesNotThrow(() => checkScope(settings, REQUEST, CREDENTIALS, []))
   for (const needed of [[WRITE], [READ, WRITE], [WRITE, READ]]) {
-    t.throws(() => checkScope(settings, CREDENTIALS, needed), {
+    t.throws(() => checkScope(settings, REQUEST, CREDENTIALS, needed), {
       name: 'StrategyInsufficientScopeError',
       status: 403,
       challenge: `${CHALLENGE}, scope="${needed.join(' ')}", error="insufficient_scope", error_description="The access token lacks a scope"`

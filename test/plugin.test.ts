@@ -8,7 +8,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { z } from 'zod'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, PlainRequest, TokenType } from '../plugin/index.ts'
 import { basic, demoApp, demoBuilder, FORM, form, TOKEN_PATH, tokenOf } from './support/demo.ts'
 
@@ -670,6 +670,9 @@ const withPlugin = (use: (app: FastifyInstance) => void) => async () => {
 const MISUSES: [keyof typeof PLUGIN_ERRORS, string, () => Promise<unknown>, RegExp][] = [
   ['FST_OAUTH_FLOW_REQUIRED', 'no options', async () => Fastify().register(clientCredentialsPlugin, {} as ClientCredentialsPluginOptions), /"flow"/],
   ['FST_OAUTH_FLOW_REQUIRED', 'a builder that was not built', async () => Fastify().register(clientCredentialsPlugin, { flow: demoBuilder() as unknown as ClientCredentialsFlow }), /build\(\)/],
+  ['FST_OAUTH_ORIGIN', 'DPoP without a URL', async () => pluginApp({ flow: demoBuilder().setTokenType(new DPoPTokenType({ replays: { reserve: async () => true } })).build() }), /"origin"/],
+  ['FST_OAUTH_ORIGIN', 'no URL', async () => pluginApp({ flow: demoBuilder().build(), origin: 'api.example' }), /https/],
+  ['FST_OAUTH_ORIGIN', 'http on another host', async () => pluginApp({ flow: demoBuilder().build(), origin: 'http://api.example' }), /loopback/],
   ['FST_OAUTH_CALLBACK_MISSING', 'no getClient', () => pluginApp({ flow: NO_CALLBACKS.build() }), /no getClient, .*Call getClient /],
   ['FST_OAUTH_CALLBACK_MISSING', 'no generateAccessToken', () => pluginApp({ flow: new ClientCredentialsFlowBuilder().getClient(() => undefined).build() }), /no generateAccessToken, .*Call generateAccessToken /],
   ['FST_OAUTH_CALLBACK_MISSING', 'no verifyToken, and a guard', async () => {
