@@ -52,6 +52,8 @@ export interface ClientAuthMethod {
   readonly name: string
   /** The authentication scheme, for a method that uses the Authorization field: it is offered in the challenge of a 401. */
   readonly scheme?: string
+  /** The JWS algorithms of its assertions, for a method that has any: metadata lists them (RFC 8414 §2). */
+  readonly signingAlgorithms?: readonly string[]
   /**
    * Finds the credentials of this method in a request.
    *
