@@ -42,9 +42,9 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, metadata, origins } = resolveOptions(options)
+  const { flow, prefix, acceptJson, metadata, origins, certificateOf } = resolveOptions(options)
   const paths = pathsOf(flow)
-  const guards = createGuards(flow, { origin: origins.resource })
+  const guards = createGuards(flow, { origin: origins.resource, certificateOf })
 
   fastify.decorate('clientCredentials', flow)
   fastify.decorate('requireScopes', guards.requireScopes)
@@ -75,7 +75,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     operations: describeOperations(flow, paths, base)
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
-  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server } })
+  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server, certificateOf } })
   await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(flow, paths, base), overrides: metadata })
 }
 
@@ -95,5 +95,6 @@ export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.t
 export { credentialsOf } from './guard.ts'
 export { oauthTransformObject } from './openapi/swagger.ts'
 export type { Guard, GuardableReply, GuardableRequest } from './guard.ts'
+export type { ClientCertificateOptions } from './client-certificate.ts'
 export type { ClientCredentialsPluginOptions } from './options.ts'
 export * from '../src/index.ts'

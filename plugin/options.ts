@@ -1,4 +1,6 @@
 import { ClientCredentialsFlow, isIssuer } from '../src/index.ts'
+import { fromProxy, fromTlsSocket } from './client-certificate.ts'
+import type { CertificateReader, ClientCertificateOptions } from './client-certificate.ts'
 import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN } from './errors.ts'
 
 /** The options of the plugin. */
@@ -17,6 +19,11 @@ export interface ClientCredentialsPluginOptions {
    * guarded routes, of the audience.
    */
   origin?: string
+  /**
+   * How a proxy that ends TLS hands on the client's certificate (RFC 8705). Default: it does not, and certificates are
+   * those of the TLS connections of this process.
+   */
+  clientCertificate?: ClientCertificateOptions
 }
 
 /** The plugin's options, checked and complete. */
@@ -27,12 +34,14 @@ export interface ResolvedOptions {
   readonly metadata: Readonly<Record<string, unknown>>
   /** For the endpoints, and for guarded routes. */
   readonly origins: { readonly server: string | undefined, readonly resource: string | undefined }
+  readonly certificateOf: CertificateReader
 }
 
 /**
  * Checks the options of the plugin. Does not change them.
  *
- * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN
+ * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN,
+ *   FST_OAUTH_CLIENT_CERTIFICATE
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
   const { flow, prefix = '', acceptJson = false, metadata = {} } = options
@@ -41,7 +50,8 @@ export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
-  return { flow, prefix: normalizePrefix(prefix), acceptJson, metadata, origins: resolveOrigins(flow, options.origin) }
+  const certificateOf = options.clientCertificate === undefined ? fromTlsSocket() : fromProxy(options.clientCertificate)
+  return { flow, prefix: normalizePrefix(prefix), acceptJson, metadata, origins: resolveOrigins(flow, options.origin), certificateOf }
 }
 
 function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {

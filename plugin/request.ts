@@ -1,4 +1,6 @@
-import type { FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
+import type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
+import type { CertificateReader, CertifiedRequest } from './client-certificate.ts'
+import { fieldValues } from './header-fields.ts'
 
 /** As much of Fastify's request as is read here: every one fits, whatever its type provider, server and route generics. */
 export interface ReadableRequest {
@@ -7,13 +9,14 @@ export interface ReadableRequest {
   readonly body: unknown
   /** Behind a proxy, that of the client where Fastify's trustProxy says so. */
   readonly ip: string
-  readonly raw: { readonly rawHeaders: readonly string[] }
+  readonly raw: CertifiedRequest
 }
 
 /** What is known of requests beyond what they say themselves. */
 export interface RequestContext {
   /** Where clients reach this server. Undefined where nothing says so. */
   readonly origin: string | undefined
+  readonly certificateOf: CertificateReader
 }
 
 /** Reads Fastify's request as a plain request, without copying anything. */
@@ -42,16 +45,13 @@ export class FastifyPlainRequest implements PlainRequest {
     return this.#request.ip
   }
 
-  // From rawHeaders, since Node.js keeps only the first of several Authorization fields in `headers`.
+  clientCertificate (): ClientCertificate | undefined {
+    return this.#context.certificateOf(this.#request.raw)
+  }
+
   header (name: string): string | undefined {
-    const { rawHeaders } = this.#request.raw
-    let value: string | undefined
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const field = rawHeaders[i]!
-      if (field.length !== name.length || field.toLowerCase() !== name) continue
-      value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`
-    }
-    return value
+    const values = fieldValues(this.#request.raw.rawHeaders, name)
+    return values.length > 1 ? values.join(', ') : values[0]
   }
 }
 

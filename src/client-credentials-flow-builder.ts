@@ -1,8 +1,10 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
+import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
 import type { Clients, GetClient } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { optionsOf } from './flow-options.ts'
-import type { ClientAuthMethodOption, ClientCredentialsFlowOptions } from './flow-options.ts'
+import type { ClientCredentialsFlowOptions } from './flow-options.ts'
+import type { Profile } from './profile.ts'
 import type { FailureThrottle } from './throttle/index.ts'
 import type { TokenType } from './token-type/index.ts'
 
@@ -119,6 +121,14 @@ export class ClientCredentialsFlowBuilder {
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
   useAccessTokens (accessTokens: AccessTokens): this {
     return this.#set(optionsOf(accessTokens))
+  }
+
+  /**
+   * Holds the flow to a set of rules: "fapi2" is the FAPI 2.0 Security Profile, for which no secrets, no bearer tokens and
+   * no other algorithms than PS256, ES256 and EdDSA are allowed. Whatever is not kept to, {@link build} names.
+   */
+  setProfile (profile: Profile): this {
+    return this.#set({ profile })
   }
 
   /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */

@@ -1,8 +1,11 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
-import { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
-import type { ClientAuthMethod, Clients, GetClient } from './client-auth/index.ts'
+import { resolveAuthMethods } from './client-auth/by-name.ts'
+import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
+import type { Clients, GetClient } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
+import { assertionAlgorithms, violationsOf } from './profile.ts'
+import type { Profile } from './profile.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
 import { isScopeToken } from './scope.ts'
 import { isSecureUrl } from './secure-url.ts'
@@ -10,9 +13,7 @@ import type { TokenEndpointSettings } from './token-endpoint.ts'
 import { FailureThrottle } from './throttle/index.ts'
 import { BearerTokenType } from './token-type/bearer.ts'
 import type { TokenType } from './token-type/index.ts'
-
-/** A client authentication method: one of ours by name, or your own. "none" has no effect: this grant has no public clients. */
-export type ClientAuthMethodOption = 'client_secret_basic' | 'client_secret_post' | 'none' | ClientAuthMethod
+import { byScheme, checkTokenTypes } from './token-type/several.ts'
 
 /** Everything that a flow is made of. Each member has a setter on the builder. */
 export interface ClientCredentialsFlowOptions {
@@ -44,6 +45,8 @@ export interface ClientCredentialsFlowOptions {
   verifyToken: VerifyToken
   /** Fills generateAccessToken and verifyToken where those are not set, and says what else can be done with tokens. Default nothing. */
   accessTokens: AccessTokens | undefined
+  /** Rules that the whole flow is held to when it is built. Default none. */
+  profile: Profile | undefined
 }
 
 /** The name of a callback that a flow works without, by denying. */
@@ -78,13 +81,11 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   throttle: undefined,
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
-  accessTokens: undefined
+  accessTokens: undefined,
+  profile: undefined
 })
 
-const AUTH_METHODS: Readonly<Record<string, ClientAuthMethod>> = {
-  client_secret_basic: clientSecretBasic,
-  client_secret_post: clientSecretPost
-}
+const PROFILES: readonly unknown[] = [undefined, 'fapi2'] satisfies (Profile | undefined)[]
 const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
 
 // ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
@@ -115,11 +116,16 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
   }
 
-  const tokenTypes = resolveTokenTypes(resolved)
-  const resource = resolved.accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
+  const tokenTypes = checkTokenTypes(resolved.tokenType, resolved.otherTokenTypes)
+  const { profile, clients, accessTokens } = resolved
+  if (!PROFILES.includes(profile)) throw new FlowConfigurationError('FST_OAUTH_UNKNOWN_PROFILE')
+  const clientAuthMethods = resolveAuthMethods(resolved.clientAuthenticationMethods, {
+    clients, issuer: accessTokens?.metadata?.issuer, algorithms: assertionAlgorithms(profile)
+  })
+  const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
   const scopes = Object.freeze({ ...resolved.scopes })
   const scopeNames = Object.keys(scopes)
-  return Object.freeze({
+  const settings: FlowSettings = Object.freeze({
     tokenEndpoint,
     securitySchemeName,
     realm: securitySchemeName,
@@ -130,16 +136,19 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     tokenType: resolved.tokenType,
     tokenTypes,
     tokenTypesByScheme: byScheme(tokenTypes),
-    clientAuthMethods: Object.freeze(resolveAuthMethods(resolved.clientAuthenticationMethods)),
+    clientAuthMethods,
     getClient: resolved.getClient,
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
-    accessTokens: resolved.accessTokens,
+    accessTokens,
     resource,
     resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
     missingCallbacks: Object.freeze(CALLBACKS.filter((name) => resolved[name] === FLOW_DEFAULTS[name]))
   })
+  const violations = profile === undefined ? [] : violationsOf(settings)
+  if (violations.length > 0) throw new FlowConfigurationError('FST_OAUTH_PROFILE', violations.join('; '))
+  return settings
 }
 
 /** What a kind of access token fills: the callbacks that it has, and itself. */
@@ -159,35 +168,4 @@ function isTokenEndpoint (text: string): boolean {
 function isScopes (scopes: unknown): boolean {
   return typeof scopes === 'object' && scopes !== null && !Array.isArray(scopes) &&
     Object.entries(scopes).every(([name, description]) => isScopeToken(name) && typeof description === 'string')
-}
-
-type TokenTypes = readonly [TokenType, ...TokenType[]]
-
-function resolveTokenTypes ({ tokenType, otherTokenTypes }: ClientCredentialsFlowOptions): TokenTypes {
-  const types: TokenTypes = [tokenType, ...Array.isArray(otherTokenTypes) ? otherTokenTypes : [null as never]]
-  const areTypes = types.every((type) => typeof type?.name === 'string' && COMPONENT_NAME.test(type.name))
-  // Two that bind by the same, or two that do not bind, could not be told apart.
-  if (!areTypes || new Set(types.map(({ confirmationName }) => confirmationName)).size < types.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
-  return Object.freeze(types)
-}
-
-function byScheme (types: TokenTypes): ReadonlyMap<string, TokenTypes> {
-  const schemes = new Map<string, TokenTypes>()
-  for (const type of types) {
-    const scheme = type.name.toLowerCase()
-    schemes.set(scheme, [...schemes.get(scheme) ?? [], type] as unknown as TokenTypes)
-  }
-  return schemes
-}
-
-// The last of a name wins, in the place of the first.
-function resolveAuthMethods (options: readonly ClientAuthMethodOption[]): ClientAuthMethod[] {
-  const methods = new Map<string, ClientAuthMethod>()
-  for (const option of options) {
-    if (option === 'none') continue
-    const method = typeof option === 'string' ? AUTH_METHODS[option] : option
-    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD')
-    methods.set(method.name, method)
-  }
-  return methods.size > 0 ? [...methods.values()] : [clientSecretBasic]
 }

@@ -226,7 +226,9 @@ test('Settings are frozen', async (t) => {
 
 const wrong = (options: object) => options as Partial<ClientCredentialsFlowOptions>
 // Those of access tokens and keys have tests of their own.
-const CONFIGURATION_ERRORS: Record<Exclude<FlowErrorCode, 'FST_OAUTH_INVALID_ISSUER' | 'FST_OAUTH_INVALID_AUDIENCE' | 'FST_OAUTH_INVALID_SIGNING_KEYS' | 'FST_OAUTH_INVALID_THROTTLE' | 'FST_OAUTH_INVALID_DPOP' | 'FST_OAUTH_INVALID_CLIENT_ASSERTION' | 'FST_OAUTH_INVALID_WORKLOAD_ISSUER'>, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
+// What the builder itself refuses: parts have codes of their own, and tests beside them.
+type BuilderCode = Extract<FlowErrorCode, `FST_OAUTH_INVALID_${'TOKEN_ENDPOINT' | 'SECURITY_SCHEME_NAME' | 'SCOPES' | 'LIFETIME' | 'TOKEN_TYPE' | 'AUTH_METHOD' | 'CALLBACK'}`>
+const CONFIGURATION_ERRORS: Record<BuilderCode, Record<string, Partial<ClientCredentialsFlowOptions>>> = {
   FST_OAUTH_INVALID_TOKEN_ENDPOINT: {
     empty: { tokenEndpoint: '' },
     'no slash': { tokenEndpoint: 'token' },

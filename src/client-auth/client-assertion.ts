@@ -55,7 +55,8 @@ const MAX_TOLERANCE = 60
 
 /**
  * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
- * `aud` is this server alone, `exp` is near, and the `jti` was never used. What names another issuer than its subject is
+ * `aud` is this server alone, `exp` is near, and the `jti` was never used. That its `alg` is the one that the client is
+ * registered for, authenticateClient checks. What names another issuer than its subject is
  * not of this method.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
@@ -63,7 +64,7 @@ const MAX_TOLERANCE = 60
 export function clientAssertionMethod (options: ClientAssertionOptions, proof: AssertionProof): ClientAuthMethod {
   const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, dangerouslyAllowHttpIssuer, now = systemClock } = options
   if (!isIssuer(issuer, dangerouslyAllowHttpIssuer)) throw new FlowConfigurationError('FST_OAUTH_INVALID_ISSUER')
-  const audiences: readonly unknown[] = [issuer, tokenEndpointAudience].flat()
+  const audiences: readonly string[] = Object.freeze([issuer, tokenEndpointAudience].flat())
   if (typeof replays?.reserve !== 'function' || proof.algorithms.length === 0 ||
     !isWithin(maxLifetime, 1, Infinity) || !isWithin(clockTolerance, 0, MAX_TOLERANCE)) {
     throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
@@ -78,19 +79,20 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     if (typeof clientId !== 'string' || clientId === '') throw refuse('iss and sub are no client_id')
     checkClientId(request, clientId)
     // One text. In a list, another server could stand beside this one, and send the assertion on.
-    if (!audiences.includes(claims.aud)) throw refuse('aud is not the issuer identifier of this server, as a single text')
+    if (!audiences.includes(claims.aud as string)) throw refuse('aud is not the issuer identifier of this server, as a single text')
     const until = checkTimes(claims, { now, clockTolerance, maxLifetime })
     const jti = checkJti(claims)
 
     await proof.verify(assertion, clientId, { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
     // Behind the signature, so that a stranger cannot use it up.
     await useOnce(replays, clientId, jti, until)
-    return { clientId }
+    return { clientId, signingAlgorithm: alg }
   }
 
   return Object.freeze({
     name: proof.name,
     signingAlgorithms: Object.freeze([...proof.algorithms]),
+    audiences,
     authenticate (request: TokenRequest) {
       const assertion = readAssertion(request, [JWT_BEARER])
       if (assertion === undefined || !proof.isOwn(assertion.alg) || assertion.claims.iss !== assertion.claims.sub) return undefined

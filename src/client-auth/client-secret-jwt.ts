@@ -5,7 +5,7 @@ import { FlowConfigurationError } from '../configuration-error.ts'
 import { refuse } from './assertion/read.ts'
 import { clientAssertionMethod } from './client-assertion.ts'
 import type { ClientAssertionOptions } from './client-assertion.ts'
-import type { ClientAuthMethod, Clients } from './index.ts'
+import type { ClientAuthMethod } from './index.ts'
 
 /** What assertions are judged by that clients make with their secret. */
 export interface ClientSecretJwtOptions extends ClientAssertionOptions {
@@ -15,8 +15,6 @@ export interface ClientSecretJwtOptions extends ClientAssertionOptions {
    * that is shorter than the hash of the algorithm (32 bytes for HS256) is no key for it (RFC 7518 §3.2), and is passed over.
    */
   secrets: (clientId: string) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>
-  /** Finds the client, whose `metadata.token_endpoint_auth_signing_alg` is then the only algorithm that it may use. Default none is asked. */
-  clients?: Pick<Clients, 'findClient'>
   /** The algorithms that assertions may be made with. Default HS256, HS384 and HS512. */
   algorithms?: readonly string[]
 }
@@ -36,14 +34,12 @@ const DECOY = randomBytes(64)
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
  */
 export function clientSecretJwt (options: ClientSecretJwtOptions): ClientAuthMethod {
-  const { secrets, clients, algorithms = Object.keys(HASH_SIZES) } = options
+  const { secrets, algorithms = Object.keys(HASH_SIZES) } = options
   if (typeof secrets !== 'function' || !algorithms.every((alg) => Object.hasOwn(HASH_SIZES, alg))) {
     throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
   }
 
   async function find (clientId: string, alg: string): Promise<Uint8Array[]> {
-    const registered = clients && (await clients.findClient(clientId))?.metadata?.token_endpoint_auth_signing_alg
-    if (registered !== undefined && registered !== alg) return []
     const found = await secrets(clientId) ?? []
     return [found].flat().map((secret) => Buffer.from(secret)).filter(({ length }) => length >= HASH_SIZES[alg]!)
   }

@@ -1,6 +1,7 @@
 import { formatChallenge } from '../challenge.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { parameter } from '../form.ts'
+import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
 import type { ReplayStore } from '../store/index.ts'
@@ -34,6 +35,8 @@ export interface OAuth2Client {
 export interface ClientMetadata {
   /** The one method by which this client authenticates. Any other is refused with invalid_client. All are taken when left out. */
   token_endpoint_auth_method?: string
+  /** The one JWS algorithm of its assertions (OpenID Connect Registration §2). All that the method takes when left out. */
+  token_endpoint_auth_signing_alg?: string
   [name: string]: unknown
 }
 
@@ -42,6 +45,8 @@ export interface PresentedClient {
   clientId: string
   /** Left out by methods that have already proven who the client is, without a shared secret. */
   clientSecret?: string
+  /** The JWS algorithm of the assertion that has proven it, when the client signs its own. */
+  signingAlgorithm?: string
 }
 
 /**
@@ -54,6 +59,8 @@ export interface ClientAuthMethod {
   readonly scheme?: string
   /** The JWS algorithms of its assertions, for a method that has any: metadata lists them (RFC 8414 §2). */
   readonly signingAlgorithms?: readonly string[]
+  /** The audiences that its assertions may have, the issuer first. */
+  readonly audiences?: readonly string[]
   /**
    * Finds the credentials of this method in a request.
    *
@@ -145,11 +152,12 @@ export async function authenticateClient (
   return client as OAuth2Client
 }
 
-function refusalOf (client: OAuth2Client | undefined, { clientId }: PresentedClient, method: ClientAuthMethod): string | undefined {
+function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorithm: used }: PresentedClient, method: ClientAuthMethod): string | undefined {
   if (client === undefined) return `getClient knows no client ${clientId} with these credentials`
-  const registered = client.metadata?.token_endpoint_auth_method
-  if (registered === undefined || registered === method.name) return undefined
-  return `the client ${client.id} is registered for ${registered}, and used ${method.name}`
+  const { token_endpoint_auth_method: registered = method.name, token_endpoint_auth_signing_alg: algorithm = used } = client.metadata ?? {}
+  if (registered !== method.name) return `the client ${client.id} is registered for ${registered}, and used ${method.name}`
+  if (used === undefined || algorithm === undefined || isSameAlgorithm(algorithm, used)) return undefined
+  return `the client ${client.id} is registered for ${algorithm}, and signed with ${used}`
 }
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])

@@ -1,6 +1,7 @@
 import type { JSONWebKeySet } from 'jose'
 import { systemClock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { withOtherNames } from '../keys/public-keys.ts'
 import { PUBLIC_ALGORITHMS, verifySignature } from './assertion/verify.ts'
 import { clientAssertionMethod } from './client-assertion.ts'
 import type { ClientAssertionOptions } from './client-assertion.ts'
@@ -11,9 +12,7 @@ import type { ClientAuthMethod, ClientMetadata, Clients } from './index.ts'
 /** What assertions are judged by that clients sign with a private key. */
 export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
   /**
-   * Finds the client that an assertion names. Its keys are `metadata.jwks`, or those at `metadata.jwks_uri`; if
-   * `metadata.token_endpoint_auth_signing_alg` is set, it signs with nothing else (RFC 7591 §2, OpenID Connect
-   * Registration §2).
+   * Finds the client that an assertion names. Its keys are `metadata.jwks`, or those at `metadata.jwks_uri` (RFC 7591 §2).
    */
   clients?: Pick<Clients, 'findClient'>
   /** Finds the JWKS of a client, in place of `clients`. Undefined for one that is unknown. Members `alg` of its keys bind each to its algorithm. */
@@ -23,7 +22,6 @@ export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<Clien
 }
 
 const DEFAULT_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519', 'RS256']
-const isEd25519 = (alg: unknown): boolean => alg === 'EdDSA' || alg === 'Ed25519'
 
 /**
  * Makes the method private_key_jwt: clients prove by an assertion that they sign with a private key (RFC 7523 §2.2,
@@ -39,8 +37,6 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
   if ((typeof keys !== 'function' && typeof clients?.findClient !== 'function') || !algorithms.every((alg) => PUBLIC_ALGORITHMS.includes(alg))) {
     throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
   }
-  // RFC 9864 §2.2: two names of one.
-  const allowed = algorithms.some(isEd25519) ? [...new Set([...algorithms, 'EdDSA', 'Ed25519'])] : algorithms
   const clientKeys = new ClientKeys({ fetch, onError, now })
 
   async function metadataOf (clientId: string): Promise<ClientMetadata | undefined> {
@@ -48,22 +44,18 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
     return (await clients!.findClient(clientId))?.metadata
   }
 
-  async function find (clientId: string, alg: string): Promise<FoundKeys | string> {
+  async function find (clientId: string): Promise<FoundKeys | string> {
     const metadata = await metadataOf(clientId)
-    const registered = metadata?.token_endpoint_auth_signing_alg
-    if (registered !== undefined && registered !== alg && !(isEd25519(registered) && isEd25519(alg))) {
-      return `the client ${clientId} is registered for another alg`
-    }
     return (metadata && await clientKeys.find(metadata)) ?? `no client ${clientId} is known that has keys`
   }
 
   return clientAssertionMethod(options, {
     name: 'private_key_jwt',
-    algorithms: allowed,
+    algorithms: withOtherNames(algorithms),
     // "none" too, so that the log says what is wrong with it.
     isOwn: (alg) => !alg.startsWith('HS'),
-    async verify ({ jwt, alg }, clientId, verifyOptions) {
-      await verifySignature(jwt, await find(clientId, alg), verifyOptions)
+    async verify ({ jwt }, clientId, verifyOptions) {
+      await verifySignature(jwt, await find(clientId), verifyOptions)
     }
   })
 }

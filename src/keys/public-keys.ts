@@ -26,9 +26,22 @@ export function toPublicKeys (jwks: unknown, use = 'sig'): PublicKeys {
   return { find: createLocalJWKSet({ keys: usable.map(withoutName) }), keys }
 }
 
-// RFC 9864 §2.2: the same algorithm has two names. A key that says one of them is good for a JWT that says the other.
+// RFC 9864 §2.2: the one algorithm that has two names.
+const isEd25519 = (alg: unknown): boolean => alg === 'EdDSA' || alg === 'Ed25519'
+
+/** Tells whether two names are of one JWS algorithm. */
+export function isSameAlgorithm (one: string, other: string): boolean {
+  return one === other || (isEd25519(one) && isEd25519(other))
+}
+
+/** Adds to names of JWS algorithms the others that they have. */
+export function withOtherNames (algorithms: readonly string[]): string[] {
+  return algorithms.some(isEd25519) ? [...new Set([...algorithms, 'EdDSA', 'Ed25519'])] : [...algorithms]
+}
+
+// A key that says one of the names is good for a JWT that says the other.
 function withoutName (key: JWK): JWK {
-  if (key?.crv !== 'Ed25519' || (key.alg !== 'EdDSA' && key.alg !== 'Ed25519')) return key
+  if (key?.crv !== 'Ed25519' || !isEd25519(key.alg)) return key
   const { alg: _, ...rest } = key
   return rest
 }

@@ -1,5 +1,6 @@
 import { FlowConfigurationError } from '../../configuration-error.ts'
 import { isIssuer } from '../../issuer.ts'
+import { withOtherNames } from '../../keys/public-keys.ts'
 import { discoverEndpoint } from '../../remote/discovery.ts'
 import type { RemoteIssuer } from '../../remote/discovery.ts'
 import type { RemoteDocument } from '../../remote/document.ts'
@@ -7,6 +8,7 @@ import { remoteJwks } from '../../remote/jwks.ts'
 import type { RemoteKeys } from '../../remote/jwks.ts'
 import { isSecureUrl } from '../../secure-url.ts'
 import type { ReplayStore } from '../../store/index.ts'
+import { JWT_BEARER } from './read.ts'
 import type { Assertion } from './read.ts'
 import { PUBLIC_ALGORITHMS } from './verify.ts'
 
@@ -51,6 +53,8 @@ export interface SpiffeTrustDomain {
 export interface TrustedIssuer {
   /** The issuer, or the trust domain as a SPIFFE ID. */
   readonly name: string
+  /** The client_assertion_type of its tokens. */
+  readonly type: string
   readonly audience: readonly string[]
   readonly client: WorkloadIssuer['client']
   readonly algorithms: readonly string[]
@@ -76,7 +80,9 @@ export class TrustedIssuers {
   find ({ type, claims: { iss, sub } }: Assertion): TrustedIssuer | undefined {
     // JWT-SVID §3: a token need not name its issuer, since its subject does.
     const name = type === JWT_SPIFFE ? typeof sub === 'string' && SPIFFE_ID.exec(sub)?.[1] : iss
-    return typeof name === 'string' ? this.#issuers.get(name) : undefined
+    const issuer = typeof name === 'string' ? this.#issuers.get(name) : undefined
+    // A token that names a trust domain as its issuer could have a subject of another.
+    return issuer?.type === type ? issuer : undefined
   }
 }
 
@@ -91,7 +97,7 @@ function trust (options: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): 
   }
   const name = issuer ?? `spiffe://${trustDomain}`
   const keys = remoteJwks({ ...remote, uri: locate(options, remote), ...(trustDomain !== undefined && { use: 'jwt-svid' }) })
-  return { name, audience, client, algorithms, replays, keys }
+  return { name, type: trustDomain === undefined ? JWT_BEARER : JWT_SPIFFE, audience, client, algorithms: withOtherNames(algorithms), replays, keys }
 }
 
 function locate ({ issuer, jwksUri }: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): () => string | Promise<string> {
