@@ -151,7 +151,7 @@ t.test('an answer that never comes, or never ends, is given up', async (t) => {
     let closed: Promise<unknown> | undefined
     server.handler = (request, response) => {
       if (begin !== '') response.write(begin)
-      closed = once(request.socket, 'close')
+      closed = new Promise((resolve) => request.socket.once('close', resolve))
       setImmediate(() => abortion.abort(new Error('too slow')))
     }
     await t.rejects(async () => (await reach(server.url(), { signal: abortion.signal })).text(), Error, `behind "${begin}"`)
