@@ -160,7 +160,7 @@ t.test('11.2 client_id is optional, and equal to sub (RFC 7521 section 4.2)', as
 })
 
 t.test('11.3 iss and sub are the client_id (RFC 7523 section 3)', async (t) => {
-  const names = [undefined, null, '', 'other', ISSUER, 5, true, ['signer'], { id: 'signer' }]
+  const names = [undefined, null, '', 'other', ISSUER, 5, true, ['signer'], { id: 'signer' }, 'signer\0', 'sig\nner', '\u007F', '\uD800']
   for (const name of names) {
     await isRefused(t, assertion('signer', { iss: name }), `iss ${JSON.stringify(name)}`)
     await isRefused(t, assertion('signer', { sub: name }), `sub ${JSON.stringify(name)}`)
@@ -398,6 +398,22 @@ t.test('methods share the parameter: each takes its own, and leaves the rest', a
   t.strictSame([privateKeys().name, secretKeys().name], ['private_key_jwt', 'client_secret_jwt'])
   t.strictSame(privateKeys().signingAlgorithms, ['PS256', 'ES256', 'EdDSA', 'Ed25519', 'RS256'])
   t.strictSame(secretKeys().signingAlgorithms, ['HS256', 'HS384', 'HS512'])
+})
+
+t.test('no client is looked for whose name a store could not take', async (t) => {
+  const looked: string[] = []
+  const method = privateKeys({ clients: { findClient: (id) => { looked.push(id) } } } as Partial<PrivateKeyJwtOptions>)
+  for (const id of ['a\0', 'a\n', '\u007F', '']) t.match(await causeOf(method, assertion(id)), /are no client_id/)
+  t.strictSame(looked, [])
+})
+
+t.test('the log says of an assertion that nobody takes what may be wrong with it', async (t) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().addClientAuthenticationMethod(privateKeys()).build() })
+  await app.inject({ method: 'POST', url: TOKEN_PATH, headers: { 'content-type': FORM }, payload: `grant_type=client_credentials&${form(presented(hmac()))}` })
+  t.match(lines.join(''), /no credentials of .*private_key_jwt: the client_assertion_type, the kind of its alg, or iss and sub/)
 })
 
 t.test('no cause has anything of an assertion that would get somebody in', async (t) => {

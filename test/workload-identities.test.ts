@@ -172,7 +172,7 @@ t.test('the mapping is strict', async (t) => {
   t.ok(Object.isFrozen(seen[0]))
   await isRefused(t, method, tokenOf({}, {}, strangers.RS256.privateKey), /verification failed/)
   t.equal(seen.length, 1, 'asked of verified claims only')
-  for (const answer of [undefined, null, '', 5, true, {}, ['orders']]) await isRefused(t, methodOf({ client: () => answer as string }), tokenOf(), /a workload that is no client/)
+  for (const answer of [undefined, null, '', 5, true, {}, ['orders'], 'orders\0']) await isRefused(t, methodOf({ client: () => answer as string }), tokenOf(), /a workload that is no client/)
   await isRefused(t, methodOf(), tokenOf({ sub: 'system:serviceaccount:shop:other' }), /a workload that is no client/)
   await t.rejects(ask(methodOf({ client: () => { throw new RangeError('a bug') } }), tokenOf()), RangeError)
 })

@@ -8,6 +8,7 @@ import type { ReplayStore } from '../store/index.ts'
 import { checkJti, checkTimes, checkType, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
+import { isCredential } from './credential.ts'
 import type { ClientAuthMethod, PresentedClient } from './index.ts'
 
 /** What assertions are judged by that clients sign themselves. */
@@ -55,9 +56,9 @@ const MAX_TOLERANCE = 60
 
 /**
  * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
- * `aud` is this server alone, `exp` is near, and the `jti` was never used. That its `alg` is the one that the client is
- * registered for, authenticateClient checks. What names another issuer than its subject is
- * not of this method.
+ * `aud` is this server alone, `exp` is near, and the `jti` was never used. What names
+ * another issuer than its subject is not of this method. That its `alg` is the one that the client is registered for,
+ * authenticateClient checks.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
  */
@@ -76,7 +77,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     if (!proof.algorithms.includes(alg)) throw refuse(`its alg is not among ${proof.algorithms.join(', ')}`)
     checkType(assertion, TYPES)
     const clientId = claims.sub
-    if (typeof clientId !== 'string' || clientId === '') throw refuse('iss and sub are no client_id')
+    if (!isCredential(clientId)) throw refuse('iss and sub are no client_id')
     checkClientId(request, clientId)
     // One text. In a list, another server could stand beside this one, and send the assertion on.
     if (!audiences.includes(claims.aud as string)) throw refuse('aud is not the issuer identifier of this server, as a single text')

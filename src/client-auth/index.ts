@@ -179,7 +179,10 @@ async function findCredentials (
     found = { method, presented }
   }
   if (found === undefined) {
-    throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${methods.map(({ name }) => name).join(', ')}` })
+    const names = methods.map(({ name }) => name).join(', ')
+    // Easily got wrong, and seen nowhere else.
+    const hint = parameter(request.form, 'client_assertion') === undefined ? '' : ': the client_assertion_type, the kind of its alg, or iss and sub are of none of them'
+    throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${names}${hint}` })
   }
   return found
 }

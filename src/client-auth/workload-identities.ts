@@ -9,6 +9,7 @@ import { JWT_SPIFFE, TrustedIssuers } from './assertion/trusted-issuers.ts'
 import type { TrustedIssuer, WorkloadIssuer } from './assertion/trusted-issuers.ts'
 import { verifySignature } from './assertion/verify.ts'
 import { found } from './client-keys.ts'
+import { isCredential } from './credential.ts'
 import type { ClientAuthMethod, PresentedClient } from './index.ts'
 
 /** What the assertions of workloads are judged by, whoever issued them. */
@@ -63,7 +64,7 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
     await verifySignature(jwt, await found(issuer.keys), { algorithms: [...issuer.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
 
     const clientId: unknown = await issuer.client(Object.freeze({ ...claims }))
-    if (typeof clientId !== 'string' || clientId === '') throw refuse(`${issuer.name} issued it to a workload that is no client`)
+    if (!isCredential(clientId)) throw refuse(`${issuer.name} issued it to a workload that is no client`)
     checkClientId(request, clientId)
     if (jti !== undefined) await useOnce(issuer.replays!, issuer.name, jti, until)
     return { clientId }
