@@ -562,7 +562,7 @@ t.test('whatever is sent as an assertion is taken or refused, and never an excep
       }
     }
     return true
-  }), { numRuns: 2000 })
+  }), { numRuns: 1000 })
 })
 
 t.test('clients that are not ours', async (t) => {
