@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { toSecuritySchemes } from '../src/index.ts'
 import { endpoints } from './endpoints.ts'
+import { refuseRenegotiation } from './client-certificate.ts'
 import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
 import type { FlowDescription } from './openapi/document.ts'
@@ -45,6 +46,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   const { flow, prefix, acceptJson, metadata, origins, certificateOf } = resolveOptions(options)
   const paths = pathsOf(flow)
   const guards = createGuards(flow, { origin: origins.resource, certificateOf })
+  if (options.clientCertificate === undefined) refuseRenegotiation(fastify.server)
 
   fastify.decorate('clientCredentials', flow)
   fastify.decorate('requireScopes', guards.requireScopes)
@@ -93,8 +95,9 @@ export { PLUGIN_ERRORS } from './errors.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
 export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'
 export { credentialsOf } from './guard.ts'
+export { dpopRequestInterceptor } from './openapi/swagger-ui-dpop.ts'
 export { oauthTransformObject } from './openapi/swagger.ts'
 export type { Guard, GuardableReply, GuardableRequest } from './guard.ts'
-export type { ClientCertificateOptions } from './client-certificate.ts'
+export type { ClientCertificateOptions } from './client-certificate-proxy.ts'
 export type { ClientCredentialsPluginOptions } from './options.ts'
 export * from '../src/index.ts'
