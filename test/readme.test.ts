@@ -16,16 +16,22 @@ const folder = join(root, '.tap', 'readme')
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
 import swagger from '@fastify/swagger'
-import {
-  ClientCredentialsFlowBuilder, credentialsOf, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys
+import swaggerUi from '@fastify/swagger-ui'
+import clientCredentialsPlugin, {
+  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, credentialsOf, dpopRequestInterceptor, DPoPTokenType, FailureThrottle,
+  JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys, workloadIdentities
 } from 'fastify-client-credentials'
+import type { OAuth2Client } from 'fastify-client-credentials'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
-import type { ClientCredentialsFlow, OAuth2Client } from 'fastify-client-credentials'
+import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, JwtAccessTokens, OAuth2Client } from 'fastify-client-credentials'
 declare global {
   const app: FastifyInstance
   const flow: ClientCredentialsFlow
+  const clients: Clients
+  const store: DPoPTokenTypeOptions['replays'] & NonNullable<FailureThrottleOptions['store']>
+  const tokens: JwtAccessTokens
   function findClient (id: string, secret: string | undefined): Promise<OAuth2Client | undefined>
   function saveToken (id: string, scope: readonly string[], lifetime: number): Promise<string>
   function findToken (token: string): Promise<{ clientId: string, scope: string } | undefined>
@@ -80,7 +86,7 @@ t.test('the table of error codes is the one of the code', async (t) => {
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
   for (const [code, FastifyError] of Object.entries(PLUGIN_ERRORS)) t.equal(new FastifyError().code, code)
   for (const message of [...Object.values(FLOW_ERRORS), ...Object.values(PLUGIN_ERRORS).map((FastifyError) => new FastifyError().message)]) {
-    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|needs) /)
+    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|Mend|needs) /)
   }
 })
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
@@ -9,7 +10,9 @@ import type { FastifyInstance } from 'fastify'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, { DPoPTokenType, dpopRequestInterceptor, JwtAccessTokens, MemoryStore, SigningKeys } from '../plugin/index.ts'
+import clientCredentialsPlugin, {
+  ClientCredentialsFlowBuilder, dpopRequestInterceptor, DPoPTokenType, JwtAccessTokens, MemoryStore, RemoteAccessTokens, SigningKeys
+} from '../plugin/index.ts'
 import type { DPoPTokenTypeOptions } from '../plugin/index.ts'
 import { answerFrom, launchBrowser, storedBy, visit } from './support/browser.ts'
 import type { Visit } from './support/browser.ts'
@@ -152,6 +155,47 @@ t.test('Authorize works where the plugin is registered under a prefix', async (t
   const readData = await tryOut(visited.page, 'get', '/api/data')
   t.match(await readData(), { status: 200, shown: { app: { id: 'reader' } } })
   isClean(t, visited)
+})
+
+t.test('Authorize works with a token endpoint of another origin, nonces on both sides', async (t) => {
+  const [authPort, apiPort] = [await freePort(), await freePort()]
+  const [issuer, audience] = [`http://localhost:${authPort}`, `http://localhost:${apiPort}`]
+  const scopes = { 'data:read': 'Read data' }
+  const dpop = () => new DPoPTokenType({ replays: new MemoryReplays(), nonceKey: NONCE_KEY })
+
+  const auth = Fastify()
+  t.teardown(() => auth.close())
+  await auth.register(cors, { origin: audience })
+  await auth.register(clientCredentialsPlugin, {
+    flow: new ClientCredentialsFlowBuilder({ tokenEndpoint: TOKEN_PATH, scopes })
+      .getClient(({ clientId, clientSecret }) => clientSecret === reader.secret ? CLIENTS[clientId] : undefined)
+      .setTokenType(dpop())
+      .useAccessTokens(new JwtAccessTokens({ issuer, audience, keys: new SigningKeys(new MemoryStore()) }))
+      .build()
+  })
+  await auth.listen({ port: authPort, host: 'localhost' })
+
+  const api = Fastify()
+  t.teardown(() => api.close())
+  await api.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' } } })
+  await api.register(swaggerUi, { routePrefix: '/docs', uiConfig: { requestInterceptor: dpopRequestInterceptor } })
+  await api.register(clientCredentialsPlugin, {
+    flow: new ClientCredentialsFlowBuilder({ tokenEndpoint: `${issuer}${TOKEN_PATH}`, scopes })
+      .setTokenType(dpop())
+      .useAccessTokens(new RemoteAccessTokens({ issuer, audience }))
+      .build()
+  })
+  api.get('/data', { preHandler: api.requireScopes('data:read') }, async (request) => request.credentials)
+  await api.listen({ port: apiPort, host: 'localhost' })
+
+  const { page, sent } = await open(t, audience)
+  await authorize(page, reader, ['data:read'])
+  await closeAuthorized(page)
+  const readData = await tryOut(page, 'get', '/data', (response) => response.ok())
+  t.match(await readData(), { status: 200, shown: { app: { id: 'reader' } } })
+  t.strictSame(sent.filter(({ method }) => method !== 'OPTIONS').map(({ method, url, status }) => `${method} ${url} ${status}`), [
+    `POST ${issuer}${TOKEN_PATH} 400`, `POST ${issuer}${TOKEN_PATH} 200`, `GET ${audience}/data 401`, `GET ${audience}/data 200`
+  ])
 })
 
 t.test('The key of a page cannot be read, and another page has another', async (t) => {
