@@ -53,7 +53,7 @@ await app.register(clientCredentialsPlugin, { flow })
 app.get('/orders', { preHandler: app.requireScopes('orders:read') }, async (request) => {
   return { caller: credentialsOf(request).app.id, orders: [] }
 })
-app.addHook('onClose', () => rmSync(folder, { recursive: true }))
+process.once('exit', () => rmSync(folder, { recursive: true }))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())
 await app.listen({ port })
 
