@@ -83,7 +83,7 @@ t.test('the entry points export exactly what they mean to', async (t) => {
     'tokenRequestSchema', 'tokenResponseSchema'
   ])
   t.strictSame(Object.keys(plugin).sort(), [
-    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'fastifyJwtTokens', 'oauthTransformObject'
+    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'dpopRequestInterceptor', 'fastifyJwtTokens', 'oauthTransformObject'
   ].sort())
   t.equal(plugin.default, plugin.clientCredentialsPlugin)
 })
