@@ -1,6 +1,8 @@
 import { ClientCredentialsFlow, isIssuer } from '../src/index.ts'
-import { fromProxy, fromTlsSocket } from './client-certificate.ts'
-import type { CertificateReader, ClientCertificateOptions } from './client-certificate.ts'
+import { fromTlsSocket } from './client-certificate.ts'
+import type { CertificateReader } from './client-certificate.ts'
+import { fromProxy } from './client-certificate-proxy.ts'
+import type { ClientCertificateOptions } from './client-certificate-proxy.ts'
 import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN } from './errors.ts'
 
 /** The options of the plugin. */

@@ -1,6 +1,6 @@
 import type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
 import type { CertificateReader, CertifiedRequest } from './client-certificate.ts'
-import { fieldValues } from './header-fields.ts'
+import { fieldValue } from './header-fields.ts'
 
 /** As much of Fastify's request as is read here: every one fits, whatever its type provider, server and route generics. */
 export interface ReadableRequest {
@@ -50,8 +50,7 @@ export class FastifyPlainRequest implements PlainRequest {
   }
 
   header (name: string): string | undefined {
-    const values = fieldValues(this.#request.raw.rawHeaders, name)
-    return values.length > 1 ? values.join(', ') : values[0]
+    return fieldValue(this.#request.raw.rawHeaders, name)
   }
 }
 

@@ -18,7 +18,7 @@ export type { WorkloadIdentitiesOptions } from './client-auth/workload-identitie
 export type { WorkloadIssuer } from './client-auth/assertion/trusted-issuers.ts'
 export type { ClientAuthMethod, ClientAuthSettings, ClientMetadata, Clients, GetClient, GetClientContext, OAuth2Client, PresentedClient } from './client-auth/index.ts'
 export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/mutual-tls.ts'
-export type { MutualTlsOptions } from './client-auth/mutual-tls.ts'
+export type { MutualTlsOptions, SelfSignedTlsOptions } from './client-auth/mutual-tls.ts'
 export { BearerTokenType } from './token-type/bearer.ts'
 export { CertificateBoundTokenType } from './token-type/certificate-bound.ts'
 export { DPoPTokenType } from './token-type/dpop.ts'

@@ -21,9 +21,9 @@ const layers = { src: filesOf('src'), plugin: filesOf('plugin'), schemas: filesO
 const all = Object.values(layers).flat()
 
 const CORE_EXPORTS = [
-  'AUTHORIZATION_SERVER', 'BearerTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'DPoPTokenType', 'FLOW_DEFAULTS',
-  'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FailureThrottle', 'FlowConfigurationError', 'GRANT_TYPE',
-  'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidClientError', 'InvalidDPoPProofError', 'InvalidRequestError', 'InvalidScopeError',
+  'AUTHORIZATION_SERVER', 'BearerTokenType', 'CertificateBoundTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder',
+  'DPoPTokenType', 'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FailureThrottle', 'FlowConfigurationError',
+  'GRANT_TYPE', 'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidClientError', 'InvalidDPoPProofError', 'InvalidRequestError', 'InvalidScopeError',
   'InvalidTargetError', 'JwtAccessTokens', 'MemoryStore', 'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens',
   'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys', 'StrategyError', 'StrategyInsufficientScopeError',
   'StrategyInternalError', 'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError',
@@ -31,8 +31,8 @@ const CORE_EXPORTS = [
   'canSignIntrospection', 'checkPresentedToken', 'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt',
   'clientSecretPost', 'formTooLarge', 'grantAudience', 'guardedFetch', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType',
   'isIssuer', 'isScopeToken', 'isSecureUrl', 'issueAccessToken', 'judgeClaims', 'notAForm', 'parseForm', 'plainParameterName',
-  'privateKeyJwt', 'revokeToken', 'severalTokens', 'systemClock', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata',
-  'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl', 'workloadIdentities'
+  'privateKeyJwt', 'revokeToken', 'selfSignedTlsClientAuth', 'severalTokens', 'systemClock', 'tlsClientAuth', 'toResourceMetadata',
+  'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl', 'workloadIdentities'
 ]
 
 const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'toad-cache']

@@ -1,47 +1,30 @@
+import { typeOf } from './attribute-types.ts'
+
 /** A distinguished name: its RDNs in the order of RFC 4514, each the sorted "type=value" of its attributes. */
 export type DistinguishedName = readonly string[]
 
-// RFC 4514 §3 and RFC 5280 appendix A: names of attribute types, by which X.509 software writes what others write as numbers.
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  '2.5.4.3': 'cn',
-  commonname: 'cn',
-  '2.5.4.4': 'sn',
-  surname: 'sn',
-  '2.5.4.5': 'serialnumber',
-  '2.5.4.6': 'c',
-  countryname: 'c',
-  '2.5.4.7': 'l',
-  localityname: 'l',
-  '2.5.4.8': 'st',
-  s: 'st',
-  stateorprovincename: 'st',
-  '2.5.4.9': 'street',
-  streetaddress: 'street',
-  '2.5.4.10': 'o',
-  organizationname: 'o',
-  '2.5.4.11': 'ou',
-  organizationalunitname: 'ou',
-  '2.5.4.97': 'organizationidentifier',
-  '0.9.2342.19200300.100.1.1': 'uid',
-  userid: 'uid',
-  '0.9.2342.19200300.100.1.25': 'dc',
-  domaincomponent: 'dc',
-  '1.2.840.113549.1.9.1': 'emailaddress',
-  e: 'emailaddress'
-}
+// RFC 4514 §3: the type, the value with its escapes, and what ends it. A value leaves out what must be escaped, so that
+// no text can be read in two ways, and a failed match does not go back over it.
+const REGISTERED = / *(?:OID\.|oid\.)?([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)*) *= *(?! )((?:\\(?:[\dA-Fa-f]{2}|[ "#+,;<=>\\])|[^\\"+,;<>\0\p{Cs}])*)([+,]|$)/guy
+// The same, as node:crypto writes it: an RDN to the line. It escapes all that RFC 4514 does, and control characters.
+const SUBJECT = / *([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)*) *= *(?! )((?:\\(?:[\dA-Fa-f]{2}|[ "#+,;<=>\\])|[^\\"+,;<>\0\n\p{Cs}])*)([+\n]|$)/guy
 
 /**
  * Reads a distinguished name as RFC 4514 writes it, such as "CN=Reader,O=Example".
  *
- * @returns undefined for what is none
+ * @returns undefined for what is none, and for the empty name
  */
 export function parseDistinguishedName (text: string): DistinguishedName | undefined {
-  return parse(text, ',')
+  return parse(text, REGISTERED)
 }
 
-/** Reads the subject of a certificate as node:crypto writes it: a line for each RDN, the most general first. */
-export function parseSubject (subject: string): DistinguishedName | undefined {
-  return parse(subject, '\n')?.toReversed()
+/**
+ * Reads the subject of a certificate as node:crypto writes it, the most general RDN first.
+ *
+ * @param subject undefined when the certificate has none
+ */
+export function parseSubject (subject: string | undefined): DistinguishedName | undefined {
+  return parse(subject ?? '', SUBJECT)?.toReversed()
 }
 
 /** Compares two names, attribute by attribute. Values are compared exactly: another case or spacing is another name. */
@@ -49,42 +32,57 @@ export function isSameName (first: DistinguishedName, second: DistinguishedName)
   return first.length === second.length && first.every((attributes, index) => attributes === second[index])
 }
 
-function parse (text: string, separator: ',' | '\n'): DistinguishedName | undefined {
-  const names: string[] = []
-  for (const part of splitUnescaped(text, separator)) {
-    const attributes = splitUnescaped(part, '+').map(readAttribute)
-    if (attributes.includes(undefined)) return undefined
-    names.push(attributes.sort().join('\n'))
+function parse (text: string, grammar: RegExp): DistinguishedName | undefined {
+  const names: string[][] = [[]]
+  let end = 0
+  let separator = ','
+  for (const { 0: whole, 1: type = '', 2: escaped = '', 3: next = '' } of text.matchAll(grammar)) {
+    const value = readValue(escaped)
+    if (value === undefined) return undefined
+    names.at(-1)!.push(`${typeOf(type)}=${JSON.stringify(value)}`)
+    end += whole.length
+    separator = next
+    if (separator !== '+' && separator !== '') names.push([])
   }
-  return names
+  // All of it must have been read, to the end of a value.
+  return end === text.length && separator === '' ? names.map((attributes) => attributes.sort().join('\n')) : undefined
 }
 
-function splitUnescaped (text: string, separator: string): string[] {
-  const parts = ['']
-  for (const [piece] of text.matchAll(/\\[^]|[^\\]|\\$/gu)) {
-    if (piece === separator) parts.push('')
-    else parts[parts.length - 1] += piece
-  }
-  return parts
+function readValue (escaped: string): string | undefined {
+  const value = withoutPadding(escaped)
+  // OpenSSL leaves "#" as it is where it stands alone, and no hexadecimal string does.
+  return value.startsWith('#') && value !== '#' ? readHexString(value.slice(1)) : toText(unescape(value))
 }
 
-function readAttribute (text: string): string | undefined {
-  const equals = text.indexOf('=')
-  const type = text.slice(0, equals).trim().toLowerCase().replace(/^oid\./, '')
-  if (equals === -1 || !/^[a-z\d.-]+$/.test(type)) return undefined
-  const value = unescape(trimUnescaped(text.slice(equals + 1)))
-  return value === undefined ? undefined : `${TYPE_NAMES[type] ?? type}=${JSON.stringify(value)}`
+// A space at the end is part of the value if it is escaped (RFC 4514 §2.4).
+function withoutPadding (escaped: string): string {
+  let end = escaped.length
+  while (escaped[end - 1] === ' ') end--
+  let backslashes = 0
+  while (escaped[end - 1 - backslashes] === '\\') backslashes++
+  return escaped.slice(0, backslashes % 2 === 0 ? end : end + 1)
 }
 
-// A space at the end may be part of the value if it is escaped (RFC 4514 §2.4).
-function trimUnescaped (text: string): string {
-  return text.trimStart().replace(/(\\ )? *$/, '$1')
+// An escaped octet is one of the UTF-8 encoding (RFC 4514 §2.4).
+function unescape (value: string): Buffer {
+  return Buffer.concat(Array.from(value.matchAll(/\\([\dA-Fa-f]{2})|\\?([^])/gu), ([, octet, character = '']) =>
+    octet === undefined ? Buffer.from(character) : Buffer.from(octet, 'hex')))
 }
 
-function unescape (text: string): string | undefined {
-  // An escaped octet is one of the UTF-8 encoding (RFC 4514 §2.4).
-  const octets = text.split(/((?:\\[\dA-Fa-f]{2})+)/).map((part, index) => index % 2 === 0
-    ? part.replaceAll(/\\([^])/gu, '$1')
-    : Buffer.from(part.replaceAll('\\', ''), 'hex').toString('utf8'))
-  return /(?:^|[^\\])(?:\\\\)*\\$/.test(text) ? undefined : octets.join('')
+// UTF8String, PrintableString, IA5String.
+const TEXT_TAGS = new Set([0x0c, 0x13, 0x16])
+
+// RFC 4514 §2.4: the BER of a value, by which many write those of types that have no short name.
+function readHexString (hex: string): string | undefined {
+  const [tag, length, ...octets] = /^(?:[\da-f]{2})+$/i.test(hex) ? Buffer.from(hex, 'hex') : []
+  if (tag === undefined || length === undefined || !TEXT_TAGS.has(tag)) return undefined
+  // Above 127 octets, the length has octets of its own (X.690 §8.1.3.5).
+  const lengthOctets = length > 0x80 ? octets.splice(0, length - 0x80) : [length]
+  return octets.length === lengthOctets.reduce((sum, octet) => sum * 256 + octet, 0) && length !== 0x80 ? toText(Buffer.from(octets)) : undefined
+}
+
+function toText (octets: Buffer): string | undefined {
+  const text = octets.toString('utf8')
+  // What is no UTF-8 would all look the same.
+  return Buffer.from(text).equals(octets) ? text : undefined
 }

@@ -7,7 +7,8 @@ import type { Confirmation, TokenType } from './index.ts'
  * Bearer tokens that are bound to the client's certificate (RFC 8705 §3): whoever shows one does so over a connection
  * that the same certificate has opened. Any certificate binds, whoever has signed it: the handshake proves its key.
  *
- * Where several types are set, a certificate in a token request picks this one.
+ * Where several types are set, a certificate in a token request picks this one, unless a type that stands before it is
+ * presented too. Set DPoP before it: a client that proves a key may show its certificate to authenticate only.
  */
 export class CertificateBoundTokenType implements TokenType {
   readonly name = 'Bearer'
