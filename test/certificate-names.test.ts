@@ -103,13 +103,13 @@ t.test('subjects that openssl makes are what it writes by RFC 2253, and nothing 
   const rdns = fc.array(fc.record({ attribute, joined: fc.boolean() }), { minLength: 1, maxLength: 4 })
   const escape = (text: string) => text.replaceAll(/[\\/+]/g, '\\$&')
 
-  fc.assert(fc.property(rdns, (parts) => {
+  t.doesNotThrow(() => fc.assert(fc.property(rdns, (parts) => {
     const subject = parts.map(({ attribute: { type, text }, joined }, index) => `${joined && index > 0 ? '+' : '/'}${type}=${escape(text)}`).join('')
     const { cert, x509 } = certificateOf({ subject })
     const [registered, found] = [parseDistinguishedName(subjectOf(cert)), parseSubject(x509.subject)]
     const values = (found ?? []).toReversed().flatMap((names) => names.split('\n').map((name) => JSON.parse(name.slice(name.indexOf('=') + 1))))
     return isDeepStrictEqual(registered, found) && isDeepStrictEqual(values.sort(), parts.map(({ attribute: { text } }) => text).sort())
-  }), { numRuns: 40, examples: [[[{ attribute: { type: 'CN', text: '#' }, joined: false }]]] })
+  }), { numRuns: 40, examples: [[[{ attribute: { type: 'CN', text: '#' }, joined: false }]]] }))
 })
 
 t.test('no text makes a parser throw, or take long', async (t) => {
