@@ -493,7 +493,7 @@ const FIELDS: Record<ClientCertificateOptions['format'], { field: string, good: 
     ],
     bad: [
       [''], ['Hash=ab'], ['Cert='], ['Cert=""'], [pem], [`Cert="${pem}"`, `Cert="${pem}"`], [`Cert="${pem}",Cert="${pem}"`], [`Hash=ab,Cert="${pem}"`],
-      [`Cert="${otherPem}";Cert="${pem}"`], [`Subject="CN=x;Cert=${pem};"`], [`Subject="CN=\\";Cert=${pem};"`], [`Cert="${pem}`], [`Subject="a"b;Cert="${pem}"`], [`Cert="${pem}";;`]
+      [`Cert="${otherPem}";Cert="${pem}"`], [`Cert="${pem}";Cert="${otherPem}"`], [`Subject="CN=x;Cert=${pem};"`], [`Subject="CN=\\";Cert=${pem};"`], [`Cert="${pem}`], [`Subject="a"b;Cert="${pem}"`], [`Cert="${pem}";;`]
     ]
   }
 }
