@@ -8,7 +8,6 @@ import clientCredentialsPlugin, {
   ClientCredentialsFlowBuilder, credentialsOf, dpopRequestInterceptor, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys
 } from 'fastify-client-credentials'
 import * as openid from 'openid-client'
-import { MemoryReplays } from '../test/support/replays.ts'
 
 const port = Number(process.env.PORT ?? 3000)
 const origin = `http://localhost:${port}`
@@ -21,7 +20,7 @@ const secretHash = sha256(secret)
 const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
   .setScopes({ 'notes:read': 'Read notes' })
   // Proofs are remembered until they expire, and need a nonce of this server, so that none can be made in advance.
-  .setTokenType(new DPoPTokenType({ replays: new MemoryReplays(), nonceKey: randomBytes(32).toString('base64url') }))
+  .setTokenType(new DPoPTokenType({ replays: new MemoryStore(), nonceKey: randomBytes(32).toString('base64url') }))
   .getClient(({ clientId, clientSecret = '' }) => {
     const matches = timingSafeEqual(sha256(clientSecret), secretHash)
     return matches && clientId === 'demo' ? { id: 'demo', grants: ['client_credentials'], scopes: ['notes:read'] } : undefined

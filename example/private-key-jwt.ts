@@ -6,7 +6,6 @@ import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, J
 import type { OAuth2Client } from 'fastify-client-credentials'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import * as openid from 'openid-client'
-import { MemoryReplays } from '../test/support/replays.ts'
 
 const port = Number(process.env.PORT ?? 3000)
 const issuer = `http://localhost:${port}`
@@ -27,7 +26,7 @@ const findClient = (id: string) => id === partner.id ? partner : undefined
 const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
   .setScopes({ 'orders:read': 'Read orders' })
   // getClient is asked once the assertion is found right: there is nothing left to compare.
-  .useClients({ findClient, getClient: ({ clientId }) => findClient(clientId), replays: new MemoryReplays() })
+  .useClients({ findClient, getClient: ({ clientId }) => findClient(clientId), replays: new MemoryStore() })
   .addClientAuthenticationMethod('private_key_jwt')
   .useAccessTokens(new JwtAccessTokens({ issuer, audience: issuer, keys: new SigningKeys(new MemoryStore()) }))
   .build()

@@ -56,8 +56,9 @@ export class ClientCredentialsFlowBuilder {
   }
 
   /**
-   * Sets how tokens are presented. Where there are several, the proof in a request picks among them, and the first is the
-   * default: without BearerTokenType, a proof is mandatory. Default Bearer (RFC 6750) alone.
+   * Sets how tokens are presented. Where there are several, the proof in a request picks among them, the first of two that
+   * are there. A request without proof gets a bearer token; without BearerTokenType, a proof is mandatory, and the first
+   * type says so. Default Bearer (RFC 6750) alone.
    */
   setTokenType (tokenType: TokenType, ...otherTokenTypes: TokenType[]): this {
     return this.#set({ tokenType, otherTokenTypes })

@@ -1,4 +1,6 @@
-import type { FlowSettings } from './flow-options.ts'
+import type { AccessTokens } from './access-token/index.ts'
+import type { ClientAuthMethod } from './client-auth/index.ts'
+import type { TokenType } from './token-type/index.ts'
 
 /** A set of rules for a whole flow. "fapi2" is the FAPI 2.0 Security Profile, as far as this grant goes. */
 export type Profile = 'fapi2'
@@ -12,13 +14,20 @@ export function assertionAlgorithms (profile: Profile | undefined): string[] | u
   return profile === undefined ? undefined : [...FAPI_ALGORITHMS] as string[]
 }
 
+/** What a profile says something about. */
+export interface ProfiledSettings {
+  readonly clientAuthMethods: readonly ClientAuthMethod[]
+  readonly tokenTypes: readonly TokenType[]
+  readonly accessTokens: AccessTokens | undefined
+}
+
 /**
  * Names what a flow lacks of the FAPI 2.0 Security Profile, each with the mend. Does NOT see what is outside of a flow: the
  * TLS versions of the listener (§5.2), or a token type of the user's own.
  *
  * @returns none for a flow that keeps to it
  */
-export function violationsOf ({ clientAuthMethods, tokenTypes, accessTokens }: FlowSettings): string[] {
+export function violationsOf ({ clientAuthMethods, tokenTypes, accessTokens }: ProfiledSettings): string[] {
   const violations: string[] = []
   const demand = (isMet: boolean, words: string) => { if (!isMet) violations.push(words) }
 

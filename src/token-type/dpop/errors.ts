@@ -8,13 +8,18 @@ export class ProofRefusal extends Error {
   }
 }
 
+/** There is no proof at all. */
+export class ProofMissing extends ProofRefusal {}
+
 /** The server wants a nonce in the proof, another one than it has, if any. */
 export class NonceWanted extends ProofRefusal {}
 
 type DPoPErrorOptions = ProtocolErrorOptions & { nonce?: string | undefined }
 
-const INVALID_PROOF = 'The DPoP proof is invalid'
-const WANTS_NONCE = 'The DPoP proof must have the nonce of this answer'
+function describe (cause: unknown): string {
+  if (cause instanceof NonceWanted) return 'The DPoP proof must have the nonce of this answer'
+  return cause instanceof ProofMissing ? 'A DPoP proof is required' : 'The DPoP proof is invalid'
+}
 
 // RFC 9449 §8, §8.2: exactly one nonce, for scripts of other origins to read, in an answer that nobody keeps.
 function withNonce (headers: Record<string, string>, nonce: string | undefined): Record<string, string> {
@@ -27,7 +32,7 @@ export class InvalidDPoPProofError extends OAuth2Error {
   readonly #nonce: string | undefined
 
   constructor ({ nonce, ...options }: DPoPErrorOptions = {}) {
-    super(nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce', 400, nonce === undefined ? INVALID_PROOF : WANTS_NONCE, options)
+    super(nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce', 400, describe(options.cause), options)
     this.#nonce = nonce
   }
 
@@ -41,7 +46,7 @@ export class StrategyInvalidDPoPProofError extends StrategyError {
   readonly #nonce: string | undefined
 
   constructor ({ nonce, ...options }: DPoPErrorOptions = {}) {
-    super(nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce', 401, nonce === undefined ? INVALID_PROOF : WANTS_NONCE, options)
+    super(nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce', 401, describe(options.cause), options)
     this.#nonce = nonce
   }
 

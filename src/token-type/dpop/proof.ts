@@ -2,7 +2,7 @@ import { compactVerify } from 'jose'
 import { keyOf } from '../../access-token/verified-tokens.ts'
 import type { Clock } from '../../clock.ts'
 import type { PlainRequest } from '../../request.ts'
-import { NonceWanted, ProofRefusal } from './errors.ts'
+import { NonceWanted, ProofMissing, ProofRefusal } from './errors.ts'
 import type { Nonces, NonceSide } from './nonces.ts'
 import type { ProofKeys } from './proof-key.ts'
 import { isSameTarget, targetUriOf } from './target-uri.ts'
@@ -42,7 +42,7 @@ const AHEAD = 10
 export async function verifyProof (rules: ProofRules, request: PlainRequest, side: NonceSide, token?: string): Promise<VerifiedProof> {
   // 1: exactly one field. Several reach us joined by a comma, which no JWT has.
   const proof = request.header('dpop')
-  if (proof === undefined || proof === '') throw new ProofRefusal('the request has no proof')
+  if (proof === undefined || proof === '') throw new ProofMissing('the request has no proof')
   if (proof.length > MAX_LENGTH || proof.includes(',')) throw new ProofRefusal('there is more than one proof, or it is too long')
 
   // 2, 4, 5, 7: a JWT of this type, by an algorithm that is taken, with a public key.
