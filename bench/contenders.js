@@ -1,6 +1,7 @@
 // Who runs, under which load, and against whom. Every contender is a server process of its own.
 const TOKEN = 'servers/token.js'
 const GUARDED = 'servers/guarded.js'
+const STRONG = 'servers/strong.js'
 
 const JWT_LOADS = [
   { load: 'jwt', words: 'one token' },
@@ -72,6 +73,16 @@ export const GROUPS = [
       { name: 'ours, 1,000 tokens', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwts-1000', against: 'hand-written, cached, 1,000 tokens', target: 0.95 },
       { name: 'hand-written, no cache, 100,000 tokens', file: GUARDED, server: 'handJwtUncached', load: 'kid-jwts-100000' },
       { name: 'ours, cache of 1,000, 100,000 tokens', file: GUARDED, server: 'oursAccessTokensSmall', load: 'kid-jwts-100000', against: 'hand-written, no cache, 100,000 tokens', target: 0.75 }
+    ]
+  },
+  {
+    name: 'strong',
+    title: 'Strong clients: every proof and every assertion is another, and good once',
+    contenders: [
+      { name: 'hand-written, DPoP', file: STRONG, server: 'handDpop', load: 'dpop-hand' },
+      { name: 'ours, DPoP', file: STRONG, server: 'oursDpop', load: 'dpop-ours', against: 'hand-written, DPoP', target: 0.8 },
+      { name: 'hand-written, private_key_jwt', file: STRONG, server: 'handAssertion', load: 'assertions-hand' },
+      { name: 'ours, private_key_jwt', file: STRONG, server: 'oursAssertion', load: 'assertions-ours', against: 'hand-written, private_key_jwt', target: 0.8 }
     ]
   },
   {

@@ -5,6 +5,8 @@ const VARIABLE = 'BENCH_FIXTURE'
 
 export const SCOPE = 'data:read'
 export const LIFETIME = 3600
+export const ORIGIN = 'https://api.example'
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 export function makeFixture () {
   const { privateKey, publicKey } = generateKeyPairSync('ec', {

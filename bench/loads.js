@@ -1,9 +1,9 @@
 // The requests of every load, as bytes.
-import { randomUUID } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSigner } from 'fast-jwt'
 import { claimsOf } from './servers/hand-written.js'
-import { LIFETIME, SCOPE } from './fixture.js'
+import { ASSERTION_TYPE, LIFETIME, ORIGIN, SCOPE } from './fixture.js'
 
 const FORM = new URLSearchParams({ grant_type: 'client_credentials', scope: SCOPE }).toString()
 const COMMON = ['host: localhost', 'connection: keep-alive', 'user-agent: bench', 'accept: application/json', 'accept-encoding: gzip, deflate']
@@ -19,7 +19,12 @@ export const LOADS = {
   'jwts-100000': (fixture) => jwtLoad(fixture, 100_000),
   'kid-jwt': (fixture) => jwtLoad(fixture, 1, fixture.kid),
   'kid-jwts-1000': (fixture) => jwtLoad(fixture, 1000, fixture.kid),
-  'kid-jwts-100000': (fixture) => jwtLoad(fixture, 100_000, fixture.kid)
+  'kid-jwts-100000': (fixture) => jwtLoad(fixture, 100_000, fixture.kid),
+  // Each is good once, so that every contender has its own.
+  'dpop-hand': dpopLoad,
+  'dpop-ours': dpopLoad,
+  'assertions-hand': assertionLoad,
+  'assertions-ours': assertionLoad
 }
 
 /** Token requests of the clients in a file: a line "id:secret" for each. */
@@ -29,10 +34,45 @@ export function clientsLoad (file) {
 }
 
 function jwtLoad (fixture, count, kid) {
-  const sign = createSigner({ key: fixture.privateKey, algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt', ...(kid && { kid }) } })
-  const tokens = Array.from({ length: count }, () => sign(claimsOf(fixture, fixture.clientId, SCOPE, LIFETIME, randomUUID())))
+  const signToken = createSigner({ key: fixture.privateKey, algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt', ...(kid && { kid }) } })
+  const tokens = Array.from({ length: count }, () => signToken(claimsOf(fixture, fixture.clientId, SCOPE, LIFETIME, randomUUID())))
   const [header, payload, signature] = tokens[0].split('.')
   return { requests: tokens.map((token) => get(token)), refused: get([header, payload, [...signature].reverse().join('')].join('.')) }
+}
+
+// As many as a contender can take in a run of some twenty seconds.
+const ONCE = 150_000
+
+function dpopLoad ({ privateKey, publicKey, opaqueToken }) {
+  const { crv, kty, x, y } = createPublicKey(publicKey).export({ format: 'jwk' })
+  const sign = jwsSigner(privateKey, { typ: 'dpop+jwt', alg: 'ES256', jwk: { crv, kty, x, y } })
+  const ath = createHash('sha256').update(opaqueToken).digest('base64url')
+  const iat = Math.floor(Date.now() / 1000)
+  const proof = () => sign({ htm: 'GET', htu: `${ORIGIN}/data`, iat, jti: randomUUID(), ath })
+  const requestWith = (token) => bytes('GET /data HTTP/1.1', [...COMMON, `authorization: DPoP ${token}`, `dpop: ${proof()}`], '')
+  return { requests: Array.from({ length: ONCE }, () => requestWith(opaqueToken)), refused: requestWith('wrong') }
+}
+
+function assertionLoad ({ privateKey, clientId, issuer }) {
+  const sign = jwsSigner(privateKey, { alg: 'ES256' })
+  const exp = Math.floor(Date.now() / 1000) + LIFETIME
+  const requestFor = (aud) => {
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials', scope: SCOPE, client_assertion_type: ASSERTION_TYPE, client_assertion: sign({ iss: clientId, sub: clientId, aud, exp, jti: randomUUID() })
+    }).toString()
+    return bytes('POST /oauth2/token HTTP/1.1', [...COMMON, 'content-type: application/x-www-form-urlencoded', `content-length: ${form.length}`], form)
+  }
+  return { requests: Array.from({ length: ONCE }, () => requestFor(issuer)), refused: requestFor('https://other.example') }
+}
+
+function jwsSigner (privateKey, header) {
+  const key = createPrivateKey(privateKey)
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const encoded = encode(header)
+  return (claims) => {
+    const input = `${encoded}.${encode(claims)}`
+    return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+  }
 }
 
 function basic ({ clientId, clientSecret }) {

@@ -7,7 +7,7 @@
 //   BENCH_ROUNDS   how many rounds, default 12
 //   BENCH_SECONDS  how long a contender is asked per round, default 1
 //   BENCH_WARMUP   how long it is asked before the first, default 3
-//   BENCH_GROUPS   which groups of contenders.js, default all: token,two-cores,guard,jwt,access-tokens,unguarded
+//   BENCH_GROUPS   which groups of contenders.js, default all: token,two-cores,guard,jwt,access-tokens,strong,unguarded
 //   BENCH_PACKAGE  URL of the plugin's entry point, default that of ../dist
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'

@@ -1,5 +1,6 @@
 // What many clients cost: token requests with 10, 10,000 and 1,000,000 clients in SQLite and PostgreSQL, as ratios to 10
-// of one run, and the memory of the server. Then one process against two over PostgreSQL.
+// of one run, and the memory of the server. Then two processes over PostgreSQL and Redis against one, on both cores, which
+// the load generators use too.
 //
 //   npm run bench:scale       needs a PostgreSQL on the machine; takes some ten minutes
 //   SCALE_CLIENTS             the sizes, default 10,10000,1000000
@@ -9,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { runPostgres } from '../test/support/postgres.ts'
+import { runRedis } from '../test/support/redis.ts'
 import { environmentOf, makeFixture, SCOPE } from './fixture.js'
 import { start, startServer } from './processes.js'
 import { median } from './report.js'
@@ -16,6 +18,7 @@ import { openStore } from './stores.js'
 
 const { ClientRegistry } = await import(new URL('../dist/plugin/index.js', import.meta.url))
 
+const REGISTERED = { file: 'servers/registered.js', server: 'registered' }
 const BATCH = 1000
 const ACTIVE = [10_000, 100_000]
 const number = (name, fallback) => Number(process.env[name] ?? fallback)
@@ -60,7 +63,7 @@ try {
       const loads = await fill(await openStore(database), count, folder, `${kind}-${count}`)
       console.error(`${kind}: ${count} clients added in ${((performance.now() - from) / 1000).toFixed(1)} s`)
       for (const { active, file } of loads) {
-        const server = await startServer({ file: 'servers/registered.js', server: 'registered' }, environmentOf({ ...fixture, database }))
+        const server = await startServer(REGISTERED, environmentOf({ ...fixture, database }))
         contenders.push({ kind, count, active, server, load: `clients:${file}`, figures: [] })
       }
     }
@@ -77,11 +80,38 @@ try {
     const rss = Math.max(...figures.map((figure) => figure.rss)) / 2 ** 20
     console.log(`${kind.padEnd(10)}  ${String(count).padStart(9)} clients, ${String(active).padStart(7)} active  ${Math.round(perSecond)} req/s  ratio ${ratio.toFixed(2)}  RSS ${Math.round(rss)} MB`)
   }
+  for (const { server } of contenders) server.stop()
+  await compareProcesses()
 } finally {
   generator.stop()
   for (const { server } of contenders) server.stop()
   await postgres.close()
   rmSync(folder, { recursive: true })
+}
+
+async function compareProcesses () {
+  const redis = await runRedis()
+  const generators = [0, 1].map(() => start('load.js', [], '0,1', environmentOf(fixture)))
+  const database = await createDatabase(postgres.url, 'processes')
+  const [{ file }] = await fill(await openStore(database), sizes[0], folder, 'processes')
+  const env = environmentOf({ ...fixture, database, redis: redis.url })
+  const servers = [await startServer(REGISTERED, env, 2), await startServer(REGISTERED, env, 2)]
+  const measureOn = async (first, second, duration) => {
+    const figures = await Promise.all([first, second].map((server, index) => measure({ server, load: `clients:${file}` }, generators[index], duration)))
+    return figures[0].perSecond + figures[1].perSecond
+  }
+  try {
+    await measureOn(servers[0], servers[1], warmup)
+    const ratios = []
+    for (let round = 0; round < rounds; round++) {
+      const one = await measureOn(servers[0], servers[0], seconds)
+      ratios.push(await measureOn(servers[0], servers[1], seconds) / one)
+    }
+    console.log(`two processes against one, PostgreSQL and Redis: ratio ${median(ratios).toFixed(2)}`)
+  } finally {
+    for (const process of [...servers, ...generators]) process.stop()
+    await redis.close()
+  }
 }
 
 async function createDatabase (url, name) {

@@ -1,8 +1,10 @@
-// Opens the databases of the scale run by their URL: sqlite:FILE or postgres://...
+// Opens the stores of the scale run by their URL: sqlite:FILE or postgres://..., and redis://...
+import { Redis } from 'ioredis'
 import Database from 'libsql'
 import pg from 'pg'
 
 const { postgresStore } = await import(new URL('../dist/src/store/postgres.js', import.meta.url))
+const { redisStore } = await import(new URL('../dist/src/store/redis.js', import.meta.url))
 const { sqliteStore } = await import(new URL('../dist/src/store/sqlite.js', import.meta.url))
 
 export async function openStore (url) {
@@ -11,6 +13,10 @@ export async function openStore (url) {
     : postgresStore(poolOf(url))
   await store.migrate()
   return store
+}
+
+export function openRedis (url) {
+  return redisStore(new Redis(url))
 }
 
 function poolOf (connectionString) {

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { introspectionResponseSchema, presentedTokenRequestSchema, tokenRequestSchema, tokenResponseSchema } from '../schemas/index.ts'
 import {
   canSignIntrospection, checkPresentedToken, checkTokenParameters, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt,
@@ -11,33 +11,36 @@ import { redactUrls } from './log.ts'
 import { operationMark } from './openapi/marks.ts'
 import type { ServedPaths } from './paths.ts'
 import { sendJson } from './reply.ts'
+import type { RequestContext } from './request.ts'
 
 /** What the endpoints are served from. */
 export interface EndpointsOptions {
   flow: ClientCredentialsFlow
   acceptJson: boolean
   paths: ServedPaths
+  context: RequestContext
 }
 
 /** The endpoints at which clients authenticate, in a scope of their own. */
-export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, { flow, acceptJson, paths }) => {
+export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, { flow, acceptJson, paths, context }) => {
   await prepareFormScope(fastify, acceptJson)
   fastify.addHook('onRoute', (route) => { redactUrls(route, fastify.log) })
-  serve(fastify, paths.token, tokenEndpoint(flow))
-  serve(fastify, paths.introspection, introspectionEndpoint(flow))
-  serve(fastify, paths.revocation, revocationEndpoint(flow))
+  const serve = (url: string | undefined, endpoint: Endpoint) => {
+    if (url !== undefined) serveFormEndpoint(fastify, { url, context, ...endpoint })
+  }
+  serve(paths.token, tokenEndpoint(flow))
+  serve(paths.introspection, introspectionEndpoint(flow))
+  serve(paths.revocation, revocationEndpoint(flow))
 }
 
-function serve (fastify: FastifyInstance, url: string | undefined, endpoint: Omit<FormEndpoint, 'url'>): void {
-  if (url !== undefined) serveFormEndpoint(fastify, { url, ...endpoint })
-}
+type Endpoint = Omit<FormEndpoint, 'url' | 'context'>
 
 // Not reply.serialize, which is the application's own where it has set a reply serializer.
 function sendUncached (reply: FastifyReply, body: object): FastifyReply {
   return sendJson(reply.headers(NO_STORE), reply.getSerializationFunction('200')!(body as Record<string, unknown>))
 }
 
-function tokenEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint, 'url'> {
+function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
   return {
     name: 'The token endpoint',
     mark: operationMark(flow, 'token'),
@@ -48,7 +51,7 @@ function tokenEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint, 'url'> 
   }
 }
 
-function introspectionEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint, 'url'> {
+function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
   const { settings } = flow
   const canSign = canSignIntrospection(settings.accessTokens)
   return {
@@ -65,7 +68,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint,
   }
 }
 
-function revocationEndpoint (flow: ClientCredentialsFlow): Omit<FormEndpoint, 'url'> {
+function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
   return {
     name: 'The revocation endpoint',
     mark: operationMark(flow, 'revocation'),

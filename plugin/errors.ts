@@ -12,6 +12,18 @@ export const FST_OAUTH_CALLBACK_MISSING = createError(
   'The flow has no %s, so %s. Call %s on the builder'
 )
 
+/** Where clients reach this server is not known, or no URL, and DPoP proofs could not be checked. */
+export const FST_OAUTH_ORIGIN = createError(
+  'FST_OAUTH_ORIGIN',
+  'The URL that clients reach this server by must be known, as an https URL without query and fragment (http on loopback only). Pass it as the option "origin"'
+)
+
+/** Nobody could say whose certificates are believed, or how they are written. */
+export const FST_OAUTH_CLIENT_CERTIFICATE = createError(
+  'FST_OAUTH_CLIENT_CERTIFICATE',
+  'The option "clientCertificate" must name at least one address or network of a trusted proxy, and the format "rfc9440", "nginx" or "envoy". Pass { trustedProxies: ["127.0.0.1"], format: "nginx" }'
+)
+
 /** A guard was given something that is no scope name. */
 export const FST_OAUTH_INVALID_SCOPE = createError(
   'FST_OAUTH_INVALID_SCOPE',
@@ -70,6 +82,8 @@ export const FST_OAUTH_ADMIN_INVALID_OPTION = createError(
 export const PLUGIN_ERRORS = {
   FST_OAUTH_FLOW_REQUIRED,
   FST_OAUTH_CALLBACK_MISSING,
+  FST_OAUTH_ORIGIN,
+  FST_OAUTH_CLIENT_CERTIFICATE,
   FST_OAUTH_INVALID_SCOPE,
   FST_OAUTH_UNKNOWN_SCOPE,
   FST_OAUTH_ROUTE_NOT_GUARDED,

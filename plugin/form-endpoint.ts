@@ -11,6 +11,7 @@ import { markRoute } from './openapi/marks.ts'
 import { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyTokenRequest } from './request.ts'
+import type { RequestContext } from './request.ts'
 
 /** An endpoint that takes forms and answers in JSON. */
 export interface FormEndpoint {
@@ -26,6 +27,7 @@ export interface FormEndpoint {
   /** Refuses a body that the schema has refused, in the words of the pipeline. */
   check (form: FormParameters): void
   answer (request: FastifyTokenRequest, reply: FastifyReply): Promise<FastifyReply>
+  context: RequestContext
 }
 
 /** Prepares a scope for form endpoints: its parsers and schema compilers are not the application's, whatever that has set. */
@@ -43,7 +45,7 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
 }
 
 /** Serves an endpoint: POST, and a refusal of every other method. Every answer is an OAuth body, by an error handler of its own. */
-export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer }: FormEndpoint): void {
+export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer, context }: FormEndpoint): void {
   const outage = new Outage(name, scope.log)
   const errorHandler: RouteOptions['errorHandler'] = (error, request, reply) => {
     const refusal = error.validation === undefined ? refusalOf(error) : refusedBody(request, check)
@@ -58,7 +60,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     config: { swaggerTransform: markRoute(mark) } as object,
     errorHandler,
     async handler (request, reply) {
-      const sent = await answer(new FastifyTokenRequest(request), reply)
+      const sent = await answer(new FastifyTokenRequest(request, context), reply)
       outage.succeeded()
       return sent
     }

@@ -7,7 +7,7 @@ import { refuseMissing } from './options.ts'
 import type { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyPlainRequest } from './request.ts'
-import type { ReadableRequest } from './request.ts'
+import type { ReadableRequest, RequestContext } from './request.ts'
 
 /** As much of Fastify's request as a guard needs: every one fits, so that a guard leaves a route's types alone. */
 export interface GuardableRequest extends ReadableRequest {
@@ -43,7 +43,7 @@ type AnyHook = (...args: never[]) => unknown
 type HookName = typeof GUARD_HOOKS[number]
 
 /** Prepares the guards of a flow. */
-export function createGuards (flow: ClientCredentialsFlow, outage: Outage): Guards {
+export function createGuards (flow: ClientCredentialsFlow, context: RequestContext, outage: Outage): Guards {
   const { settings } = flow
   // `request.credentials` is for the user: what a hook of theirs, or a guard of another flow, has put there opens nothing.
   const verified = Symbol('fastify-client-credentials.verified')
@@ -54,7 +54,7 @@ export function createGuards (flow: ClientCredentialsFlow, outage: Outage): Guar
   // A guard never depends on a hook having run: whichever comes first authenticates.
   function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
     try {
-      const credentials = verifyAccess(settings, new FastifyPlainRequest(request), scopes)
+      const credentials = verifyAccess(settings, new FastifyPlainRequest(request, context), scopes)
       if (!(credentials instanceof Promise)) return remember(request, credentials)
       return credentials.then(
         (settled) => remember(request, settled),
@@ -78,10 +78,11 @@ export function createGuards (flow: ClientCredentialsFlow, outage: Outage): Guar
   }
 
   // RFC 6750 §2.2: a form body may carry a token. We never read it; beside the header it makes two methods (§2).
-  function refuseSecondToken ({ body, headers }: GuardableRequest, reply: GuardableReply, scopes: readonly string[]): void {
+  function refuseSecondToken (request: GuardableRequest, reply: GuardableReply, scopes: readonly string[]): void {
+    const { body, headers } = request
     if (typeof body !== 'object' || body === null || !('access_token' in body)) return
     if (headers['content-type']?.toLowerCase().startsWith(FORM_MEDIA_TYPE) !== true) return
-    throw withHeaders(reply, severalTokens(settings, scopes))
+    throw withHeaders(reply, severalTokens(settings, new FastifyPlainRequest(request, context), scopes))
   }
 
   function requireScopes (...scopes: string[]): Guard {
@@ -92,7 +93,7 @@ export function createGuards (flow: ClientCredentialsFlow, outage: Outage): Guar
       const credentials = request[verified] ?? await authenticate(request, reply, scopes)
       refuseSecondToken(request, reply, scopes)
       try {
-        checkScope(settings, credentials, scopes)
+        checkScope(settings, new FastifyPlainRequest(request, context), credentials, scopes)
       } catch (error) {
         throw withHeaders(reply, error as StrategyError)
       }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { toSecuritySchemes } from '../src/index.ts'
 import { endpoints } from './endpoints.ts'
+import { refuseRenegotiation } from './client-certificate.ts'
 import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
 import type { FlowDescription } from './openapi/document.ts'
@@ -43,9 +44,10 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, metadata } = resolveOptions(options)
+  const { flow, prefix, acceptJson, metadata, origins, certificateOf } = resolveOptions(options)
   const paths = pathsOf(flow)
-  const guards = createGuards(flow, new Outage('Guarded routes', fastify.log))
+  const guards = createGuards(flow, { origin: origins.resource, certificateOf }, new Outage('Guarded routes', fastify.log))
+  if (options.clientCertificate === undefined) refuseRenegotiation(fastify.server)
 
   fastify.decorate('clientCredentials', flow)
   fastify.decorate('requireScopes', guards.requireScopes)
@@ -80,7 +82,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     operations: describeOperations(flow, paths, base)
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
-  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths })
+  if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server, certificateOf } })
   await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(flow, paths, base), overrides: metadata })
 }
 
@@ -100,7 +102,9 @@ export { PLUGIN_ERRORS } from './errors.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
 export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'
 export { credentialsOf } from './guard.ts'
+export { dpopRequestInterceptor } from './openapi/swagger-ui-dpop.ts'
 export { oauthTransformObject } from './openapi/swagger.ts'
 export type { Guard, GuardableReply, GuardableRequest } from './guard.ts'
+export type { ClientCertificateOptions } from './client-certificate-proxy.ts'
 export type { ClientCredentialsPluginOptions } from './options.ts'
 export * from '../src/index.ts'

@@ -1,5 +1,9 @@
-import { ClientCredentialsFlow } from '../src/index.ts'
-import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED } from './errors.ts'
+import { ClientCredentialsFlow, isIssuer } from '../src/index.ts'
+import { fromTlsSocket } from './client-certificate.ts'
+import type { CertificateReader } from './client-certificate.ts'
+import { fromProxy } from './client-certificate-proxy.ts'
+import type { ClientCertificateOptions } from './client-certificate-proxy.ts'
+import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN } from './errors.ts'
 
 /** The options of the plugin. */
 export interface ClientCredentialsPluginOptions {
@@ -11,6 +15,17 @@ export interface ClientCredentialsPluginOptions {
   acceptJson?: boolean
   /** Members of the authorization server's metadata (RFC 8414) that are added, or take the place of ours. Default none. */
   metadata?: Readonly<Record<string, unknown>>
+  /**
+   * Where clients reach this server: scheme and authority, and the path that a proxy takes away, if it does. DPoP proofs
+   * name such URLs (RFC 9449 §4.2); a Host field is the word of the client only. Default those of the issuer and, for
+   * guarded routes, of the audience.
+   */
+  origin?: string
+  /**
+   * How a proxy that ends TLS hands on the client's certificate (RFC 8705). Default: it does not, and certificates are
+   * those of the TLS connections of this process.
+   */
+  clientCertificate?: ClientCertificateOptions
 }
 
 /** The plugin's options, checked and complete. */
@@ -19,12 +34,16 @@ export interface ResolvedOptions {
   readonly prefix: string
   readonly acceptJson: boolean
   readonly metadata: Readonly<Record<string, unknown>>
+  /** For the endpoints, and for guarded routes. */
+  readonly origins: { readonly server: string | undefined, readonly resource: string | undefined }
+  readonly certificateOf: CertificateReader
 }
 
 /**
  * Checks the options of the plugin. Does not change them.
  *
- * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING
+ * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN,
+ *   FST_OAUTH_CLIENT_CERTIFICATE
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
   const { flow, prefix = '', acceptJson = false, metadata = {} } = options
@@ -33,7 +52,22 @@ export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
-  return { flow, prefix: normalizePrefix(prefix), acceptJson, metadata }
+  const certificateOf = options.clientCertificate === undefined ? fromTlsSocket() : fromProxy(options.clientCertificate)
+  return { flow, prefix: normalizePrefix(prefix), acceptJson, metadata, origins: resolveOrigins(flow, options.origin), certificateOf }
+}
+
+function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {
+  if (origin !== undefined && !isIssuer(origin)) throw new FST_OAUTH_ORIGIN()
+  const own = origin?.replace(/\/$/, '')
+  const server = own ?? originOf(settings.accessTokens?.metadata?.issuer)
+  const resource = own ?? originOf(settings.resource) ?? server
+  // What proofs are compared with must be known before the first comes.
+  if (resource === undefined && settings.tokenTypes.some(({ confirmationName }) => confirmationName === 'jkt')) throw new FST_OAUTH_ORIGIN()
+  return { server, resource }
+}
+
+function originOf (url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).origin
 }
 
 /** A prefix as Fastify reads it: one slash in front, none behind. */

@@ -1,19 +1,32 @@
-import type { FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
+import type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
+import type { CertificateReader, CertifiedRequest } from './client-certificate.ts'
+import { fieldValue } from './header-fields.ts'
 
 /** As much of Fastify's request as is read here: every one fits, whatever its type provider, server and route generics. */
 export interface ReadableRequest {
   readonly method: string
   readonly url: string
   readonly body: unknown
-  readonly raw: { readonly rawHeaders: readonly string[] }
+  /** Behind a proxy, that of the client where Fastify's trustProxy says so. */
+  readonly ip: string
+  readonly raw: CertifiedRequest
+}
+
+/** What is known of requests beyond what they say themselves. */
+export interface RequestContext {
+  /** Where clients reach this server. Undefined where nothing says so. */
+  readonly origin: string | undefined
+  readonly certificateOf: CertificateReader
 }
 
 /** Reads Fastify's request as a plain request, without copying anything. */
 export class FastifyPlainRequest implements PlainRequest {
   readonly #request: ReadableRequest
+  readonly #context: RequestContext
 
-  constructor (request: ReadableRequest) {
+  constructor (request: ReadableRequest, context: RequestContext) {
     this.#request = request
+    this.#context = context
   }
 
   get method (): string {
@@ -24,16 +37,20 @@ export class FastifyPlainRequest implements PlainRequest {
     return this.#request.url
   }
 
-  // From rawHeaders, since Node.js keeps only the first of several Authorization fields in `headers`.
+  get origin (): string | undefined {
+    return this.#context.origin
+  }
+
+  get address (): string {
+    return this.#request.ip
+  }
+
+  clientCertificate (): ClientCertificate | undefined {
+    return this.#context.certificateOf(this.#request.raw)
+  }
+
   header (name: string): string | undefined {
-    const { rawHeaders } = this.#request.raw
-    let value: string | undefined
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const field = rawHeaders[i]!
-      if (field.length !== name.length || field.toLowerCase() !== name) continue
-      value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`
-    }
-    return value
+    return fieldValue(this.#request.raw.rawHeaders, name)
   }
 }
 
@@ -41,8 +58,8 @@ export class FastifyPlainRequest implements PlainRequest {
 export class FastifyTokenRequest extends FastifyPlainRequest implements TokenRequest {
   readonly form: FormParameters
 
-  constructor (request: ReadableRequest) {
-    super(request)
+  constructor (request: ReadableRequest, context: RequestContext) {
+    super(request, context)
     this.form = request.body as FormParameters
   }
 }

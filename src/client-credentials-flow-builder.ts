@@ -1,8 +1,11 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
+import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
 import type { Clients, GetClient } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { optionsOf } from './flow-options.ts'
-import type { ClientAuthMethodOption, ClientCredentialsFlowOptions } from './flow-options.ts'
+import type { ClientCredentialsFlowOptions } from './flow-options.ts'
+import type { Profile } from './profile.ts'
+import type { FailureThrottle } from './throttle/index.ts'
 import type { TokenType } from './token-type/index.ts'
 
 /**
@@ -52,9 +55,13 @@ export class ClientCredentialsFlowBuilder {
     return this.#set({ accessTokenLifetime })
   }
 
-  /** Sets how tokens are presented. Default Bearer (RFC 6750). */
-  setTokenType (tokenType: TokenType): this {
-    return this.#set({ tokenType })
+  /**
+   * Sets how tokens are presented. Where there are several, the proof in a request picks among them, the first of two that
+   * are there. A request without proof gets a bearer token; without BearerTokenType, a proof is mandatory, and the first
+   * type says so. Default Bearer (RFC 6750) alone.
+   */
+  setTokenType (tokenType: TokenType, ...otherTokenTypes: TokenType[]): this {
+    return this.#set({ tokenType, otherTokenTypes })
   }
 
   /**
@@ -107,9 +114,22 @@ export class ClientCredentialsFlowBuilder {
     return this.#set({ clients })
   }
 
+  /** Sets how the guessing of secrets is stopped; null for an application that does so itself. Default in memory, 10 failures a minute. */
+  setThrottle (throttle: FailureThrottle | null): this {
+    return this.#set({ throttle })
+  }
+
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
   useAccessTokens (accessTokens: AccessTokens): this {
     return this.#set(optionsOf(accessTokens))
+  }
+
+  /**
+   * Holds the flow to a set of rules: "fapi2" is the FAPI 2.0 Security Profile, for which no secrets, no bearer tokens and
+   * no other algorithms than PS256, ES256 and EdDSA are allowed. Whatever is not kept to, {@link build} names.
+   */
+  setProfile (profile: Profile): this {
+    return this.#set({ profile })
   }
 
   /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */

@@ -1,17 +1,19 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
-import { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
-import type { ClientAuthMethod, Clients, GetClient } from './client-auth/index.ts'
+import { resolveAuthMethods } from './client-auth/by-name.ts'
+import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
+import type { Clients, GetClient } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
+import { assertionAlgorithms, violationsOf } from './profile.ts'
+import type { Profile } from './profile.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
 import { isScopeToken } from './scope.ts'
 import { isSecureUrl } from './secure-url.ts'
 import type { TokenEndpointSettings } from './token-endpoint.ts'
+import { FailureThrottle } from './throttle/index.ts'
 import { BearerTokenType } from './token-type/bearer.ts'
 import type { TokenType } from './token-type/index.ts'
-
-/** A client authentication method: one of ours by name, or your own. "none" has no effect: this grant has no public clients. */
-export type ClientAuthMethodOption = 'client_secret_basic' | 'client_secret_post' | 'none' | ClientAuthMethod
+import { byScheme, checkTokenTypes } from './token-type/several.ts'
 
 /** Everything that a flow is made of. Each member has a setter on the builder. */
 export interface ClientCredentialsFlowOptions {
@@ -27,18 +29,24 @@ export interface ClientCredentialsFlowOptions {
   accessTokenLifetime: number
   /** Default Bearer. */
   tokenType: TokenType
+  /** Further ways to present tokens: the proof in a request picks among all. Default none. */
+  otherTokenTypes: readonly TokenType[]
   /** Default client_secret_basic. */
   clientAuthenticationMethods: readonly ClientAuthMethodOption[]
   /** Default: knows no client, so every request is invalid_client. */
   getClient: GetClient
   /** Fills getClient where that is not set. Default nothing. */
   clients: Clients | undefined
+  /** Default one in memory, of 10 failures a minute; null for none. */
+  throttle: FailureThrottle | null | undefined
   /** Default: makes no token, so every request is server_error. */
   generateAccessToken: GenerateAccessToken
   /** Default: no token is valid. */
   verifyToken: VerifyToken
   /** Fills generateAccessToken and verifyToken where those are not set, and says what else can be done with tokens. Default nothing. */
   accessTokens: AccessTokens | undefined
+  /** Rules that the whole flow is held to when it is built. Default none. */
+  profile: Profile | undefined
 }
 
 /** The name of a callback that a flow works without, by denying. */
@@ -49,6 +57,7 @@ export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSetti
   readonly tokenEndpoint: string
   readonly securitySchemeName: string
   readonly description: string | undefined
+  readonly tokenType: TokenType
   readonly scopes: Readonly<Record<string, string>>
   readonly accessTokens: AccessTokens | undefined
   readonly clients: Clients | undefined
@@ -66,18 +75,18 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   scopes: Object.freeze({}),
   accessTokenLifetime: 3600,
   tokenType: new BearerTokenType(),
+  otherTokenTypes: Object.freeze([]),
   clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
   getClient: () => undefined,
   clients: undefined,
+  throttle: undefined,
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
-  accessTokens: undefined
+  accessTokens: undefined,
+  profile: undefined
 })
 
-const AUTH_METHODS: Readonly<Record<string, ClientAuthMethod>> = {
-  client_secret_basic: clientSecretBasic,
-  client_secret_post: clientSecretPost
-}
+const PROFILES: readonly unknown[] = [undefined, 'fapi2'] satisfies (Profile | undefined)[]
 const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
 
 // ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
@@ -98,22 +107,27 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     ...(options.accessTokens && optionsOf(options.accessTokens)),
     ...given
   }
-  const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime, tokenType } = resolved
+  const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime } = resolved
 
   if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
   if (!COMPONENT_NAME.test(securitySchemeName)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
   if (!isScopes(resolved.scopes)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
   if (!Number.isSafeInteger(accessTokenLifetime) || accessTokenLifetime <= 0) throw new FlowConfigurationError('FST_OAUTH_INVALID_LIFETIME')
-  if (typeof tokenType?.name !== 'string' || !COMPONENT_NAME.test(tokenType.name)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
   for (const name of CALLBACKS) {
     if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
   }
   if (resolved.clients !== undefined && !isClients(resolved.clients)) throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
 
-  const resource = resolved.accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
+  const tokenTypes = checkTokenTypes(resolved.tokenType, resolved.otherTokenTypes)
+  const { profile, clients, accessTokens } = resolved
+  if (!PROFILES.includes(profile)) throw new FlowConfigurationError('FST_OAUTH_UNKNOWN_PROFILE')
+  const clientAuthMethods = resolveAuthMethods(resolved.clientAuthenticationMethods, {
+    clients, issuer: accessTokens?.metadata?.issuer, algorithms: assertionAlgorithms(profile)
+  })
+  const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
   const scopes = Object.freeze({ ...resolved.scopes })
   const scopeNames = Object.keys(scopes)
-  return Object.freeze({
+  const settings: FlowSettings = Object.freeze({
     tokenEndpoint,
     securitySchemeName,
     realm: securitySchemeName,
@@ -121,17 +135,23 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     scopes,
     scopeNames: scopeNames.length > 0 ? new Set(scopeNames) : undefined,
     accessTokenLifetime,
-    tokenType,
-    clientAuthMethods: Object.freeze(resolveAuthMethods(resolved.clientAuthenticationMethods)),
+    tokenType: resolved.tokenType,
+    tokenTypes,
+    tokenTypesByScheme: byScheme(tokenTypes),
+    clientAuthMethods,
     getClient: resolved.getClient,
-    clients: resolved.clients,
+    clients,
+    throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
-    accessTokens: resolved.accessTokens,
+    accessTokens,
     resource,
     resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
     missingCallbacks: Object.freeze(CALLBACKS.filter((name) => resolved[name] === FLOW_DEFAULTS[name]))
   })
+  const violations = profile === undefined ? [] : violationsOf(settings)
+  if (violations.length > 0) throw new FlowConfigurationError('FST_OAUTH_PROFILE', violations.join('; '))
+  return settings
 }
 
 /** What a kind of access token fills: the callbacks that it has, and itself. */
@@ -155,16 +175,4 @@ function isClients (clients: Clients | null): boolean {
 function isScopes (scopes: unknown): boolean {
   return typeof scopes === 'object' && scopes !== null && !Array.isArray(scopes) &&
     Object.entries(scopes).every(([name, description]) => isScopeToken(name) && typeof description === 'string')
-}
-
-// The last of a name wins, in the place of the first.
-function resolveAuthMethods (options: readonly ClientAuthMethodOption[]): ClientAuthMethod[] {
-  const methods = new Map<string, ClientAuthMethod>()
-  for (const option of options) {
-    if (option === 'none') continue
-    const method = typeof option === 'string' ? AUTH_METHODS[option] : option
-    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD')
-    methods.set(method.name, method)
-  }
-  return methods.size > 0 ? [...methods.values()] : [clientSecretBasic]
 }

@@ -15,6 +15,9 @@ export interface EndpointUrls {
 export async function toServerMetadata (settings: FlowSettings, urls: EndpointUrls): Promise<Record<string, unknown>> {
   const { issuer, keys } = settings.accessTokens!.metadata!
   const authMethods = settings.clientAuthMethods.map(({ name }) => name)
+  const signingAlgorithms = [...new Set(settings.clientAuthMethods.flatMap(({ signingAlgorithms = [] }) => signingAlgorithms))]
+  // §2: MUST be there with methods that sign, and is of no use without.
+  const authAlgorithms = signingAlgorithms.length > 0 ? signingAlgorithms : undefined
   return withoutUndefined({
     issuer,
     token_endpoint: urls.token,
@@ -24,12 +27,16 @@ export async function toServerMetadata (settings: FlowSettings, urls: EndpointUr
     response_types_supported: [],
     grant_types_supported: [GRANT_TYPE],
     token_endpoint_auth_methods_supported: authMethods,
+    token_endpoint_auth_signing_alg_values_supported: authAlgorithms,
     introspection_endpoint: urls.introspection,
     introspection_endpoint_auth_methods_supported: urls.introspection && authMethods,
+    introspection_endpoint_auth_signing_alg_values_supported: urls.introspection && authAlgorithms,
     introspection_signing_alg_values_supported: urls.introspection && canSignIntrospection(settings.accessTokens) ? await algorithmsOf(keys!) : undefined,
     revocation_endpoint: urls.revocation,
     revocation_endpoint_auth_methods_supported: urls.revocation && authMethods,
-    protected_resources: settings.resource && [settings.resource]
+    revocation_endpoint_auth_signing_alg_values_supported: urls.revocation && authAlgorithms,
+    protected_resources: settings.resource && [settings.resource],
+    ...tokenTypeMetadata(settings)
   })
 }
 
@@ -39,8 +46,15 @@ export function toResourceMetadata (settings: FlowSettings): Record<string, unkn
     resource: settings.resource,
     authorization_servers: [settings.accessTokens!.metadata!.issuer],
     scopes_supported: settings.scopeNames && [...settings.scopeNames],
-    bearer_methods_supported: ['header']
+    bearer_methods_supported: ['header'],
+    // RFC 9728 §2: no token is taken without a proof.
+    dpop_bound_access_tokens_required: settings.tokenTypes.every(({ confirmationName }) => confirmationName === 'jkt') || undefined,
+    ...tokenTypeMetadata(settings)
   })
+}
+
+function tokenTypeMetadata ({ tokenTypes }: FlowSettings): Record<string, unknown> {
+  return Object.assign({}, ...tokenTypes.map(({ metadata }) => metadata))
 }
 
 // After a change of the algorithm, keys of the one before sign until the new one takes over.

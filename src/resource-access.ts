@@ -9,13 +9,14 @@ import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
 import { isStoreAway } from './store/unavailable.ts'
-import { sameConfirmation } from './token-type/index.ts'
+import { pickTokenType, sameConfirmation } from './token-type/index.ts'
 import type { Confirmation, TokenType } from './token-type/index.ts'
 
 /** What the resource side runs on. */
 export interface ResourceAccessSettings {
   readonly realm: string
-  readonly tokenType: TokenType
+  /** The ways in which tokens may be presented, by their scheme in lower case. */
+  readonly tokenTypesByScheme: ReadonlyMap<string, readonly [TokenType, ...TokenType[]]>
   readonly verifyToken: VerifyToken
   /** Where a client that is refused finds the authorization server (RFC 9728 §5.1). */
   readonly resourceMetadataUrl?: string | undefined
@@ -39,9 +40,9 @@ export function verifyAccess (
 ): AuthCredentials | Promise<AuthCredentials> {
   try {
     const credentials = verify(settings, request)
-    return credentials instanceof Promise ? credentials.catch((error: unknown) => { throw refusal(settings, needed, error) }) : credentials
+    return credentials instanceof Promise ? credentials.catch((error: unknown) => { throw refusal(settings, request, needed, error) }) : credentials
   } catch (error) {
-    throw refusal(settings, needed, error)
+    throw refusal(settings, request, needed, error)
   }
 }
 
@@ -50,33 +51,31 @@ export function verifyAccess (
  *
  * @throws StrategyInsufficientScopeError 403, with the scopes needed in its challenge (RFC 6750 §3.1)
  */
-export function checkScope (settings: ResourceAccessSettings, credentials: AuthCredentials, needed: readonly string[]): void {
+export function checkScope (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  credentials: AuthCredentials,
+  needed: readonly string[]
+): void {
   for (const scope of needed) {
-    if (!credentials.scope.includes(scope)) throw challenging(settings, needed, new StrategyInsufficientScopeError())
+    if (!credentials.scope.includes(scope)) throw challenging(settings, request, needed, new StrategyInsufficientScopeError())
   }
 }
 
 /** The refusal of a request that sends a token in its body beside the one in its header (RFC 6750 §2). */
-export function severalTokens (settings: ResourceAccessSettings, needed: readonly string[]): StrategyError {
-  return challenging(settings, needed, severalMethods())
+export function severalTokens (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): StrategyError {
+  return challenging(settings, request, needed, severalMethods())
 }
 
-function verify (settings: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
-  const token = readToken(settings, request)
-  const { tokenType, verifyToken } = settings
-  if (tokenType.confirmAccess !== undefined) return verifyProven(settings, request, token)
-  const result = verifyToken(token, { tokenType: tokenType.name, confirmation: undefined })
-  return isThenable(result) ? Promise.resolve(result).then((settled) => accept(settled, undefined)) : accept(result, undefined)
-}
-
-function readToken ({ tokenType }: ResourceAccessSettings, request: PlainRequest): string {
+function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
   // RFC 6750 §3.1: nothing presented, or another scheme than ours, is a 401 without error code.
   const authorization = request.header('authorization')
   if (authorization === undefined || authorization === '') throw new StrategyMissingTokenError()
   const { scheme, credentials: token } = parseAuthorization(authorization)
-  if (scheme !== tokenType.name.toLowerCase()) {
+  const types = tokenTypesByScheme.get(scheme)
+  if (types === undefined) {
     // Among several Authorization fields, which reach us joined by ", ", ours may stand behind another.
-    throw authorization.split(/, */).some((field) => parseAuthorization(field).scheme === tokenType.name.toLowerCase())
+    throw schemesOf(authorization).some((name) => tokenTypesByScheme.has(name))
       ? new StrategyInvalidRequestError()
       : new StrategyMissingTokenError()
   }
@@ -84,12 +83,27 @@ function readToken ({ tokenType }: ResourceAccessSettings, request: PlainRequest
   // §2.1, §2: one token, in the header, of b64token's characters.
   if (!isB64Token(token)) throw new StrategyInvalidRequestError()
   if (hasQueryParameter(request.url, QUERY_TOKEN)) throw severalMethods()
-  return token
+
+  const tokenType = pickTokenType(types, request)
+  if (tokenType.confirmAccess !== undefined) return verifyProven(tokenType, types, verifyToken, request, token)
+  const result = verifyToken(token, { tokenType: tokenType.name, confirmation: undefined })
+  return isThenable(result) ? Promise.resolve(result).then((settled) => accept(settled, undefined)) : accept(result, undefined)
 }
 
-async function verifyProven ({ tokenType, verifyToken }: ResourceAccessSettings, request: PlainRequest, token: string): Promise<AuthCredentials> {
+async function verifyProven (
+  tokenType: TokenType,
+  types: readonly TokenType[],
+  verifyToken: VerifyToken,
+  request: PlainRequest,
+  token: string
+): Promise<AuthCredentials> {
   const proven = await tokenType.confirmAccess?.(request, token)
-  return accept(await verifyToken(token, { tokenType: tokenType.name, confirmation: proven }), proven)
+  const result = await verifyToken(token, { tokenType: tokenType.name, confirmation: proven })
+  // A client may show its certificate with a token that is bound to nothing, where such tokens are taken.
+  const isPlain = result?.isValid === true && !result.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
+  const credentials = accept(result, isPlain ? undefined : proven)
+  if (proven !== undefined && !isPlain) await tokenType.settleAccess?.(proven)
+  return credentials
 }
 
 function accept (result: VerifyTokenResult | undefined, proven: Confirmation | undefined): AuthCredentials {
@@ -118,27 +132,35 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
   return { ...credentials, scope }
 }
 
-function refusal (settings: ResourceAccessSettings, needed: readonly string[], error: unknown): StrategyError {
+function refusal (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[], error: unknown): StrategyError {
   // A refusal because of a store that is away is no refusal: a 401 would have every client fetch a new token.
-  if (error instanceof StrategyError && (error.status >= 500 || !isStoreAway(error))) return challenging(settings, needed, error)
+  if (error instanceof StrategyError && (error.status >= 500 || !isStoreAway(error))) return challenging(settings, request, needed, error)
   if (isStoreAway(error)) return new StrategyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
   return new StrategyInternalError(undefined, { cause: thrown(error) })
 }
 
-function challenging (
-  { realm, tokenType, resourceMetadataUrl }: ResourceAccessSettings,
-  needed: readonly string[],
-  error: StrategyError
-): StrategyError {
+function challenging (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[], error: StrategyError): StrategyError {
   // A failure of ours is no reason to send other credentials.
   if (error.status >= 500) return error
-  const presented = !(error instanceof StrategyMissingTokenError)
-  return withChallenge(error, formatChallenge(tokenType.name, {
-    realm,
-    scope: needed.length > 0 ? needed.join(' ') : undefined,
-    error: presented ? error.code : undefined,
-    error_description: presented ? error.message : undefined,
-    resource_metadata: resourceMetadataUrl,
-    ...tokenType.challengeParameters
-  }))
+  const { realm, tokenTypesByScheme, resourceMetadataUrl } = settings
+  const used = schemesOf(request.header('authorization') ?? '')
+  const isPresented = !(error instanceof StrategyMissingTokenError)
+  const challenges = [...tokenTypesByScheme].map(([scheme, types]) => {
+    // RFC 9449 §7.1: every scheme is offered, and the error stands with the one that was used.
+    const isFailed = isPresented && used.includes(scheme)
+    return formatChallenge(types[0].name, {
+      realm,
+      scope: needed.length > 0 ? needed.join(' ') : undefined,
+      error: isFailed ? error.code : undefined,
+      error_description: isFailed ? error.message : undefined,
+      resource_metadata: resourceMetadataUrl,
+      ...Object.assign({}, ...types.map(({ challengeParameters }) => challengeParameters))
+    })
+  })
+  return withChallenge(error, challenges.join(', '))
+}
+
+// Several Authorization fields reach us joined by ", ".
+function schemesOf (authorization: string): string[] {
+  return authorization.split(/, */).map((field) => parseAuthorization(field).scheme)
 }

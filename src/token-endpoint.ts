@@ -1,13 +1,14 @@
 import type { GenerateAccessToken, GeneratedAccessToken } from './access-token/index.ts'
 import { isB64Token } from './authorization.ts'
 import { authenticateClient } from './client-auth/index.ts'
-import type { ClientAuthSettings, OAuth2Client } from './client-auth/index.ts'
+import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from './client-auth/index.ts'
 import { InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors.ts'
 import { parameter, refuseRepeatedParameters } from './form.ts'
 import { answerClient } from './oauth-endpoint.ts'
 import type { FormParameters, TokenRequest } from './request.ts'
 import { parseResource } from './resource-indicator.ts'
 import { grantScope, parseScope } from './scope.ts'
+import { pickTokenType } from './token-type/index.ts'
 import type { TokenType } from './token-type/index.ts'
 
 /** The one grant type of this server (RFC 6749 §4.4.2). */
@@ -25,7 +26,8 @@ export interface TokenResponse {
 
 /** What the token endpoint runs on. */
 export interface TokenEndpointSettings extends ClientAuthSettings {
-  readonly tokenType: TokenType
+  /** The first is the default. */
+  readonly tokenTypes: readonly [TokenType, ...TokenType[]]
   /** Seconds. */
   readonly accessTokenLifetime: number
   /** The names of the declared scopes; undefined when the flow declares none. */
@@ -67,7 +69,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const resource = parseResource(form.resource)
 
   // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
-  const { tokenType } = settings
+  const tokenType = tokenTypeFor(client, settings.tokenTypes, request)
   const confirmation = tokenType.confirmTokenRequest === undefined ? undefined : await tokenType.confirmTokenRequest(request)
 
   const accessTokenLifetime = client.accessTokenLifetime ?? settings.accessTokenLifetime
@@ -83,6 +85,24 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
   return toResponse(tokenType.name, accessTokenLifetime, generated, scope)
+}
+
+// RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.
+function tokenTypeFor ({ metadata }: OAuth2Client, types: TokenEndpointSettings['tokenTypes'], request: TokenRequest): TokenType {
+  const bound = isSet(metadata, 'dpop_bound_access_tokens')
+    ? 'jkt'
+    : isSet(metadata, 'tls_client_certificate_bound_access_tokens') ? 'x5t#S256' : undefined
+  if (bound === undefined) return pickTokenType(types, request)
+  const type = types.find(({ confirmationName }) => confirmationName === bound)
+  if (type === undefined) throw new InvalidRequestError('The client may have bound access tokens only, and none are made here')
+  return type
+}
+
+// Many databases have 1 for true. Not to know it would issue tokens that are bound to nothing.
+function isSet (metadata: ClientMetadata | undefined, name: string): boolean {
+  const value = metadata?.[name] ?? false
+  if (typeof value !== 'boolean') throw new TypeError(`getClient returned a client whose ${name} is no boolean`)
+  return value
 }
 
 /**

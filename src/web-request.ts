@@ -7,7 +7,8 @@ const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Reads a web `Request` as a plain request. Its body is left alone. */
 export function readRequest ({ method, url, headers }: Request): PlainRequest {
-  return { method, url, header: (name) => headers.get(name) ?? undefined }
+  // Whoever made the Request has said by which URL it came.
+  return { method, url, origin: new URL(url).origin, header: (name) => headers.get(name) ?? undefined }
 }
 
 /**

@@ -24,21 +24,24 @@ const layers = { src: filesOf('src'), plugin: filesOf('plugin'), schemas: filesO
 const all = Object.values(layers).flat()
 
 const CORE_EXPORTS = [
-  'AUTHORIZATION_SERVER', 'BearerTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'ClientRegistry',
-  'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FlowConfigurationError', 'GRANT_TYPE',
-  'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidClientError', 'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError',
+  'AUTHORIZATION_SERVER', 'BearerTokenType', 'CertificateBoundTokenType', 'ClientCredentialsFlow',
+  'ClientCredentialsFlowBuilder', 'ClientRegistry', 'DPoPTokenType', 'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT',
+  'FORM_MEDIA_TYPE', 'FailureThrottle', 'FlowConfigurationError', 'GRANT_TYPE', 'INTROSPECTION_JWT_MEDIA_TYPE',
+  'InvalidClientError', 'InvalidDPoPProofError', 'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError',
   'JwtAccessTokens', 'MemoryStore', 'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens',
   'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys', 'StoreUnavailableError', 'StrategyError',
-  'StrategyInsufficientScopeError', 'StrategyInternalError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError',
-  'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError', 'UNTIL_DISABLED', 'UnauthorizedClientError',
-  'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken', 'checkScope', 'checkTokenParameters',
-  'clientSecretBasic', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'introspectToken', 'introspectTokenAsJwt',
-  'isAccessTokenType', 'isIssuer', 'isScopeToken', 'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims',
-  'notAForm', 'parseForm', 'plainParameterName', 'revokeToken', 'severalTokens', 'systemClock', 'toOAuth2Error',
-  'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl'
+  'StrategyInsufficientScopeError', 'StrategyInternalError', 'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError',
+  'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError',
+  'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken',
+  'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
+  'grantAudience', 'guardedFetch', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isIssuer', 'isScopeToken',
+  'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'parseForm', 'plainParameterName',
+  'privateKeyJwt', 'revokeToken', 'selfSignedTlsClientAuth', 'severalTokens', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
+  'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
+  'workloadIdentities'
 ]
 
-const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:os', 'node:util', 'toad-cache']
+const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'toad-cache']
 
 // Beyond those of the core. Drivers are loaded by name, when a store is opened.
 const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']
@@ -104,7 +107,8 @@ t.test('the entry points export exactly what they mean to', async (t) => {
     'signingKeyListSchema', 'signingKeySchema', 'tokenRequestSchema', 'tokenResponseSchema'
   ])
   t.strictSame(Object.keys(plugin).sort(), [
-    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'fastifyJwtTokens', 'oauthTransformObject'
+    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'dpopRequestInterceptor', 'fastifyJwtTokens',
+    'oauthTransformObject'
   ].sort())
   t.equal(plugin.default, plugin.clientCredentialsPlugin)
   t.strictSame(Object.keys(sqlite), ['sqliteStore'])

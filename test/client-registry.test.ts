@@ -889,3 +889,10 @@ test('A lifetime that no date can hold is refused', async (t) => {
   await t.rejects(registry.add({ lifetime: 3_155_760_001 }), { message: /100 years/ })
   t.ok(await registry.add({ lifetime: 3_155_760_000 }))
 })
+
+test('What was used once is remembered in the store of the clients, where that can', async (t) => {
+  const store = new MemoryStore()
+  t.equal(new ClientRegistry(store).replays, store)
+  const forgetful = Object.assign(Object.create(store), { reserve: undefined }) as ClientStore
+  t.equal(new ClientRegistry(forgetful).replays, undefined)
+})

@@ -282,7 +282,9 @@ const CONFIGURATION_ERRORS: Record<FlowOptionCode, Record<string, Partial<Client
     'a name that is no text': wrong({ tokenType: { name: 5 } }),
     'a name with a space': { tokenType: { name: 'my type' } },
     'a name with a quote': { tokenType: { name: 'a"' } },
-    'an empty name': { tokenType: { name: '' } }
+    'an empty name': { tokenType: { name: '' } },
+    'others that are no list': wrong({ otherTokenTypes: new BearerTokenType() }),
+    'two that do not bind': { otherTokenTypes: [new BearerTokenType()] }
   },
   FST_OAUTH_INVALID_AUTH_METHOD: {
     'an unknown name': wrong({ clientAuthenticationMethods: ['private_key'] }),
@@ -667,11 +669,12 @@ test('flow.verifyToken never throws', async (t) => {
 test('checkScope wants every scope that is needed', async (t) => {
   const { settings } = demoBuilder().build()
   const both = { app: { id: 'writer' }, scope: [READ, WRITE] }
-  t.doesNotThrow(() => checkScope(settings, both, [READ, WRITE]))
-  t.doesNotThrow(() => checkScope(settings, both, [WRITE]))
-  t.doesNotThrow(() => checkScope(settings, CREDENTIALS, []))
+  const REQUEST: PlainRequest = { method: 'GET', url: '/', header: () => 'Bearer token' }
+  t.doesNotThrow(() => checkScope(settings, REQUEST, both, [READ, WRITE]))
+  t.doesNotThrow(() => checkScope(settings, REQUEST, both, [WRITE]))
+  t.doesNotThrow(() => checkScope(settings, REQUEST, CREDENTIALS, []))
   for (const needed of [[WRITE], [READ, WRITE], [WRITE, READ]]) {
-    t.throws(() => checkScope(settings, CREDENTIALS, needed), {
+    t.throws(() => checkScope(settings, REQUEST, CREDENTIALS, needed), {
       name: 'StrategyInsufficientScopeError',
       status: 403,
       challenge: `${CHALLENGE}, scope="${needed.join(' ')}", error="insufficient_scope", error_description="The access token lacks a scope"`

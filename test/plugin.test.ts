@@ -8,8 +8,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { z } from 'zod'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
-import type { AuthCredentials, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, PlainRequest, TokenType } from '../plugin/index.ts'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
+import type { AuthCredentials, ClientCertificateOptions, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, PlainRequest, TokenType } from '../plugin/index.ts'
 import { basic, demoApp, demoBuilder, FORM, form, TOKEN_PATH, tokenOf } from './support/demo.ts'
 
 const READ = 'data:read'
@@ -667,9 +667,24 @@ const withPlugin = (use: (app: FastifyInstance) => void) => async () => {
   await app.ready()
 }
 
-const MISUSES: [keyof typeof PLUGIN_ERRORS, string, () => Promise<unknown>, RegExp][] = [
+const WRONG_CERTIFICATE_OPTIONS = [
+  null, {}, { format: 'nginx' }, { trustedProxies: ['::1'] }, { trustedProxies: ['::1'], format: 'traefik' },
+  { trustedProxies: ['::1'], format: 'traefik', header: 'x-cert' }, { trustedProxies: ['::1'], format: 'constructor' },
+  ...[{ trustedProxies: [] }, { trustedProxies: '10.0.0.1' }, { trustedProxies: ['proxy'] }, { trustedProxies: [''] }, { trustedProxies: ['10.0.0.0/33'] },
+    { trustedProxies: ['::/129'] }, { trustedProxies: ['10.0.0.0/'] }, { trustedProxies: ['10.0.0.0/8/9'] }, { trustedProxies: ['10.0.0.1', null] },
+    { trustedProxies: ['::1'], verified: false }, { trustedProxies: ['::1'], verified: '' }, { trustedProxies: ['::1'], header: 'x cert' },
+    { trustedProxies: ['::1'], header: 5 }].map((options) => ({ format: 'nginx', ...options }))
+]
+
+type Misuse = [code: keyof typeof PLUGIN_ERRORS, trigger: string, misuse: () => Promise<unknown>, message: RegExp]
+const MISUSES: Misuse[] = [
   ['FST_OAUTH_FLOW_REQUIRED', 'no options', async () => Fastify().register(clientCredentialsPlugin, {} as ClientCredentialsPluginOptions), /"flow"/],
   ['FST_OAUTH_FLOW_REQUIRED', 'a builder that was not built', async () => Fastify().register(clientCredentialsPlugin, { flow: demoBuilder() as unknown as ClientCredentialsFlow }), /build\(\)/],
+  ['FST_OAUTH_ORIGIN', 'DPoP without a URL', async () => pluginApp({ flow: demoBuilder().setTokenType(new DPoPTokenType({ replays: { reserve: async () => true } })).build() }), /"origin"/],
+  ['FST_OAUTH_ORIGIN', 'no URL', async () => pluginApp({ flow: demoBuilder().build(), origin: 'api.example' }), /https/],
+  ['FST_OAUTH_ORIGIN', 'http on another host', async () => pluginApp({ flow: demoBuilder().build(), origin: 'http://api.example' }), /loopback/],
+  ...WRONG_CERTIFICATE_OPTIONS.map((options): Misuse =>
+    ['FST_OAUTH_CLIENT_CERTIFICATE', JSON.stringify(options), async () => pluginApp({ flow: demoBuilder().build(), clientCertificate: options as unknown as ClientCertificateOptions }), /trustedProxies/]),
   ['FST_OAUTH_CALLBACK_MISSING', 'no getClient', () => pluginApp({ flow: NO_CALLBACKS.build() }), /no getClient, .*Call getClient /],
   ['FST_OAUTH_CALLBACK_MISSING', 'no generateAccessToken', () => pluginApp({ flow: new ClientCredentialsFlowBuilder().getClient(() => undefined).build() }), /no generateAccessToken, .*Call generateAccessToken /],
   ['FST_OAUTH_CALLBACK_MISSING', 'no verifyToken, and a guard', async () => {

@@ -1,5 +1,4 @@
 // The store in a PostgreSQL, by the contract that all stores have, and what is special about it. Each test has a schema of its own.
-import { once } from 'node:events'
 import pg from 'pg'
 import t, { test } from 'tap'
 import type { Test } from 'tap'
@@ -103,10 +102,9 @@ test('postgresStore notes no use of a client that is removed meanwhile', async (
   const other = await pool.connect()
   await other.query("BEGIN; DELETE FROM oauth_clients WHERE id = 'reader'")
   const saving = store.saveSecretUses([{ clientId: 'reader', secretId: 'first', usedAt: START }])
-  let isSaved = false
-  saving.then(() => { isSaved = true }, t.error)
-  const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-  while (!isSaved && (await pool.query(waiting)).rows.length === 0);
+  const isWaiting = async () => (await pool.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length > 0
+  const seenWaiting = async () => { while (!await isWaiting()); }
+  await Promise.race([saving, seenWaiting()])
   await other.query('COMMIT')
   other.release()
   await saving
@@ -190,7 +188,7 @@ test('a connection that breaks without a word within a transaction of postgresSt
   let pid: number | undefined
   while (pid === undefined) pid = (await pool.query(waiting)).rows[0]?.pid
   // The server ends all others too, and starts anew. Until it does, it may not have noticed, and take connections still.
-  const ended = once(other, 'end')
+  const ended = new Promise<void>((resolve) => { other.on('end', () => { resolve() }) })
   process.kill(pid, 'SIGKILL')
   await t.rejects(replacing, { name: 'StoreUnavailableError' })
   await ended

@@ -16,17 +16,29 @@ const folder = join(root, '.tap', 'readme')
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
 import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
 import {
-  clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf, JwtAccessTokens, MemoryStore,
-  oauthTransformObject, RemoteAccessTokens, SigningKeys
+  BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf,
+  dpopRequestInterceptor, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys,
+  workloadIdentities
 } from 'fastify-client-credentials'
+import type { OAuth2Client } from 'fastify-client-credentials'
+import { postgresStore } from 'fastify-client-credentials/stores/postgres'
+import { redisStore } from 'fastify-client-credentials/stores/redis'
+import { sqliteStore } from 'fastify-client-credentials/stores/sqlite'
+import { Redis } from 'ioredis'
+import Database from 'libsql'
+import pg from 'pg'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
-import type { ClientCredentialsFlow, OAuth2Client } from 'fastify-client-credentials'
+import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, JwtAccessTokens, OAuth2Client } from 'fastify-client-credentials'
 declare global {
   const app: FastifyInstance
   const flow: ClientCredentialsFlow
+  const clients: Clients
+  const store: DPoPTokenTypeOptions['replays'] & NonNullable<FailureThrottleOptions['store']>
+  const tokens: JwtAccessTokens
   function findClient (id: string, secret: string | undefined): Promise<OAuth2Client | undefined>
   function saveToken (id: string, scope: readonly string[], lifetime: number): Promise<string>
   function findToken (token: string): Promise<{ clientId: string, scope: string } | undefined>
@@ -81,12 +93,12 @@ t.test('the table of error codes is the one of the code', async (t) => {
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
   for (const [code, FastifyError] of Object.entries(PLUGIN_ERRORS)) t.equal(new FastifyError().code, code)
   for (const message of [...Object.values(FLOW_ERRORS), ...Object.values(PLUGIN_ERRORS).map((FastifyError) => new FastifyError().message)]) {
-    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|Run|needs) /)
+    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|Run|Mend|needs) /)
   }
 })
 
 t.test('the tables of options are the ones of the code', async (t) => {
-  const plugin = { flow: true, prefix: true, acceptJson: true, metadata: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
+  const plugin = { flow: true, prefix: true, acceptJson: true, metadata: true, origin: true, clientCertificate: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
   const jwt = { issuer: true, audience: true } satisfies Record<keyof FastifyJwtTokensOptions, true>
   t.strictSame(readmeTable('Of the plugin'), Object.keys(plugin))
   t.strictSame(readmeTable('Access tokens by @fastify/jwt'), Object.keys(jwt))

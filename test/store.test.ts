@@ -339,6 +339,23 @@ test('sqliteStore keeps what has expired for a minute: to a process whose clock 
   t.equal(await slow.reserve('key', TOKEN.expiresAt), true)
 })
 
+test('sqliteStore tries again to have the file alone for its change to WAL, which SQLite itself does not wait for', async (t) => {
+  const path = fileOf(t)
+  const other = open(t, path)
+  other.exec('BEGIN EXCLUSIVE')
+  const handle = open(t, path)
+  let tries = 0
+  const store = sqliteStore({
+    prepare: (sql) => handle.prepare(sql),
+    exec: (sql) => {
+      if (sql.includes('journal_mode') && ++tries === 3) other.exec('ROLLBACK')
+      return handle.exec(sql.replace('5000', '1'))
+    }
+  })
+  t.equal((await store.readKeys()).version, 0)
+  t.equal(tries, 3)
+})
+
 test('sqliteStore within a transaction of the application writes nothing, and leaves that transaction alone', async (t) => {
   const handle = open(t, fileOf(t))
   const store = sqliteStore(handle, { now: () => START })

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
-import type { Locator, Page, Response } from 'playwright-core'
 import t from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin from '../plugin/index.ts'
@@ -11,6 +10,7 @@ import { answerFrom, launchBrowser, storedBy, visit } from './support/browser.ts
 import type { Visit } from './support/browser.ts'
 import { CLIENTS, demoBuilder, rawBasic, TOKEN_PATH } from './support/demo.ts'
 import { freePort, startProgram } from './support/program.ts'
+import { authorize, closeAuthorized, failed, isClean, logout, tryOut } from './support/swagger-ui.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const browser = await launchBrowser()
@@ -26,55 +26,6 @@ async function open (t: Test, url: string = docs): Promise<Visit> {
   const visited = await visit(browser, url)
   t.teardown(() => visited.page.close())
   return visited
-}
-
-/** The console shows these errors and no others, and the page needs nobody but its server. */
-function isClean (t: Test, { page, origins, errors }: Visit, expected: readonly string[] = []): void {
-  t.same(errors, expected, 'errors in the console')
-  t.same([...origins], [new URL(page.url()).origin], 'origins')
-}
-
-const failed = (status: string, path: string) => `Failed to load resource: the server responded with a status of ${status} ${path}`
-
-/** Fills in the Authorize dialog and sends it. */
-async function authorize (page: Page, credentials: { id: string, secret: string }, scopes: readonly string[], tokenPath = TOKEN_PATH): Promise<Response> {
-  const dialog = await openDialog(page)
-  await dialog.getByLabel('client_id').fill(credentials.id)
-  await dialog.getByLabel('client_secret').fill(credentials.secret)
-  for (const scope of scopes) await dialog.getByText(scope, { exact: true }).click()
-  return answerFrom(page, tokenPath, () => dialog.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click())
-}
-
-async function openDialog (page: Page): Promise<Locator> {
-  await page.getByRole('button', { name: 'Authorize', exact: true }).click()
-  return page.locator('.dialog-ux')
-}
-
-/** Waits until the dialog says that there is a token, and closes it. */
-async function closeAuthorized (page: Page): Promise<void> {
-  const dialog = page.locator('.dialog-ux')
-  await dialog.getByRole('button', { name: 'Remove authorization' }).waitFor()
-  await dialog.getByRole('button', { name: 'Close' }).click()
-}
-
-async function logout (page: Page): Promise<void> {
-  const dialog = await openDialog(page)
-  await dialog.getByRole('button', { name: 'Remove authorization' }).click()
-  await dialog.getByLabel('client_secret').waitFor()
-  await dialog.getByRole('button', { name: 'Close' }).click()
-}
-
-/** Opens an operation and presses Try it out. */
-async function tryOut (page: Page, method: string, path: string): Promise<() => Promise<object>> {
-  const operation = page.locator(`.opblock-${method}:has([data-path="${path}"])`)
-  await operation.locator('.opblock-summary-control').click()
-  await operation.getByRole('button', { name: 'Try it out' }).click()
-
-  return async function execute () {
-    const response = await answerFrom(page, path, () => operation.getByRole('button', { name: 'Execute' }).click())
-    const shown = operation.locator('.live-responses-table tbody tr').filter({ has: page.locator('.response-col_status', { hasText: String(response.status()) }) })
-    return { status: response.status(), shown: JSON.parse(await shown.locator('.highlight-code code').innerText()) }
-  }
 }
 
 t.test('Authorize in /docs gets a token, by which a route answers', async (t) => {

@@ -9,8 +9,9 @@ const { ClientCredentialsFlowBuilder, default: clientCredentialsPlugin, fastifyJ
 
 /**
  * @param complete gets the builder and the application, and sets what makes and verifies tokens
+ * @param options further options of the plugin
  */
-export async function ours (fixture, complete) {
+export async function ours (fixture, complete, options) {
   const app = Fastify({ logger: false })
   const findClient = clientTable(fixture)
   const builder = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
@@ -18,7 +19,7 @@ export async function ours (fixture, complete) {
     .setAccessTokenLifetime(LIFETIME)
     .getClient(({ clientId, clientSecret = '' }) => findClient(clientId, clientSecret))
   await complete(builder, app)
-  await app.register(clientCredentialsPlugin, { flow: builder.build() })
+  await app.register(clientCredentialsPlugin, { flow: builder.build(), ...options })
   return app
 }
 

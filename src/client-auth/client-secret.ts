@@ -2,14 +2,12 @@ import { parseAuthorization } from '../authorization.ts'
 import { InvalidClientError } from '../errors.ts'
 import { parameter } from '../form.ts'
 import type { TokenRequest } from '../request.ts'
+import { isCredential } from './credential.ts'
 import type { ClientAuthMethod, PresentedClient } from './index.ts'
 
 // RFC 7617 §2: base64 with its padding. One quantifier for each character: a long field costs no more than its length.
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const FORM_ENCODED = /[%+]/
-// RFC 6749 appendix A knows printable characters only. Control characters would also fail in a database, as a 500.
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\x00-\x1F\x7F]/
 
 /** client_secret_basic: id and secret by HTTP Basic, each form-encoded (RFC 6749 §2.3.1). */
 export const clientSecretBasic: ClientAuthMethod = Object.freeze({
@@ -45,7 +43,7 @@ export const clientSecretPost: ClientAuthMethod = Object.freeze({
 function checkPair (clientId: string, clientSecret: string): PresentedClient {
   // This grant is for confidential clients only (RFC 6749 §4.4): an empty secret is none.
   if (clientId === '' || clientSecret === '') throw malformed('the client_id or the client_secret is empty')
-  if (CONTROL.test(clientId) || CONTROL.test(clientSecret)) throw malformed('the client_id or the client_secret has control characters')
+  if (!isCredential(clientId) || !isCredential(clientSecret)) throw malformed('the client_id or the client_secret has control characters')
   return { clientId, clientSecret }
 }
 

@@ -1,8 +1,12 @@
 import { formatChallenge } from '../challenge.ts'
+import { isGeneratedSecret } from '../clients/generated-secret.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { parameter } from '../form.ts'
+import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
+import type { ReplayStore } from '../store/index.ts'
+import type { FailureThrottle } from '../throttle/index.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
 export interface OAuth2Client {
@@ -32,6 +36,8 @@ export interface OAuth2Client {
 export interface ClientMetadata {
   /** The one method by which this client authenticates. Any other is refused with invalid_client. All are taken when left out. */
   token_endpoint_auth_method?: string
+  /** The one JWS algorithm of its assertions (OpenID Connect Registration §2). All that the method takes when left out. */
+  token_endpoint_auth_signing_alg?: string
   [name: string]: unknown
 }
 
@@ -40,6 +46,8 @@ export interface PresentedClient {
   clientId: string
   /** Left out by methods that have already proven who the client is, without a shared secret. */
   clientSecret?: string
+  /** The JWS algorithm of the assertion that has proven it, when the client signs its own. */
+  signingAlgorithm?: string
 }
 
 /**
@@ -50,6 +58,10 @@ export interface ClientAuthMethod {
   readonly name: string
   /** The authentication scheme, for a method that uses the Authorization field: it is offered in the challenge of a 401. */
   readonly scheme?: string
+  /** The JWS algorithms of its assertions, for a method that has any: metadata lists them (RFC 8414 §2). */
+  readonly signingAlgorithms?: readonly string[]
+  /** The audiences that its assertions may have, the issuer first. */
+  readonly audiences?: readonly string[]
   /**
    * Finds the credentials of this method in a request.
    *
@@ -88,6 +100,8 @@ export interface Clients {
    * @returns undefined for one that is unknown or disabled
    */
   findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+  /** Where assertions and proofs are remembered that were used, when the store of the clients can do that too. */
+  readonly replays?: ReplayStore | undefined
   /** Writes what was put off, such as when secrets were used last. The plugin calls it when the server closes. */
   flush? (): Promise<void>
 }
@@ -97,6 +111,8 @@ export interface ClientAuthSettings {
   readonly realm: string
   readonly clientAuthMethods: readonly ClientAuthMethod[]
   readonly getClient: GetClient
+  /** Stops the guessing of secrets. Undefined for an application that does so itself. */
+  readonly throttle?: FailureThrottle | undefined
 }
 
 /**
@@ -104,6 +120,7 @@ export interface ClientAuthSettings {
  *
  * @throws InvalidRequestError when there is more than one mechanism (RFC 6749 §2.3) or client_id
  * @throws InvalidClientError when authentication fails or is absent (RFC 6749 §5.2), without a challenge
+ * @throws TemporarilyUnavailableError 429 when it has failed too often
  */
 export async function authenticateClient (
   settings: ClientAuthSettings,
@@ -119,6 +136,10 @@ export async function authenticateClient (
     throw new InvalidRequestError('The client_id differs from the client that authenticates')
   }
 
+  // §2.3.1: against guessing. Before the secret is compared, or the right one would come through among the wrong ones. Who is
+  // proven by keys has guessed nothing.
+  const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
+  throttle?.check(presented.clientId, request.address)
   const client = await settings.getClient({
     clientId: presented.clientId,
     clientSecret: presented.clientSecret,
@@ -126,15 +147,25 @@ export async function authenticateClient (
     scope,
     authMethod: method.name
   })
-  if (!client) {
-    throw new InvalidClientError(undefined, { cause: `getClient knows no client ${presented.clientId} with these credentials` })
+  const refusal = refusalOf(client || undefined, presented, method)
+  if (refusal !== undefined) {
+    await throttle?.failed(presented.clientId, request.address)
+    throw new InvalidClientError(undefined, { cause: refusal })
   }
+  throttle?.check(presented.clientId, request.address)
+  await throttle?.succeeded(presented.clientId, request.address)
+  return client as OAuth2Client
+}
 
-  const registered = client.metadata?.token_endpoint_auth_method
-  if (registered !== undefined && registered !== method.name) {
-    throw new InvalidClientError(undefined, { cause: `the client ${client.id} is registered for ${registered}, and used ${method.name}` })
+function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorithm: used }: PresentedClient, method: ClientAuthMethod): string | undefined {
+  if (client === undefined) {
+    // Whoever takes one for the other would have a secret in the log.
+    return `getClient knows no client ${isGeneratedSecret(clientId) ? 'whose id is a secret' : clientId} with these credentials`
   }
-  return client
+  const { token_endpoint_auth_method: registered = method.name, token_endpoint_auth_signing_alg: algorithm = used } = client.metadata ?? {}
+  if (registered !== method.name) return `the client ${client.id} is registered for ${registered}, and used ${method.name}`
+  if (used === undefined || algorithm === undefined || isSameAlgorithm(algorithm, used)) return undefined
+  return `the client ${client.id} is registered for ${algorithm}, and signed with ${used}`
 }
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
@@ -156,7 +187,10 @@ async function findCredentials (
     found = { method, presented }
   }
   if (found === undefined) {
-    throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${methods.map(({ name }) => name).join(', ')}` })
+    const names = methods.map(({ name }) => name).join(', ')
+    // Easily got wrong, and seen nowhere else.
+    const hint = parameter(request.form, 'client_assertion') === undefined ? '' : ': the client_assertion_type, the kind of its alg, or iss and sub are of none of them'
+    throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${names}${hint}` })
   }
   return found
 }

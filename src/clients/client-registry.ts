@@ -2,7 +2,7 @@ import type { Clients, GetClientContext, OAuth2Client } from '../client-auth/ind
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
-import type { ClientStore, StoredClient } from '../store/index.ts'
+import type { ClientStore, ReplayStore, StoredClient } from '../store/index.ts'
 import { ClientAuthenticator } from './client-authenticator.ts'
 import { changeClient, rotateSecret } from './client-changes.ts'
 import { wrongClient } from './client-error.ts'
@@ -59,19 +59,22 @@ const MAX_CACHE_AGE = 3600
  * When the store is away, nobody is authenticated: every method that needs it rejects with its StoreUnavailableError.
  */
 export class ClientRegistry implements Clients {
+  /** The store again, where it can remember what may be used once only. */
+  readonly replays: ReplayStore | undefined
   readonly #store: ClientStore
   readonly #maker: ClientMaker
   readonly #uses: SecretUses
   readonly #authenticator: ClientAuthenticator
 
   /** @throws FlowConfigurationError */
-  constructor (store: ClientStore, { peppers, cacheSize = 10_000, cacheMaxAge = 60, onError, now = systemClock }: ClientRegistryOptions = {}) {
+  constructor (store: ClientStore & Partial<ReplayStore>, { peppers, cacheSize = 10_000, cacheMaxAge = 60, onError, now = systemClock }: ClientRegistryOptions = {}) {
     if (!Number.isSafeInteger(cacheSize) || cacheSize < 0 || !Number.isSafeInteger(cacheMaxAge) || cacheMaxAge < 0 || cacheMaxAge > MAX_CACHE_AGE) {
       throw new FlowConfigurationError('FST_OAUTH_INVALID_REGISTRY')
     }
     const hashes = new SecretHashes(peppers)
     const slowHashes = new SlowSecretHashes(hashes)
     this.#store = store
+    this.replays = canReserve(store) ? store : undefined
     this.#maker = { hashes, slowHashes, now }
     this.#uses = new SecretUses(store, { now, onError })
     this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, onError, now })
@@ -219,4 +222,8 @@ export class ClientRegistry implements Clients {
   async #show (client: StoredClient | undefined): Promise<RegisteredClient | undefined> {
     return client && toRegisteredClient(client, await this.#uses.find([client.id]))
   }
+}
+
+function canReserve (store: Partial<ReplayStore>): store is ReplayStore {
+  return typeof store.reserve === 'function'
 }

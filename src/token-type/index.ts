@@ -12,6 +12,12 @@ export type Confirmation = Readonly<Record<string, string>>
 export interface TokenType {
   /** The token_type of the token response (RFC 6749 §7.1) and the authentication scheme of the resource request. */
   readonly name: string
+  /** What its tokens are bound by: the member of `cnf`. Undefined for bearer tokens. */
+  readonly confirmationName?: string
+  /** Tells whether a request brings a proof of this type, right or wrong: that picks it among several types. */
+  isPresented? (request: PlainRequest): boolean
+  /** Members of the metadata of server and resource (RFC 8414, RFC 9728) that say what is taken. */
+  readonly metadata?: Readonly<Record<string, unknown>>
   /** Further auth-params for the challenges of this scheme. */
   readonly challengeParameters?: Readonly<Record<string, string>>
   /**
@@ -28,6 +34,13 @@ export interface TokenType {
    * @throws StrategyError when the proof is missing or wrong
    */
   confirmAccess? (request: PlainRequest, token: string): Confirmation | undefined | Promise<Confirmation | undefined>
+  /**
+   * Makes this the last use of a proof, once its token is found valid and bound to it: so that a stranger fills no store.
+   *
+   * @param confirmation the very one that confirmAccess returned
+   * @throws StrategyError when the proof was used before
+   */
+  settleAccess? (confirmation: Confirmation): Promise<void>
 }
 
 /** The token_type of a token by what it is bound to (RFC 9449 §6.1): a token that is bound to a certificate is a bearer token (RFC 8705 §3). */
@@ -40,4 +53,10 @@ export function sameConfirmation (bound: Confirmation | undefined, proven: Confi
   if (bound === undefined || proven === undefined) return bound === proven
   const names = Object.keys(bound)
   return names.length > 0 && names.length === Object.keys(proven).length && names.every((name) => bound[name] === proven[name])
+}
+
+/** The type of a request: the first whose proof it brings. Without a proof, one that needs none, or else the first. */
+export function pickTokenType (types: readonly [TokenType, ...TokenType[]], request: PlainRequest): TokenType {
+  if (types.length === 1) return types[0]
+  return types.find((type) => type.isPresented?.(request)) ?? types.find(({ isPresented }) => isPresented === undefined) ?? types[0]
 }

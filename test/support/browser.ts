@@ -38,8 +38,8 @@ export async function visit (browser: Browser, url: string): Promise<Visit> {
 }
 
 /** Does something on a page, and waits for the answer that it gets from a path, to the last byte. */
-export async function answerFrom (page: Page, path: string, action: () => Promise<void>): Promise<Response> {
-  const [response] = await Promise.all([page.waitForResponse((response) => pathOf(response.url()) === path), action()])
+export async function answerFrom (page: Page, path: string, action: () => Promise<void>, isIt: (response: Response) => boolean = () => true): Promise<Response> {
+  const [response] = await Promise.all([page.waitForResponse((response) => pathOf(response.url()) === path && isIt(response)), action()])
   await response.finished()
   return response
 }

@@ -14,11 +14,11 @@ export interface Program {
 }
 
 /**
- * The environment of a program that tsx compiles. Its lines are not those that coverage counts: without this, what it ran would
- * hide what no test has.
+ * The environment of a program that tsx compiles, without coverage, which tap counts in child processes too. The lines of tsx are not
+ * those of tap, and what it ran would hide what no test has, or the other way round.
  */
 export function plainEnvironment (): NodeJS.ProcessEnv {
-  return { ...process.env, NODE_V8_COVERAGE: '' }
+  return { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
 }
 
 /** Starts a program and waits until its output holds a text. Fails with its output when it ends before. */
@@ -61,10 +61,11 @@ function outputUntil (child: ChildProcess, text: string): Promise<string> {
   })
 }
 
-/** The next message of a child process that tsx compiles. tsx tells what it loads in messages of its own. */
+/** The next message of a child process that tsx compiles. tsx tells what it loads in messages of its own, and tap of its time limit. */
 export async function messageFrom (child: ChildProcess): Promise<unknown> {
   for await (const [message] of on(child, 'message')) {
-    if ((message as { type?: string }).type !== 'dependency') return message
+    const { type, setTimeout: limit } = message as { type?: string, setTimeout?: number }
+    if (type !== 'dependency' && limit === undefined) return message
   }
   return undefined
 }

@@ -1,12 +1,12 @@
 import { FORM_MEDIA_TYPE } from '../../form.ts'
+import { discoverEndpoint } from '../../remote/discovery.ts'
+import type { RemoteIssuer } from '../../remote/discovery.ts'
+import type { RemoteDocument } from '../../remote/document.ts'
+import { fetchJson } from '../../remote/fetch.ts'
 import { judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
 import { VerifiedTokens } from '../verified-tokens.ts'
-import { discoverEndpoint } from './discovery.ts'
-import type { RemoteIssuer } from './discovery.ts'
-import type { RemoteDocument } from './document.ts'
-import { fetchJson } from './fetch.ts'
 
 // Seconds that a revocation at the issuer may go unnoticed here.
 const MAX_AGE = 60

@@ -1,13 +1,14 @@
-import { errors, jwtVerify } from 'jose'
-import type { JWTPayload, JWTVerifyOptions } from 'jose'
+import { errors } from 'jose'
+import { mayNeedNewKey, verifyByPublicKeys } from '../../keys/public-keys.ts'
+import { discoverEndpoint } from '../../remote/discovery.ts'
+import type { RemoteIssuer } from '../../remote/discovery.ts'
+import type { RemoteDocument } from '../../remote/document.ts'
+import { remoteJwks } from '../../remote/jwks.ts'
+import type { RemoteKeys } from '../../remote/jwks.ts'
 import { ACCESS_TOKEN_TYPE, judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
 import { VerifiedTokens } from '../verified-tokens.ts'
-import type { RemoteIssuer } from './discovery.ts'
-import type { RemoteDocument } from './document.ts'
-import { remoteJwks } from './jwks.ts'
-import type { RemoteKeys } from './jwks.ts'
 
 // Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
@@ -21,7 +22,8 @@ export class RemoteJwts {
   readonly #expectation: ClaimsExpectation
 
   constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number) {
-    this.#keys = remoteJwks(remote)
+    const uri = discoverEndpoint(remote, 'jwks_uri')
+    this.#keys = remoteJwks({ ...remote, uri: () => uri.get() })
     this.#verified = new VerifiedTokens({ now: remote.now, max: cacheSize })
     this.#expectation = expectation
   }
@@ -41,7 +43,7 @@ export class RemoteJwts {
   async #judge (token: string, { find, lineage }: RemoteKeys): Promise<VerifyTokenResult> {
     const { now, clockTolerance } = this.#expectation
     try {
-      const payload = await verifySignature(token, find, {
+      const payload = await verifyByPublicKeys(token, find, {
         algorithms: ALGORITHMS, typ: ACCESS_TOKEN_TYPE, currentDate: new Date(now() * 1000), clockTolerance
       })
       const result = judgeClaims(payload, this.#expectation)
@@ -52,27 +54,5 @@ export class RemoteJwts {
       if (!(error instanceof errors.JOSEError)) throw error
       return { isValid: false, cause: error, ...(error instanceof errors.JWTExpired && { message: 'The access token has expired' }) }
     }
-  }
-}
-
-// An issuer that names no keys, or names the next one like the last, shows a new key by a signature that does not fit.
-function mayNeedNewKey (cause: unknown): boolean {
-  return cause instanceof errors.JWKSNoMatchingKey || cause instanceof errors.JWSSignatureVerificationFailed
-}
-
-async function verifySignature (token: string, find: RemoteKeys['find'], options: JWTVerifyOptions): Promise<JWTPayload> {
-  try {
-    return (await jwtVerify(token, find, options)).payload
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
-    // A token without kid (RFC 7515 §4.1.4) while the issuer has several keys.
-    for await (const key of error) {
-      try {
-        return (await jwtVerify(token, key, options)).payload
-      } catch (mismatch) {
-        if (!(mismatch instanceof errors.JWSSignatureVerificationFailed)) throw mismatch
-      }
-    }
-    throw new errors.JWSSignatureVerificationFailed()
   }
 }

@@ -31,8 +31,9 @@ export async function ask<T> (client: RedisClient, work: (client: RedisClient) =
 
 // An error of the client brings the command that failed, and an error of a cluster that of a node. Where Redis refused the
 // connection, that is the one with the password, and what a store rejects with is logged.
-function withoutCommand (cause: unknown): unknown {
-  return cause instanceof Error ? Object.assign(new Error(cause.message), { name: cause.name, stack: cause.stack }) : cause
+function withoutCommand (cause: unknown): Error {
+  const { name, message, stack }: Partial<Error> = Object(cause)
+  return Object.assign(new Error(message), { name, stack })
 }
 
 /** Runs a script by its hash, and by its text where Redis does not have it: at first, after a restart, on another node. */

@@ -19,6 +19,9 @@ type Run = (values: readonly Value[]) => readonly Row[]
 
 // Milliseconds that another process which writes is waited for; the event loop waits too. Writers take a few milliseconds.
 const BUSY_TIMEOUT = 5000
+// How often the change to WAL is tried, and the milliseconds between.
+const TRIES = 50
+const PAUSE = 10
 
 const DIALECT: Dialect = {
   text: 'TEXT',
@@ -41,8 +44,25 @@ export class SqliteDatabase implements UnopenedDatabase {
 
   async open (): Promise<void> {
     this.#exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
-    this.#exec('PRAGMA journal_mode = WAL')
+    await this.#useWal()
     this.#exec('PRAGMA synchronous = NORMAL')
+  }
+
+  // The change to WAL needs the file alone. Where processes start on a new file at once, SQLite does not wait for the others,
+  // whatever busy_timeout is, but fails at once.
+  async #useWal (): Promise<void> {
+    const end = performance.now() + BUSY_TIMEOUT
+    for (let left = TRIES - 1, isWal = false; !isWal; left--) {
+      try {
+        this.#exec('PRAGMA journal_mode = WAL')
+        isWal = true
+      } catch (error) {
+        // What SQLite has for SQLITE_BUSY; the drivers have codes of their own.
+        const isBusy = String((error as Error).cause).includes('database is locked')
+        if (!isBusy || left === 0 || performance.now() >= end) throw error
+        await new Promise((resolve) => { setTimeout(resolve, PAUSE) })
+      }
+    }
   }
 
   // A statement that writes has a transaction around it, so that it is BEGIN that fails while another process writes: libsql

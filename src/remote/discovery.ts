@@ -1,6 +1,6 @@
-import type { Clock } from '../../clock.ts'
-import { AUTHORIZATION_SERVER, wellKnownUrl } from '../../issuer.ts'
-import { isSecureUrl } from '../../secure-url.ts'
+import type { Clock } from '../clock.ts'
+import { AUTHORIZATION_SERVER, wellKnownUrl } from '../issuer.ts'
+import { isSecureUrl } from '../secure-url.ts'
 import { RemoteDocument } from './document.ts'
 import { fetchJson } from './fetch.ts'
 import type { Fetch } from './fetch.ts'
@@ -20,11 +20,23 @@ export interface RemoteIssuer {
 /**
  * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is read again every hour.
  * The metadata must name the very issuer (§3.3), and the endpoint must be an https URL (http on loopback only).
+ *
+ * @param isOpenId looks first where OpenID Connect has it (OpenID Connect Discovery §4)
  */
-export function discoverEndpoint ({ issuer, fetch, now, onError }: RemoteIssuer, name: 'jwks_uri' | 'introspection_endpoint'): RemoteDocument<string> {
+export function discoverEndpoint (
+  { issuer, fetch, now, onError }: RemoteIssuer,
+  name: 'jwks_uri' | 'introspection_endpoint',
+  isOpenId = false
+): RemoteDocument<string> {
   const url = wellKnownUrl(issuer, AUTHORIZATION_SERVER)
 
   async function load (): Promise<string> {
+    if (!isOpenId) return read(url)
+    // Those that have both say the same in both. The one that is told of is the one that is expected.
+    return read(openIdUrl(issuer)).catch((error) => read(url).catch(() => { throw error }))
+  }
+
+  async function read (url: string): Promise<string> {
     const metadata = await fetchJson(fetch, url)
     if (metadata.issuer !== issuer) throw new Error(`The metadata at ${url} is of another issuer than ${issuer}`)
     const endpoint = metadata[name]
@@ -33,4 +45,9 @@ export function discoverEndpoint ({ issuer, fetch, now, onError }: RemoteIssuer,
   }
 
   return new RemoteDocument({ load, maxAge: MAX_AGE, now, onError })
+}
+
+// Behind the path, not before it.
+function openIdUrl (issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
 }

@@ -1,7 +1,7 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../clock.ts'
 
 // Seconds. While the issuer is away, what is asked in between fails at once and does not reach it.
-const RETRY_AFTER = 5
+export const RETRY_AFTER = 5
 // Seconds. Anybody can make up a token that misses a key: so often may that cost the issuer a request.
 const SEEK_AGAIN_AFTER = 30
 // Times its maximum age.

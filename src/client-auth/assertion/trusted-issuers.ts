@@ -1,0 +1,107 @@
+import { FlowConfigurationError } from '../../configuration-error.ts'
+import { isIssuer } from '../../issuer.ts'
+import { withOtherNames } from '../../keys/public-keys.ts'
+import { discoverEndpoint } from '../../remote/discovery.ts'
+import type { RemoteIssuer } from '../../remote/discovery.ts'
+import type { RemoteDocument } from '../../remote/document.ts'
+import { remoteJwks } from '../../remote/jwks.ts'
+import type { RemoteKeys } from '../../remote/jwks.ts'
+import { isSecureUrl } from '../../secure-url.ts'
+import type { ReplayStore } from '../../store/index.ts'
+import { JWT_BEARER } from './read.ts'
+import type { Assertion } from './read.ts'
+import { PUBLIC_ALGORITHMS } from './verify.ts'
+
+/** The client_assertion_type of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth §3.1). */
+export const JWT_SPIFFE = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe'
+
+/** Who tells what workload a request comes from, and which client that is. */
+export type WorkloadIssuer = (OpenIdIssuer | SpiffeTrustDomain) & {
+  /** What this server is called in the `aud` of its tokens; one of several is enough. Never empty, and nothing that others go by too. */
+  audience: string | readonly string[]
+  /** Names the client by the verified claims of a token. Undefined for a workload that is none: then the request is invalid_client. */
+  client: (claims: Readonly<Record<string, unknown>>) => string | undefined | Promise<string | undefined>
+  /** The algorithms that it may sign with. Default all that have a public key. */
+  algorithms?: readonly string[]
+  /**
+   * Where its tokens are remembered, so that each is good once; then each must have a `jti`. Default nowhere, since
+   * workloads use one token until it expires: those of Kubernetes are files that are written anew after an hour or so.
+   * Pass a store for issuers whose tokens are made for one request, as in CI.
+   */
+  replays?: ReplayStore
+}
+
+/** An issuer that names itself in `iss`: Kubernetes, GitHub, GitLab, any OpenID provider. */
+export interface OpenIdIssuer {
+  /** Its `iss`, compared exactly: an https URL without query and fragment; http on loopback only. */
+  issuer: string
+  /** Where its keys are. Default where its metadata says: /.well-known/openid-configuration, or that of RFC 8414. */
+  jwksUri?: string
+  trustDomain?: never
+}
+
+/** A SPIFFE trust domain, whose JWT-SVIDs are sent with the client_assertion_type of the draft. */
+export interface SpiffeTrustDomain {
+  /** The first part of the SPIFFE IDs in `sub`, such as "example.org". */
+  trustDomain: string
+  /** Its bundle endpoint (SPIFFE Federation §4): of the keys there, those for "jwt-svid" count. */
+  jwksUri: string
+  issuer?: never
+}
+
+/** A {@link WorkloadIssuer}, checked and complete. */
+export interface TrustedIssuer {
+  /** The issuer, or the trust domain as a SPIFFE ID. */
+  readonly name: string
+  /** The client_assertion_type of its tokens. */
+  readonly type: string
+  readonly audience: readonly string[]
+  readonly client: WorkloadIssuer['client']
+  readonly algorithms: readonly string[]
+  readonly replays: ReplayStore | undefined
+  readonly keys: RemoteDocument<RemoteKeys>
+}
+
+// SPIFFE-ID §2.1: what a trust domain may be called, and then a path.
+const TRUST_DOMAIN = /^[a-z0-9._-]+$/
+const SPIFFE_ID = /^(spiffe:\/\/[a-z0-9._-]+)\/./
+
+/** The issuers of workloads that are trusted. Throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER. */
+export class TrustedIssuers {
+  readonly #issuers: ReadonlyMap<string, TrustedIssuer>
+
+  constructor (issuers: readonly WorkloadIssuer[], remote: Omit<RemoteIssuer, 'issuer'>) {
+    const trusted = issuers.map((issuer) => trust(issuer, remote))
+    this.#issuers = new Map(trusted.map((issuer) => [issuer.name, issuer]))
+    if (issuers.length === 0 || this.#issuers.size < issuers.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
+  }
+
+  /** Finds the issuer that an assertion says it is of. Nothing is verified. */
+  find ({ type, claims: { iss, sub } }: Assertion): TrustedIssuer | undefined {
+    // JWT-SVID §3: a token need not name its issuer, since its subject does.
+    const name = type === JWT_SPIFFE ? typeof sub === 'string' && SPIFFE_ID.exec(sub)?.[1] : iss
+    const issuer = typeof name === 'string' ? this.#issuers.get(name) : undefined
+    // A token that names a trust domain as its issuer could have a subject of another.
+    return issuer?.type === type ? issuer : undefined
+  }
+}
+
+function trust (options: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): TrustedIssuer {
+  const { issuer, trustDomain, jwksUri, client, algorithms = PUBLIC_ALGORITHMS, replays } = options
+  const audience = [options.audience].flat()
+  const isNamed = trustDomain === undefined ? isIssuer(issuer) : issuer === undefined && TRUST_DOMAIN.test(trustDomain) && jwksUri !== undefined
+  if (!isNamed || (jwksUri !== undefined && !isSecureUrl(jwksUri)) || typeof client !== 'function' ||
+    audience.length === 0 || !audience.every((name) => typeof name === 'string' && name !== '') ||
+    algorithms.length === 0 || !algorithms.every((alg) => PUBLIC_ALGORITHMS.includes(alg))) {
+    throw new FlowConfigurationError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
+  }
+  const name = issuer ?? `spiffe://${trustDomain}`
+  const keys = remoteJwks({ ...remote, uri: locate(options, remote), ...(trustDomain !== undefined && { use: 'jwt-svid' }) })
+  return { name, type: trustDomain === undefined ? JWT_BEARER : JWT_SPIFFE, audience, client, algorithms: withOtherNames(algorithms), replays, keys }
+}
+
+function locate ({ issuer, jwksUri }: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): () => string | Promise<string> {
+  if (jwksUri !== undefined) return () => jwksUri
+  const discovered = discoverEndpoint({ ...remote, issuer: issuer as string }, 'jwks_uri', true)
+  return () => discovered.get()
+}

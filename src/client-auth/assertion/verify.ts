@@ -1,0 +1,64 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { errors } from 'jose'
+import type { JWTVerifyOptions } from 'jose'
+import { mayNeedNewKey, toPublicKeys, verifyByPublicKeys } from '../../keys/public-keys.ts'
+import type { PublicKeys } from '../../keys/public-keys.ts'
+import type { FoundKeys } from '../client-keys.ts'
+import { refuse } from './read.ts'
+
+/** Those that public keys verify. With HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1). */
+export const PUBLIC_ALGORITHMS: readonly string[] = [
+  'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'RS256', 'RS384', 'RS512'
+]
+
+/**
+ * Verifies the signature of an assertion, and with newer keys if it fails.
+ *
+ * @param found or why there is none, for the log. Then, and when no key fits, a signature is verified all the same,
+ * against a key of nobody, so that the time tells nothing.
+ * @throws InvalidClientError
+ */
+export async function verifySignature (jwt: string, found: FoundKeys | string, options: JWTVerifyOptions): Promise<void> {
+  const failure = typeof found === 'string' ? new errors.JWKSNoMatchingKey(found) : await judge(jwt, found, options)
+  if (failure === undefined) return
+  if (failure instanceof errors.JWKSNoMatchingKey) await failureOf(jwt, ({ alg }, token) => decoys().find({ alg }, token), options)
+  // Its message only: the errors of jose carry claims.
+  throw refuse(failure.message)
+}
+
+async function judge (jwt: string, { current, renew }: FoundKeys, options: JWTVerifyOptions): Promise<Error | undefined> {
+  const failure = await failureOf(jwt, current.find, options)
+  if (!mayNeedNewKey(failure)) return failure
+  const renewed = await renew()
+  return renewed === current ? failure : failureOf(jwt, renewed.find, options)
+}
+
+async function failureOf (jwt: string, find: PublicKeys['find'], options: JWTVerifyOptions): Promise<Error | undefined> {
+  try {
+    await verifyByPublicKeys(jwt, find, options)
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
+
+let keysOfNobody: PublicKeys | undefined
+
+function decoys (): PublicKeys {
+  keysOfNobody ??= makeDecoys()
+  return keysOfNobody
+}
+
+// The private halves are thrown away; an RSA key is verified by any number of its size.
+function makeDecoys (): PublicKeys {
+  const modulus = randomBytes(256)
+  modulus[0]! |= 0x80
+  modulus[255]! |= 1
+  return toPublicKeys({
+    keys: [
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
+      generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }),
+      { kty: 'RSA', n: modulus.toString('base64url'), e: 'AQAB' }
+    ]
+  })
+}

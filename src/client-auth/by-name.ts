@@ -1,0 +1,56 @@
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
+import type { ClientAuthMethod, Clients } from './index.ts'
+import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
+import { privateKeyJwt } from './private-key-jwt.ts'
+
+/**
+ * A client authentication method: one of ours by its name in RFC 8414 and RFC 8705, or an object. The names of methods
+ * without secrets need clients that are kept with their keys (`useClients`). "none" has no effect: this grant has no
+ * public clients.
+ */
+export type ClientAuthMethodOption = MethodName | 'none' | ClientAuthMethod
+
+type MethodName = keyof typeof METHODS
+
+/** What methods are made with that are set by their name. */
+export interface NamedMethodSettings {
+  readonly clients: Clients | undefined
+  /** The issuer identifier, which assertions name as their audience. */
+  readonly issuer: string | undefined
+  /** The algorithms of assertions. Default those of the method. */
+  readonly algorithms: readonly string[] | undefined
+}
+
+const METHODS = {
+  client_secret_basic: () => clientSecretBasic,
+  client_secret_post: () => clientSecretPost,
+  private_key_jwt ({ clients, issuer, algorithms }: NamedMethodSettings) {
+    if (clients?.replays === undefined || issuer === undefined) throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
+    // Whether the issuer may be http, the access tokens have decided.
+    return privateKeyJwt({ issuer, clients, replays: clients.replays, dangerouslyAllowHttpIssuer: true, ...(algorithms && { algorithms }) })
+  },
+  tls_client_auth: (settings: NamedMethodSettings) => tlsClientAuth({ clients: needClients(settings) }),
+  self_signed_tls_client_auth: (settings: NamedMethodSettings) => selfSignedTlsClientAuth({ clients: needClients(settings) })
+} satisfies Record<string, (settings: NamedMethodSettings) => ClientAuthMethod>
+
+function needClients ({ clients }: NamedMethodSettings): Clients {
+  if (clients === undefined) throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
+  return clients
+}
+
+/**
+ * Makes the methods of a flow. The last of a name wins, in the place of the first; client_secret_basic when there is none.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_AUTH_METHOD, FST_OAUTH_AUTH_METHOD_INCOMPLETE
+ */
+export function resolveAuthMethods (options: readonly ClientAuthMethodOption[], settings: NamedMethodSettings): readonly ClientAuthMethod[] {
+  const methods = new Map<string, ClientAuthMethod>()
+  for (const option of options) {
+    if (option === 'none') continue
+    const method = typeof option !== 'string' ? option : Object.hasOwn(METHODS, option) ? METHODS[option](settings) : undefined
+    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD')
+    methods.set(method.name, method)
+  }
+  return Object.freeze(methods.size > 0 ? [...methods.values()] : [clientSecretBasic])
+}

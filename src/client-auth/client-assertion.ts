@@ -1,0 +1,107 @@
+import type { JWTVerifyOptions } from 'jose'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { isIssuer } from '../issuer.ts'
+import type { TokenRequest } from '../request.ts'
+import type { ReplayStore } from '../store/index.ts'
+import { checkJti, checkTimes, checkType, useOnce } from './assertion/claims.ts'
+import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
+import type { Assertion } from './assertion/read.ts'
+import { isCredential } from './credential.ts'
+import type { ClientAuthMethod, PresentedClient } from './index.ts'
+
+/** What assertions are judged by that clients sign themselves. */
+export interface ClientAssertionOptions {
+  /** This server, as assertions name it in `aud`: its issuer identifier, an https URL without query and fragment; http on loopback only. */
+  issuer: string
+  /** Where assertions are remembered until they expire, since each is good once. */
+  replays: ReplayStore
+  /**
+   * Further values that `aud` may have, such as the URL of the token endpoint, for clients that know no better. An
+   * assertion that is for such a value may have been made for another server, and be sent on by it (RFC 7523bis): name
+   * no value that another server may use. Default none.
+   */
+  tokenEndpointAudience?: string | readonly string[]
+  /**
+   * Seconds from now to the `exp` of an assertion, at most. Default 300: clients of FAPI and OpenID Connect mostly take
+   * 60, some libraries five minutes; what lives longer is of use to a thief, and must be remembered.
+   */
+  maxLifetime?: number
+  /** Seconds that clocks may differ, 60 at most. Default 10, as FAPI 2.0 has it (§5.3.2.1). */
+  clockTolerance?: number
+  /** Takes an issuer without TLS on any host. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
+  now?: Clock
+}
+
+/** How a method knows its own assertions, and that one is of the client whom it names. */
+export interface AssertionProof {
+  readonly name: string
+  /** Those that assertions may be signed with. */
+  readonly algorithms: readonly string[]
+  /** Tells whether an algorithm is of this kind, allowed or not. */
+  readonly isOwn: (alg: string) => boolean
+  /**
+   * Verifies the signature.
+   *
+   * @throws InvalidClientError for one that is wrong, and for a client that is unknown alike
+   */
+  readonly verify: (assertion: Assertion, clientId: string, options: JWTVerifyOptions) => Promise<void>
+}
+
+// RFC 8725 §3.11, and the one that RFC 7523bis gives to client assertions.
+const TYPES = ['jwt', 'client-authentication+jwt']
+const MAX_TOLERANCE = 60
+
+/**
+ * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
+ * `aud` is this server alone, `exp` is near, and the `jti` was never used. What names
+ * another issuer than its subject is not of this method. That its `alg` is the one that the client is registered for,
+ * authenticateClient checks.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
+ */
+export function clientAssertionMethod (options: ClientAssertionOptions, proof: AssertionProof): ClientAuthMethod {
+  const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, dangerouslyAllowHttpIssuer, now = systemClock } = options
+  if (!isIssuer(issuer, dangerouslyAllowHttpIssuer)) throw new FlowConfigurationError('FST_OAUTH_INVALID_ISSUER')
+  const audiences: readonly string[] = Object.freeze([issuer, tokenEndpointAudience].flat())
+  if (typeof replays?.reserve !== 'function' || proof.algorithms.length === 0 ||
+    !isWithin(maxLifetime, 1, Infinity) || !isWithin(clockTolerance, 0, MAX_TOLERANCE)) {
+    throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
+  }
+
+  async function prove (request: TokenRequest, assertion: Assertion): Promise<PresentedClient> {
+    const { alg, claims } = assertion
+    // What costs nothing comes first, and says nothing of the client.
+    if (!proof.algorithms.includes(alg)) throw refuse(`its alg is not among ${proof.algorithms.join(', ')}`)
+    checkType(assertion, TYPES)
+    const clientId = claims.sub
+    if (!isCredential(clientId)) throw refuse('iss and sub are no client_id')
+    checkClientId(request, clientId)
+    // One text. In a list, another server could stand beside this one, and send the assertion on.
+    if (!audiences.includes(claims.aud as string)) throw refuse('aud is not the issuer identifier of this server, as a single text')
+    const until = checkTimes(claims, { now, clockTolerance, maxLifetime })
+    const jti = checkJti(claims)
+
+    await proof.verify(assertion, clientId, { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
+    // Behind the signature, so that a stranger cannot use it up.
+    await useOnce(replays, clientId, jti, until)
+    return { clientId, signingAlgorithm: alg }
+  }
+
+  return Object.freeze({
+    name: proof.name,
+    signingAlgorithms: Object.freeze([...proof.algorithms]),
+    audiences,
+    authenticate (request: TokenRequest) {
+      const assertion = readAssertion(request, [JWT_BEARER])
+      if (assertion === undefined || !proof.isOwn(assertion.alg) || assertion.claims.iss !== assertion.claims.sub) return undefined
+      return prove(request, assertion)
+    }
+  })
+}
+
+function isWithin (seconds: number, min: number, max: number): boolean {
+  return typeof seconds === 'number' && seconds >= min && seconds <= max
+}

@@ -1,0 +1,95 @@
+import { LruMap } from 'toad-cache'
+import type { Clock } from '../clock.ts'
+import { InvalidClientError, TemporarilyUnavailableError } from '../errors.ts'
+import { toPublicKeys } from '../keys/public-keys.ts'
+import type { PublicKeys } from '../keys/public-keys.ts'
+import { RETRY_AFTER } from '../remote/document.ts'
+import type { RemoteDocument } from '../remote/document.ts'
+import type { Fetch } from '../remote/fetch.ts'
+import { guardedFetch } from '../remote/guarded-fetch.ts'
+import { remoteJwks } from '../remote/jwks.ts'
+import type { RemoteJwksOptions, RemoteKeys } from '../remote/jwks.ts'
+import type { ClientMetadata } from './index.ts'
+
+/** How the keys of clients are reached that are elsewhere. */
+export interface ClientKeysOptions {
+  /** Fetches the jwks_uri of a client. Default `guardedFetch()`: https URLs on the public internet only. */
+  fetch?: Fetch | undefined
+  /** Is told once per outage that a jwks_uri is away and that the keys that are known stay in use. Default nobody is. */
+  onError?: ((error: Error) => void) | undefined
+  now: Clock
+}
+
+/** The public keys of somebody, as far as they are known. */
+export interface FoundKeys {
+  readonly current: PublicKeys
+  /** Looks for newer ones, for somebody who misses a key among these. Gives the same when there are none. */
+  renew (): Promise<PublicKeys>
+}
+
+/**
+ * Reads keys that are on another server.
+ *
+ * @throws TemporarilyUnavailableError as long as they could never be read. That says nothing of the client, and a client
+ * that hears invalid_client does not try again.
+ */
+export async function found (document: RemoteDocument<RemoteKeys>): Promise<FoundKeys> {
+  try {
+    const current = await document.get()
+    return { current, renew: () => document.seek(current) }
+  } catch (cause) {
+    throw new TemporarilyUnavailableError(undefined, { cause, retryAfter: RETRY_AFTER })
+  }
+}
+
+function inMemory (keys: PublicKeys): FoundKeys {
+  return { current: keys, renew: async () => keys }
+}
+
+// The one that was used longest ago goes first.
+const MAX_DOCUMENTS = 1000
+
+/**
+ * Finds the public keys of clients: `jwks`, or what is at `jwks_uri` (RFC 7591 §2), which is read again every ten
+ * minutes, and for a key that is missing at most every 30 seconds. While a jwks_uri is away, the keys that are known
+ * stay in use.
+ */
+export class ClientKeys {
+  readonly #options: Omit<RemoteJwksOptions, 'uri'>
+  readonly #local = new WeakMap<object, PublicKeys>()
+  readonly #remote = new LruMap<RemoteDocument<RemoteKeys>>(MAX_DOCUMENTS)
+
+  constructor ({ fetch = guardedFetch(), onError = () => {}, now }: ClientKeysOptions) {
+    this.#options = { fetch, onError, now }
+  }
+
+  /**
+   * @returns undefined for a client that has none
+   * @throws InvalidClientError when its jwks is none
+   * @throws TemporarilyUnavailableError as long as its jwks_uri could never be read
+   */
+  async find ({ jwks, jwks_uri: uri }: ClientMetadata): Promise<FoundKeys | undefined> {
+    if (jwks !== undefined && jwks !== null) return inMemory(this.#read(jwks))
+    return typeof uri === 'string' ? found(this.#document(uri)) : undefined
+  }
+
+  #read (jwks: unknown): PublicKeys {
+    const known = this.#local.get(jwks as object)
+    if (known !== undefined) return known
+    try {
+      const keys = toPublicKeys(jwks)
+      this.#local.set(jwks as object, keys)
+      return keys
+    } catch (cause) {
+      throw new InvalidClientError(undefined, { cause: new TypeError('The jwks of the client is no JWKS', { cause }) })
+    }
+  }
+
+  #document (uri: string): RemoteDocument<RemoteKeys> {
+    const known = this.#remote.get(uri)
+    if (known !== undefined) return known
+    const document = remoteJwks({ ...this.#options, uri: () => uri })
+    this.#remote.set(uri, document)
+    return document
+  }
+}

@@ -1,0 +1,61 @@
+import type { JSONWebKeySet } from 'jose'
+import { systemClock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { withOtherNames } from '../keys/public-keys.ts'
+import { PUBLIC_ALGORITHMS, verifySignature } from './assertion/verify.ts'
+import { clientAssertionMethod } from './client-assertion.ts'
+import type { ClientAssertionOptions } from './client-assertion.ts'
+import { ClientKeys } from './client-keys.ts'
+import type { ClientKeysOptions, FoundKeys } from './client-keys.ts'
+import type { ClientAuthMethod, ClientMetadata, Clients } from './index.ts'
+
+/** What assertions are judged by that clients sign with a private key. */
+export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
+  /**
+   * Finds the client that an assertion names. Its keys are `metadata.jwks`, or those at `metadata.jwks_uri` (RFC 7591 §2).
+   */
+  clients?: Pick<Clients, 'findClient'>
+  /** Finds the JWKS of a client, in place of `clients`. Undefined for one that is unknown. Members `alg` of its keys bind each to its algorithm. */
+  keys?: (clientId: string) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>
+  /** The algorithms that assertions may be signed with. Default PS256, ES256, EdDSA and Ed25519, which are one, and RS256. */
+  algorithms?: readonly string[]
+}
+
+const DEFAULT_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519', 'RS256']
+
+/**
+ * Makes the method private_key_jwt: clients prove by an assertion that they sign with a private key (RFC 7523 §2.2,
+ * OpenID Connect Core §9). A good assertion is used up, whatever becomes of the request.
+ *
+ * Whatever is wrong with an assertion is invalid_client. A jwks_uri that could never be read is a 503, since that says
+ * nothing of the client; so is a store that is away. What a callback throws is a 500.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
+ */
+export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod {
+  const { clients, keys, algorithms = DEFAULT_ALGORITHMS, fetch, onError, now = systemClock } = options
+  if ((typeof keys !== 'function' && typeof clients?.findClient !== 'function') || !algorithms.every((alg) => PUBLIC_ALGORITHMS.includes(alg))) {
+    throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
+  }
+  const clientKeys = new ClientKeys({ fetch, onError, now })
+
+  async function metadataOf (clientId: string): Promise<ClientMetadata | undefined> {
+    if (keys !== undefined) return { jwks: await keys(clientId) }
+    return (await clients!.findClient(clientId))?.metadata
+  }
+
+  async function find (clientId: string): Promise<FoundKeys | string> {
+    const metadata = await metadataOf(clientId)
+    return (metadata && await clientKeys.find(metadata)) ?? `no client ${clientId} is known that has keys`
+  }
+
+  return clientAssertionMethod(options, {
+    name: 'private_key_jwt',
+    algorithms: withOtherNames(algorithms),
+    // "none" too, so that the log says what is wrong with it.
+    isOwn: (alg) => !alg.startsWith('HS'),
+    async verify ({ jwt }, clientId, verifyOptions) {
+      await verifySignature(jwt, await find(clientId), verifyOptions)
+    }
+  })
+}

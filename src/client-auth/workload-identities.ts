@@ -1,0 +1,81 @@
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import type { Fetch } from '../remote/fetch.ts'
+import type { TokenRequest } from '../request.ts'
+import { checkJti, checkTimes, checkType, useOnce } from './assertion/claims.ts'
+import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
+import type { Assertion } from './assertion/read.ts'
+import { JWT_SPIFFE, TrustedIssuers } from './assertion/trusted-issuers.ts'
+import type { TrustedIssuer, WorkloadIssuer } from './assertion/trusted-issuers.ts'
+import { verifySignature } from './assertion/verify.ts'
+import { found } from './client-keys.ts'
+import { isCredential } from './credential.ts'
+import type { ClientAuthMethod, PresentedClient } from './index.ts'
+
+/** What the assertions of workloads are judged by, whoever issued them. */
+export interface WorkloadIdentitiesOptions {
+  /** Seconds that clocks may differ. Default 10. */
+  clockTolerance?: number
+  /**
+   * Fetches the metadata and keys of issuers. Default Node's own. An API server of Kubernetes needs one that trusts its
+   * CA and shows a token. It is NOT guarded against private addresses: the issuers are of your choice.
+   */
+  fetch?: Fetch
+  /** Is told once per outage that an issuer is away and that its keys that are known stay in use. Default nobody is. */
+  onError?: (error: Error) => void
+  now?: Clock
+}
+
+// RFC 7519 §5.1 and JWT-SVID §2.2. An access token of the same issuer says at+jwt, and is no identity.
+const TYPES = ['jwt', 'jose']
+
+/**
+ * Makes the method workload_identity: workloads prove who they are by a JWT that their platform issued to them, and need
+ * neither secret nor key of their own. A service account token of Kubernetes, an OpenID Connect token of GitHub Actions
+ * or GitLab CI, sent as a client assertion (RFC 7521 §4.2, RFC 7523 §2.2); or a JWT-SVID of SPIFFE
+ * (draft-ietf-oauth-spiffe-client-auth).
+ *
+ * Whom a token is of, your `client` function says: it gets claims that are verified, and names a client that getClient
+ * must know. Whoever can make the platform issue a token that it maps is that client: compare whole names, and those that
+ * nobody else can choose, such as the repository and the branch.
+ *
+ * An assertion of another issuer is not of this method. Whatever is wrong with one of these is invalid_client; an issuer
+ * whose keys could never be read is a 503, what `client` throws a 500.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER
+ * @example
+ * workloadIdentities([{
+ *   issuer: 'https://token.actions.githubusercontent.com',
+ *   audience: 'https://as.example.com',
+ *   client: ({ repository, ref }) => repository === 'acme/shop' && ref === 'refs/heads/main' ? 'shop-deploy' : undefined
+ * }])
+ */
+export function workloadIdentities (issuers: readonly WorkloadIssuer[], options: WorkloadIdentitiesOptions = {}): ClientAuthMethod {
+  const { clockTolerance = 10, fetch = globalThis.fetch, onError = () => {}, now = systemClock } = options
+  const trusted = new TrustedIssuers(issuers, { fetch, onError, now })
+
+  async function prove (request: TokenRequest, assertion: Assertion, issuer: TrustedIssuer): Promise<PresentedClient> {
+    const { jwt, alg, claims } = assertion
+    if (!issuer.algorithms.includes(alg)) throw refuse(`its alg is not among ${issuer.algorithms.join(', ')}`)
+    checkType(assertion, TYPES)
+    if (![claims.aud].flat().some((name) => issuer.audience.includes(name as string))) throw refuse('aud is not this server')
+    const until = checkTimes(claims, { now, clockTolerance })
+    const jti = issuer.replays && checkJti(claims)
+    await verifySignature(jwt, await found(issuer.keys), { algorithms: [...issuer.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
+
+    const clientId: unknown = await issuer.client(Object.freeze({ ...claims }))
+    if (!isCredential(clientId)) throw refuse(`${issuer.name} issued it to a workload that is no client`)
+    checkClientId(request, clientId)
+    if (jti !== undefined) await useOnce(issuer.replays!, issuer.name, jti, until)
+    return { clientId }
+  }
+
+  return Object.freeze({
+    name: 'workload_identity',
+    authenticate (request: TokenRequest) {
+      const assertion = readAssertion(request, [JWT_BEARER, JWT_SPIFFE])
+      const issuer = assertion && trusted.find(assertion)
+      return issuer && prove(request, assertion, issuer)
+    }
+  })
+}

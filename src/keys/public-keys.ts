@@ -1,0 +1,89 @@
+import { createLocalJWKSet, errors, jwtVerify } from 'jose'
+import type { JSONWebKeySet, JWK, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
+
+// Anybody who can name no key makes us try each. Issuers have a handful.
+const MAX_KEYS = 100
+
+/** The public keys of somebody else (RFC 7517 §5). */
+export interface PublicKeys {
+  /** Finds the key that a JWT names. */
+  readonly find: JWTVerifyGetKey
+  /** The keys as they were given. */
+  readonly keys: readonly JWK[]
+}
+
+/**
+ * Reads a JWKS. Keys that cost too much to verify by are as if they were not there.
+ *
+ * @param use what its keys must be for. Keys for "sig" may leave it out; those for anything else say so.
+ * @throws JOSEError when it is none, or has more than 100 keys
+ */
+export function toPublicKeys (jwks: unknown, use = 'sig'): PublicKeys {
+  const keys = (jwks as Partial<JSONWebKeySet> | null | undefined)?.keys
+  if (!Array.isArray(keys)) throw new errors.JWKSInvalid('JSON Web Key Set malformed')
+  if (keys.length > MAX_KEYS) throw new errors.JWKSInvalid(`JSON Web Key Set has more than ${MAX_KEYS} keys`)
+  const usable = use === 'sig' ? keys : keys.filter((key) => key?.use === use).map((key) => ({ ...key, use: 'sig' }))
+  return { find: createLocalJWKSet({ keys: usable.filter((key) => !isCostlyKey(key)).map(withoutName) }), keys }
+}
+
+// Characters of base64url: 8192 bits with a sign octet, and 32 bits.
+const MAX_RSA = { n: 1367, e: 6 }
+
+/** Tells whether somebody else has chosen an RSA key that costs too much: by a long exponent, to verify takes twenty times as long. */
+export function isCostlyKey (key: JWK): boolean {
+  return isLonger(key?.n, MAX_RSA.n) || isLonger(key?.e, MAX_RSA.e)
+}
+
+function isLonger (text: unknown, length: number): boolean {
+  return typeof text === 'string' && text.length > length
+}
+
+// RFC 9864 §2.2: the one algorithm that has two names.
+const isEd25519 = (alg: unknown): boolean => alg === 'EdDSA' || alg === 'Ed25519'
+
+/** Tells whether two names are of one JWS algorithm. */
+export function isSameAlgorithm (one: string, other: string): boolean {
+  return one === other || (isEd25519(one) && isEd25519(other))
+}
+
+/** Adds to names of JWS algorithms the others that they have. */
+export function withOtherNames (algorithms: readonly string[]): string[] {
+  return algorithms.some(isEd25519) ? [...new Set([...algorithms, 'EdDSA', 'Ed25519'])] : [...algorithms]
+}
+
+// A key that says one of the names is good for a JWT that says the other.
+function withoutName (key: JWK): JWK {
+  if (key?.crv !== 'Ed25519' || !isEd25519(key.alg)) return key
+  const { alg: _, ...rest } = key
+  return rest
+}
+
+/**
+ * Verifies the signature of a JWT, and its times, by the public keys of whoever signed it.
+ *
+ * @throws JOSEError, and what the import of an unusable key throws
+ */
+export async function verifyByPublicKeys (token: string, find: PublicKeys['find'], options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, find, options)).payload
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    // A token without kid (RFC 7515 §4.1.4) while there are several keys.
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload
+      } catch (mismatch) {
+        if (!(mismatch instanceof errors.JWSSignatureVerificationFailed)) throw mismatch
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed()
+  }
+}
+
+/**
+ * Tells whether a newer set of keys might verify what this one did not: whoever names no keys, or names the next one
+ * like the last, shows a new key by a signature that does not fit.
+ */
+export function mayNeedNewKey (error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed
+}

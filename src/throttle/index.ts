@@ -1,0 +1,132 @@
+import { hash } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import { LruMap } from 'toad-cache'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { TemporarilyUnavailableError } from '../errors.ts'
+import type { FailureStore } from '../store/index.ts'
+import { RecentFailures } from './recent-failures.ts'
+
+/** How many wrong guesses are let through. */
+export interface FailureThrottleOptions {
+  /** Where failures are counted. Default in the memory of this process; several processes share a store, such as redisStore. */
+  store?: FailureStore
+  /** How many failures of one client from one address are answered as such. Default 10. */
+  limit?: number
+  /** Seconds after the first failure when all of them are forgotten. Default 60. */
+  window?: number
+  now?: Clock
+}
+
+const TOO_MANY_REQUESTS = 429
+// How many pairs of client and address are known to have failed. Whoever fills this with others spends a request on each.
+const MAX_KNOWN = 10_000
+
+/**
+ * Stops the guessing of secrets (RFC 6749 §2.3.1): failures of client authentication by secret are counted per client and
+ * address, and beyond a limit that pair is refused with 429 until they are forgotten. Nobody else is: whoever fails on the
+ * id of another does not lock that client out. A success forgets the failures before it, so that a library which tries one
+ * method after the other is never stopped for long.
+ *
+ * Counts what is presented, whether such a client exists or not, in any case of its id, since some databases know a client by
+ * each. Does NOT count requests whose address is not known, nor those that name no client, nor those of clients who prove by
+ * keys: whoever has proven that is not stopped by the guesses of others either. IPv6 addresses count by their first 64 bits,
+ * which are one customer's.
+ */
+export class FailureThrottle {
+  readonly #store: FailureStore
+  readonly #limit: number
+  readonly #window: number
+  readonly #now: Clock
+  // The pairs that have failed, as far as this process knows, so that a good request asks no store.
+  readonly #known = new LruMap<{ count: number, forgottenAt: number }>(MAX_KNOWN)
+  // How many failures of each pair the store is counting now: of many guesses at once, no more are answered than of those in a row.
+  readonly #uncounted = new Map<string, number>()
+
+  /** @throws FlowConfigurationError FST_OAUTH_INVALID_THROTTLE */
+  constructor ({ store, limit = 10, window = 60, now = systemClock }: FailureThrottleOptions = {}) {
+    if (![limit, window].every((number) => Number.isSafeInteger(number) && number > 0)) throw new FlowConfigurationError('FST_OAUTH_INVALID_THROTTLE')
+    this.#store = store ?? new RecentFailures({ max: MAX_KNOWN, now })
+    this.#limit = limit
+    this.#window = window
+    this.#now = now
+  }
+
+  /**
+   * Call it before the secret is compared, and again when it is right: by then, others may have failed that were sent at once.
+   *
+   * @throws TemporarilyUnavailableError 429 for a client that has failed too often from this address
+   */
+  check (clientId: string, address: string | undefined): void {
+    if ((this.#known.size === 0 && this.#uncounted.size === 0) || address === undefined) return
+    const key = keyOf(clientId, address)
+    const time = this.#now()
+    const known = this.#known.get(key)
+    const { count, forgottenAt } = known !== undefined && known.forgottenAt > time ? known : { count: 0, forgottenAt: time + this.#window }
+    if (count + (this.#uncounted.get(key) ?? 0) >= this.#limit) this.#refuse(forgottenAt)
+  }
+
+  /**
+   * Counts a failure.
+   *
+   * @throws TemporarilyUnavailableError 429 for one too many
+   * @throws the store's error: what cannot be counted is not answered
+   */
+  async failed (clientId: string, address: string | undefined): Promise<void> {
+    if (address === undefined) return
+    const key = keyOf(clientId, address)
+    const failures = await this.#count(key)
+    if (failures.count > this.#limit) this.#refuse(failures.forgottenAt)
+  }
+
+  async #count (key: string): Promise<{ count: number, forgottenAt: number }> {
+    this.#uncounted.set(key, (this.#uncounted.get(key) ?? 0) + 1)
+    try {
+      const failures = await this.#store.countFailure(key, this.#window)
+      this.#known.set(key, failures)
+      return failures
+    } finally {
+      const others = this.#uncounted.get(key)! - 1
+      if (others > 0) this.#uncounted.set(key, others)
+      else this.#uncounted.delete(key)
+    }
+  }
+
+  /** Forgets the failures before a success. Undefined when there were none, and there is nothing to wait for. */
+  succeeded (clientId: string, address: string | undefined): Promise<void> | undefined {
+    if (this.#known.size === 0 || address === undefined) return undefined
+    const key = keyOf(clientId, address)
+    if (this.#known.get(key) === undefined) return undefined
+    this.#known.delete(key)
+    return this.#store.forgetFailures(key)
+  }
+
+  #refuse (forgottenAt: number): void {
+    // The clock of the store may be ahead.
+    const retryAfter = Math.max(1, forgottenAt - this.#now())
+    throw new TemporarilyUnavailableError('Client authentication has failed too often', {
+      status: TOO_MANY_REQUESTS, retryAfter, cause: `more than ${this.#limit} failures of this client from this address`
+    })
+  }
+}
+
+// Of one length, whatever was presented, and no list of who comes from where.
+function keyOf (clientId: string, address: string): string {
+  return hash('sha256', `${networkOf(address)} ${clientId.toLowerCase()}`, 'base64url')
+}
+
+const MAPPED = /^\[::ffff:([\da-f]+):([\da-f]+)\]$/
+
+function networkOf (address: string): string {
+  if (!isIPv6(address)) return address
+  // In the one spelling of URLs, which know no zone.
+  const { hostname } = new URL(`http://[${address.replace(/%.*/, '')}]`)
+  const [, high, low] = MAPPED.exec(hostname) ?? []
+  if (high !== undefined) return [high, low as string].flatMap((text) => [parseInt(text, 16) >> 8, parseInt(text, 16) & 0xff]).join('.')
+  const [head = '', tail] = hostname.slice(1, -1).split('::')
+  const groups = head === '' ? [] : head.split(':')
+  // What "::" leaves out are zeros, as many as there is room for.
+  if (tail !== undefined) groups.push(...Array<string>(8 - groups.length - tail.split(':').filter(Boolean).length).fill('0'), ...tail.split(':'))
+  return groups.slice(0, 4).join(':')
+}

@@ -1,0 +1,40 @@
+import { thumbprintOf } from '../certificate/thumbprint.ts'
+import { InvalidRequestError, StrategyInvalidTokenError } from '../errors.ts'
+import type { PlainRequest, TokenRequest } from '../request.ts'
+import type { Confirmation, TokenType } from './index.ts'
+
+/**
+ * Bearer tokens that are bound to the client's certificate (RFC 8705 §3): whoever shows one does so over a connection
+ * that the same certificate has opened. Any certificate binds, whoever has signed it: the handshake proves its key.
+ *
+ * Where several types are set, a certificate in a token request picks this one, unless a type that stands before it is
+ * presented too. Set DPoP before it: a client that proves a key may show its certificate to authenticate only.
+ */
+export class CertificateBoundTokenType implements TokenType {
+  readonly name = 'Bearer'
+  readonly confirmationName = 'x5t#S256'
+  readonly metadata = Object.freeze({ tls_client_certificate_bound_access_tokens: true })
+
+  isPresented (request: PlainRequest): boolean {
+    return request.clientCertificate?.() !== undefined
+  }
+
+  /** @throws InvalidRequestError without a certificate */
+  confirmTokenRequest (request: TokenRequest): Confirmation {
+    const confirmation = confirmationOf(request)
+    if (confirmation === undefined) throw new InvalidRequestError('A client certificate is needed, to bind the access token to')
+    return confirmation
+  }
+
+  /** @throws StrategyInvalidTokenError without a certificate */
+  confirmAccess (request: PlainRequest): Confirmation {
+    const confirmation = confirmationOf(request)
+    if (confirmation === undefined) throw new StrategyInvalidTokenError(undefined, { cause: 'the request comes without a client certificate' })
+    return confirmation
+  }
+}
+
+function confirmationOf (request: PlainRequest): Confirmation | undefined {
+  const certificate = request.clientCertificate?.()
+  return certificate && { 'x5t#S256': thumbprintOf(certificate.x509) }
+}

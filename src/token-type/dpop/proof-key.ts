@@ -1,0 +1,71 @@
+import { calculateJwkThumbprint, decodeProtectedHeader, importJWK } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
+import { LruMap } from 'toad-cache'
+import { isCostlyKey } from '../../keys/public-keys.ts'
+import { ProofRefusal } from './errors.ts'
+
+/** The key that a proof is signed with, as its header brings it. */
+export interface ProofKey {
+  readonly alg: string
+  readonly key: CryptoKey
+  /** The RFC 7638 thumbprint: what a token is bound to. */
+  readonly jkt: string
+}
+
+/** The JWT type of a proof (RFC 9449 §4.2). */
+const PROOF_TYPE = 'dpop+jwt'
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+const MAX_REMEMBERED = 1000
+
+/**
+ * Reads the header of proofs. All proofs of a client have the same one, as long as it keeps its key: it is read once, and
+ * the key with it.
+ */
+export class ProofKeys {
+  readonly #algorithms: ReadonlySet<string>
+  readonly #keys = new LruMap<ProofKey>(MAX_REMEMBERED)
+
+  constructor (algorithms: readonly string[]) {
+    this.#algorithms = new Set(algorithms)
+  }
+
+  /**
+   * Finds the key of a proof. Does NOT verify anything with it.
+   *
+   * @throws ProofRefusal
+   */
+  async read (proof: string): Promise<ProofKey> {
+    const header = proof.slice(0, proof.indexOf('.'))
+    const known = this.#keys.get(header)
+    if (known !== undefined) return known
+    const read = await this.#readHeader(proof)
+    this.#keys.set(header, read)
+    return read
+  }
+
+  async #readHeader (proof: string): Promise<ProofKey> {
+    const { typ, alg, jwk, crit } = decodeHeader(proof)
+    if (typ !== PROOF_TYPE) throw new ProofRefusal('the typ of the proof is not dpop+jwt')
+    if (typeof alg !== 'string' || !this.#algorithms.has(alg)) throw new ProofRefusal('the alg of the proof is not among those that are taken')
+    if (crit !== undefined) throw new ProofRefusal('the proof has critical extensions')
+    if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) throw new ProofRefusal('the proof has no jwk')
+    if (PRIVATE_MEMBERS.some((name) => name in jwk)) throw new ProofRefusal('the jwk of the proof is a private or a symmetric key')
+    if (isCostlyKey(jwk as JWK)) throw new ProofRefusal('the RSA key of the proof is longer than 8192 bits, or its exponent than 32')
+    try {
+      // Only what makes the key: "use", "key_ops" and the like are the sender's business.
+      const { kty, crv, x, y, n, e } = jwk as JWK
+      const bare = Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)) as JWK
+      return Object.freeze({ alg, key: await importJWK(bare, alg) as CryptoKey, jkt: await calculateJwkThumbprint(bare) })
+    } catch (error) {
+      throw new ProofRefusal('the jwk of the proof is no key of its alg', { cause: error })
+    }
+  }
+}
+
+function decodeHeader (proof: string): Record<string, unknown> {
+  try {
+    return decodeProtectedHeader(proof) as Record<string, unknown>
+  } catch (error) {
+    throw new ProofRefusal('the proof is no JWT', { cause: error })
+  }
+}

@@ -1,0 +1,230 @@
+// The guessing of secrets is stopped (RFC 6749 §2.3.1), and nobody is locked out by the failures of others.
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { test } from 'tap'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, ClientRegistry, FailureThrottle, FLOW_ERRORS, MemoryStore } from '../plugin/index.ts'
+import type { ClientAuthMethod, FailureThrottleOptions } from '../plugin/index.ts'
+import { StoreUnavailableError } from '../src/store/unavailable.ts'
+import { RecentFailures } from '../src/throttle/recent-failures.ts'
+import { basic, getClient, SECRET } from './support/demo.ts'
+
+const START = 1_800_000_000
+const HERE = '192.0.2.1'
+const LIMIT = 3
+
+interface Attempt { id?: string, secret?: string, from?: string, inBody?: boolean }
+
+async function appWith (throttle: FailureThrottle | null, compare = async () => {}): Promise<{ app: FastifyInstance, asked: string[] }> {
+  const asked: string[] = []
+  const flow = new ClientCredentialsFlowBuilder()
+    .addClientAuthenticationMethod('client_secret_basic')
+    .addClientAuthenticationMethod('client_secret_post')
+    .setThrottle(throttle)
+    .getClient(async (context) => {
+      asked.push(context.clientId)
+      await compare()
+      return getClient(context)
+    })
+    .generateAccessToken(() => 'token')
+    .build()
+  const app = Fastify()
+  await app.register(clientCredentialsPlugin, { flow })
+  return { app, asked }
+}
+
+function attempt (app: FastifyInstance, { id = 'reader', secret = 'wrong', from = HERE, inBody = false }: Attempt = {}) {
+  const credentials = inBody ? `&client_id=${id}&client_secret=${encodeURIComponent(secret)}` : ''
+  return app.inject({
+    method: 'POST',
+    url: '/token',
+    remoteAddress: from,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...(!inBody && { authorization: basic(id, secret) }) },
+    payload: `grant_type=client_credentials${credentials}`
+  })
+}
+
+async function statuses (app: FastifyInstance, count: number, options?: Attempt): Promise<number[]> {
+  const seen: number[] = []
+  for (let i = 0; i < count; i++) seen.push((await attempt(app, options)).statusCode)
+  return seen
+}
+
+const throttleOf = (options: FailureThrottleOptions = {}) => new FailureThrottle({ limit: LIMIT, now: () => START, ...options })
+
+test('RFC 6749 §2.3.1: guessing is stopped by 429 with Retry-After and an OAuth body, and the secret is not compared any more', async (t) => {
+  const { app, asked } = await appWith(throttleOf())
+  t.strictSame(await statuses(app, LIMIT + 2), [401, 401, 401, 429, 429])
+  t.equal(asked.length, LIMIT)
+  const refused = await attempt(app, { secret: SECRET })
+  t.equal(refused.statusCode, 429, 'the right secret among the wrong ones')
+  t.equal(refused.headers['retry-after'], '60')
+  t.equal(refused.headers['cache-control'], 'no-store')
+  t.strictSame(refused.json(), { error: 'temporarily_unavailable', error_description: 'Client authentication has failed too often' })
+})
+
+test('The failures are forgotten after the window', async (t) => {
+  let time = START
+  const { app } = await appWith(throttleOf({ window: 30, now: () => time }))
+  await statuses(app, LIMIT)
+  time += 29
+  t.equal((await attempt(app)).headers['retry-after'], '1')
+  time += 1
+  t.equal((await attempt(app, { secret: SECRET })).statusCode, 200)
+  t.strictSame(await statuses(app, LIMIT + 1), [401, 401, 401, 429])
+})
+
+test('A client is not locked out by failures on its id from elsewhere, nor by those of others at its address', async (t) => {
+  const { app } = await appWith(throttleOf())
+  await statuses(app, LIMIT + 1, { from: '203.0.113.9' })
+  await statuses(app, LIMIT + 1, { id: 'writer' })
+  t.equal((await attempt(app, { secret: SECRET })).statusCode, 200)
+})
+
+test('A library that tries one method after the other is never stopped', async (t) => {
+  const { app } = await appWith(throttleOf())
+  for (let i = 0; i < LIMIT * 3; i++) {
+    t.equal((await attempt(app)).statusCode, 401)
+    t.equal((await attempt(app, { secret: SECRET, inBody: true })).statusCode, 200)
+  }
+})
+
+test('An unknown client is counted like a known one', async (t) => {
+  const { app } = await appWith(throttleOf())
+  t.strictSame(await statuses(app, LIMIT + 1, { id: 'nobody' }), [401, 401, 401, 429])
+})
+
+test('Addresses count as one by the first 64 bits of IPv6, and whole otherwise', async (t) => {
+  const one: [string, string][] = [
+    ['192.0.2.1', '::ffff:192.0.2.1'], ['192.0.2.1', '0:0:0:0:0:FFFF:c000:201'], ['fe80::1%eth0', 'fe80::2'],
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff'], ['2001:db8::1', '2001:0db8:0:0:1::'], ['2001:DB8::', '2001:db8::9'], ['::1', '::2']
+  ]
+  const two: [string, string][] = [
+    ['2001:db8:1:2::1', '2001:db8:1:3::1'], ['192.0.2.1', '192.0.2.2'], ['::ffff:192.0.2.1', '::ffff:192.0.2.2'], ['0:0:0:0:0:ffff:192.0.2.1', '0:0:0:0:0:ffff:192.0.2.2'], ['::1', '1::'], ['10::', '1::']
+  ]
+  const isStopped = async (first: string, second: string) => {
+    const { app } = await appWith(throttleOf())
+    await statuses(app, LIMIT, { from: first })
+    return (await attempt(app, { from: second })).statusCode === 429
+  }
+  for (const [first, second] of one) t.equal(await isStopped(first, second), true, `${first} and ${second}`)
+  for (const [first, second] of two) t.equal(await isStopped(first, second), false, `${first} and ${second}`)
+})
+
+test('A client is one in any case of its id: some databases know it by each', async (t) => {
+  const { app } = await appWith(throttleOf())
+  t.strictSame(await Promise.all(['writer', 'Writer', 'WRITER', 'wRiTeR'].map(async (id) => (await attempt(app, { id })).statusCode)), [401, 401, 401, 429])
+})
+
+test('Of many guesses at once, no more are answered than of those in a row, wherever they are counted', async (t) => {
+  const secrets = [...Array<string>(LIMIT + 2).fill('wrong'), SECRET]
+  const failures = new RecentFailures({ max: 10, now: () => START })
+  let count = () => {}
+  const counting = new Promise<void>((resolve) => { count = resolve })
+  const store = {
+    async countFailure (key: string, window: number) {
+      await counting
+      return await failures.countFailure(key, window)
+    },
+    forgetFailures: (key: string) => failures.forgetFailures(key)
+  }
+  for (const throttle of [throttleOf({ store }), throttleOf()]) {
+    // All secrets are compared before one failure is known; the right one is the last of them.
+    let compare = () => {}
+    const comparing = new Promise<void>((resolve) => { compare = resolve })
+    const { app, asked } = await appWith(throttle, async () => {
+      if (asked.length === secrets.length) compare()
+      await comparing
+    })
+    // Asynchronous, since a request is not sent before somebody waits for it.
+    const answers = secrets.map(async (secret) => (await attempt(app, { secret })).statusCode)
+    t.equal(await answers.at(-1), 429)
+    count()
+    t.strictSame(await Promise.all(answers), [401, 401, 401, 429, 429, 429])
+    t.equal((await attempt(app, { secret: SECRET })).statusCode, 429)
+  }
+})
+
+test('Whoever has proven a key is not stopped by the guesses of others, nor counted', async (t) => {
+  const proven: ClientAuthMethod = {
+    name: 'proven',
+    authenticate (request) {
+      const clientId = request.header('x-proven')
+      return clientId === undefined ? undefined : { clientId }
+    }
+  }
+  const flow = new ClientCredentialsFlowBuilder()
+    .addClientAuthenticationMethod('client_secret_basic')
+    .addClientAuthenticationMethod(proven)
+    .setThrottle(throttleOf())
+    .getClient((context) => getClient({ ...context, clientSecret: context.authMethod === 'proven' ? SECRET : context.clientSecret }))
+    .generateAccessToken(() => 'token')
+    .build()
+  const app = Fastify()
+  await app.register(clientCredentialsPlugin, { flow })
+  const prove = async (id: string) => (await app.inject({
+    method: 'POST', url: '/token', remoteAddress: HERE, headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-proven': id }, payload: 'grant_type=client_credentials'
+  })).statusCode
+  await statuses(app, LIMIT + 1)
+  t.equal(await prove('reader'), 200)
+  t.equal((await attempt(app, { secret: SECRET })).statusCode, 429, 'which forgets no guesses')
+  for (let i = 0; i < LIMIT * 2; i++) t.equal(await prove('nobody'), 401)
+})
+
+test('Several processes share their counts by a store', async (t) => {
+  const store = new RecentFailures({ max: 10, now: () => START })
+  const [{ app: first }, { app: second }] = [await appWith(throttleOf({ store })), await appWith(throttleOf({ store }))]
+  t.strictSame(await statuses(first, LIMIT), [401, 401, 401])
+  t.strictSame(await statuses(second, 2), [429, 429], 'the first failure in another process tells it of the others')
+})
+
+test('A failure that cannot be counted is answered 503, and a good client not at all by that', async (t) => {
+  const away = async () => { throw new StoreUnavailableError(new Error('connection refused')) }
+  const { app } = await appWith(throttleOf({ store: { countFailure: away, forgetFailures: away } }))
+  const refused = await attempt(app)
+  t.equal(refused.statusCode, 503)
+  t.ok(refused.headers['retry-after'])
+  t.equal((await attempt(app, { secret: SECRET })).statusCode, 200)
+})
+
+test('Without an address nothing is counted: a web Request has none', async (t) => {
+  const flow = new ClientCredentialsFlowBuilder().setThrottle(throttleOf()).getClient(getClient).generateAccessToken(() => 'token').build()
+  const ask = (secret: string) => flow.token(new Request('https://auth.example/token', {
+    method: 'POST', headers: { authorization: basic('reader', secret) }, body: new URLSearchParams({ grant_type: 'client_credentials' })
+  }))
+  for (let i = 0; i < LIMIT * 2; i++) t.match(await ask('wrong'), { error: { code: 'invalid_client' } })
+  t.match(await ask(SECRET), { success: true })
+})
+
+test('It is on unless it is taken away', async (t) => {
+  const { app } = await appWith(null)
+  t.strictSame(new Set(await statuses(app, 50)), new Set([401]))
+  const flow = new ClientCredentialsFlowBuilder().getClient(getClient).generateAccessToken(() => 'token').build()
+  const guarded = Fastify()
+  await guarded.register(clientCredentialsPlugin, { flow })
+  t.strictSame((await statuses(guarded, 11)).slice(-2), [401, 429], 'ten failures')
+})
+
+test('Memory is bounded, and what failed longest ago goes first', async (t) => {
+  const failures = new RecentFailures({ max: 2, now: () => START })
+  for (const key of ['a', 'b', 'c']) await failures.countFailure(key, 60)
+  t.equal((await failures.countFailure('a', 60)).count, 1)
+  t.equal((await failures.countFailure('c', 60)).count, 2)
+  await failures.forgetFailures('c')
+  t.equal((await failures.countFailure('c', 60)).count, 1)
+})
+
+test('A throttle is refused that would stop everybody or nobody', async (t) => {
+  for (const options of [{ limit: 0 }, { limit: 1.5 }, { window: 0 }, { window: Infinity }]) {
+    t.throws(() => new FailureThrottle(options), { code: 'FST_OAUTH_INVALID_THROTTLE', message: FLOW_ERRORS.FST_OAUTH_INVALID_THROTTLE })
+  }
+})
+
+test('An id that is a secret, since both were taken for each other, is not told to the log', async (t) => {
+  const { secret } = await new ClientRegistry(new MemoryStore()).add()
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } } })
+  await app.register(clientCredentialsPlugin, { flow: new ClientCredentialsFlowBuilder().getClient(getClient).generateAccessToken(() => 'token').build() })
+  t.equal((await attempt(app, { id: secret!.secret, secret: 'reader' })).statusCode, 401)
+  t.ok(lines.some((line) => line.includes('whose id is a secret')))
+  t.notOk(lines.some((line) => line.includes(secret!.secret)))
+})
