@@ -10,13 +10,13 @@ import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
 import { isStoreAway } from './store/unavailable.ts'
 import { pickTokenType, sameConfirmation } from './token-type/index.ts'
-import type { Confirmation, TokenType } from './token-type/index.ts'
+import type { Confirmation, TokenType, TokenTypes } from './token-type/index.ts'
 
 /** What the resource side runs on. */
 export interface ResourceAccessSettings {
   readonly realm: string
   /** The ways in which tokens may be presented, by their scheme in lower case. */
-  readonly tokenTypesByScheme: ReadonlyMap<string, readonly [TokenType, ...TokenType[]]>
+  readonly tokenTypesByScheme: ReadonlyMap<string, TokenTypes>
   readonly verifyToken: VerifyToken
   /** Where a client that is refused finds the authorization server (RFC 9728 §5.1). */
   readonly resourceMetadataUrl?: string | undefined
@@ -92,7 +92,7 @@ function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, re
 
 async function verifyProven (
   tokenType: TokenType,
-  types: readonly TokenType[],
+  types: TokenTypes,
   verifyToken: VerifyToken,
   request: PlainRequest,
   token: string

@@ -9,7 +9,7 @@ import type { FormParameters, TokenRequest } from './request.ts'
 import { parseResource } from './resource-indicator.ts'
 import { grantScope, parseScope } from './scope.ts'
 import { pickTokenType } from './token-type/index.ts'
-import type { TokenType } from './token-type/index.ts'
+import type { TokenType, TokenTypes } from './token-type/index.ts'
 
 /** The one grant type of this server (RFC 6749 §4.4.2). */
 export const GRANT_TYPE = 'client_credentials'
@@ -26,8 +26,7 @@ export interface TokenResponse {
 
 /** What the token endpoint runs on. */
 export interface TokenEndpointSettings extends ClientAuthSettings {
-  /** The first is the default. */
-  readonly tokenTypes: readonly [TokenType, ...TokenType[]]
+  readonly tokenTypes: TokenTypes
   /** Seconds. */
   readonly accessTokenLifetime: number
   /** The names of the declared scopes; undefined when the flow declares none. */
@@ -88,7 +87,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
 }
 
 // RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.
-function tokenTypeFor ({ metadata }: OAuth2Client, types: TokenEndpointSettings['tokenTypes'], request: TokenRequest): TokenType {
+function tokenTypeFor ({ metadata }: OAuth2Client, types: TokenTypes, request: TokenRequest): TokenType {
   const bound = isSet(metadata, 'dpop_bound_access_tokens')
     ? 'jkt'
     : isSet(metadata, 'tls_client_certificate_bound_access_tokens') ? 'x5t#S256' : undefined

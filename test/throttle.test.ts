@@ -186,6 +186,15 @@ test('A failure that cannot be counted is answered 503, and a good client not at
   t.equal((await attempt(app, { secret: SECRET })).statusCode, 200)
 })
 
+test('A success is one even if the failures before it cannot be forgotten', async (t) => {
+  const counting = new RecentFailures({ max: 10, now: () => START })
+  const store = { countFailure: (key: string, window: number) => counting.countFailure(key, window), forgetFailures: async () => { throw new StoreUnavailableError(new Error('connection refused')) } }
+  const { app } = await appWith(throttleOf({ store }))
+  t.equal((await attempt(app)).statusCode, 401)
+  t.equal((await attempt(app, { secret: SECRET })).statusCode, 200)
+  t.strictSame(await statuses(app, LIMIT), [401, 401, 429], 'they count on')
+})
+
 test('Without an address nothing is counted: a web Request has none', async (t) => {
   const flow = new ClientCredentialsFlowBuilder().setThrottle(throttleOf()).getClient(getClient).generateAccessToken(() => 'token').build()
   const ask = (secret: string) => flow.token(new Request('https://auth.example/token', {

@@ -93,13 +93,14 @@ export class FailureThrottle {
     }
   }
 
-  /** Forgets the failures before a success. Undefined when there were none, and there is nothing to wait for. */
+  /** Forgets the failures before a success. Undefined when there were none, and there is nothing to wait for. Never rejects. */
   succeeded (clientId: string, address: string | undefined): Promise<void> | undefined {
     if (this.#known.size === 0 || address === undefined) return undefined
     const key = keyOf(clientId, address)
     if (this.#known.get(key) === undefined) return undefined
     this.#known.delete(key)
-    return this.#store.forgetFailures(key)
+    // What cannot be forgotten counts on until the window is over: no reason to refuse who has proven the secret.
+    return this.#store.forgetFailures(key).catch(() => {})
   }
 
   #refuse (forgottenAt: number): void {

@@ -55,8 +55,11 @@ export function sameConfirmation (bound: Confirmation | undefined, proven: Confi
   return names.length > 0 && names.length === Object.keys(proven).length && names.every((name) => bound[name] === proven[name])
 }
 
+/** The token types of a flow, in the order in which they were set. */
+export type TokenTypes = readonly [TokenType, ...TokenType[]]
+
 /** The type of a request: the first whose proof it brings. Without a proof, one that needs none, or else the first. */
-export function pickTokenType (types: readonly [TokenType, ...TokenType[]], request: PlainRequest): TokenType {
+export function pickTokenType (types: TokenTypes, request: PlainRequest): TokenType {
   if (types.length === 1) return types[0]
   return types.find((type) => type.isPresented?.(request)) ?? types.find(({ isPresented }) => isPresented === undefined) ?? types[0]
 }

@@ -1,10 +1,7 @@
 import { FlowConfigurationError } from '../configuration-error.ts'
-import type { TokenType } from './index.ts'
+import type { TokenType, TokenTypes } from './index.ts'
 
-/** The token types of a flow, the default first. */
-export type TokenTypes = readonly [TokenType, ...TokenType[]]
-
-/** Tells whether a name can stand in a challenge, and as an authentication scheme. */
+// What can be an authentication scheme, and so the token_type too.
 const NAME = /^[A-Za-z0-9._-]+$/
 
 /**
