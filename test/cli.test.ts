@@ -676,7 +676,7 @@ t.test('the program itself: results on the standard output, an exit code, and no
 
   // The warnings that Node.js has for node:sqlite, and for something else.
   const warn = 'data:text/javascript,process.once("beforeExit",()=>{process.emitWarning("quiet","ExperimentalWarning");process.emitWarning("loud")})'
-  const { code, stderr } = await program(['client', 'list'], env, ['--import', warn]).ended
+  const { code, stderr } = await program(['client', 'list'], env, ['--warnings', '--import', warn]).ended
   t.equal(code, 0)
   t.match(stderr, 'loud')
   t.notMatch(stderr, 'quiet')

@@ -700,6 +700,8 @@ test('What is no private key, is too weak, or does not fit is refused', async (t
   const mixed = { ...jwk(p256.privateKey), x: jwk(otherP256.publicKey).x!, y: jwk(otherP256.publicKey).y! }
   const { d: _, ...halfJwk } = jwk(p256.privateKey)
   const NO_KEY = /not an unencrypted private key/
+  // OpenSSL of newer versions of Node.js does not read such a JWK at all.
+  const NO_PAIR = /not a pair|not an unencrypted private key/
   const refused: [string, unknown, unknown, RegExp][] = [
     ['public PEM', p256.publicKey.export({ format: 'pem', type: 'spki' }), undefined, NO_KEY],
     ['public JWK', jwk(p256.publicKey), undefined, NO_KEY],
@@ -714,9 +716,9 @@ test('What is no private key, is too weak, or does not fit is refused', async (t
     ['a number', 5, undefined, NO_KEY],
     ['malformed JWK', { ...jwk(p256.privateKey), d: 5 }, undefined, NO_KEY],
     ['a point that is not on the curve', { ...jwk(p256.privateKey), x: jwk(otherP256.publicKey).x }, undefined, NO_KEY],
-    ['the halves of two keys', mixed, undefined, /not a pair/],
-    ['the halves of two RSA keys', { ...jwk(rsa.privateKey), n: jwk(otherRsa.publicKey).n }, 'RS256', /not a pair/],
-    ['an RSA JWK that cannot sign', { ...jwk(rsa.privateKey), q: 'AA' }, 'RS256', /not a pair/],
+    ['the halves of two keys', mixed, undefined, NO_PAIR],
+    ['the halves of two RSA keys', { ...jwk(rsa.privateKey), n: jwk(otherRsa.publicKey).n }, 'RS256', NO_PAIR],
+    ['an RSA JWK that cannot sign', { ...jwk(rsa.privateKey), q: 'AA' }, 'RS256', NO_PAIR],
     ['RSA of 2047 bits', pem(weakRsa.privateKey), 'RS256', /does not fit RS256, which needs an RSA key of at least 2048 bits/],
     ['RSA of 2047 bits for PSS', pem(weakRsa.privateKey), 'PS256', /does not fit PS256/],
     ['RSA-PSS key', pem(pss.privateKey), 'PS256', /does not fit PS256/],
