@@ -6,6 +6,7 @@ import { endpoints } from './endpoints.ts'
 import { refuseRenegotiation } from './client-certificate.ts'
 import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
+import { warnOfMemoryStore } from './log.ts'
 import type { FlowDescription } from './openapi/document.ts'
 import { markSecurity } from './openapi/marks.ts'
 import { describeOperations } from './openapi/operations.ts'
@@ -71,7 +72,10 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
 
   const children: FastifyInstance[] = []
   fastify.addHook('onRegister', (child) => { children.push(child) })
-  fastify.addHook('onReady', async () => { describeInSwagger(fastify, children.splice(0), description) })
+  fastify.addHook('onReady', async () => {
+    describeInSwagger(fastify, children.splice(0), description)
+    warnOfMemoryStore(fastify.log)
+  })
 
   // fastify.prefix is that of the scope we are registered in: paths as clients see them.
   const base = `${normalizePrefix(fastify.prefix)}${prefix}`

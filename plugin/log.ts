@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
-import { plainParameterName } from '../src/index.ts'
+import { MemoryStore, plainParameterName } from '../src/index.ts'
 
 // pino's public name for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
@@ -30,4 +30,10 @@ export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
 function redact (url: string): string {
   return url.replace(PARAMETER, (parameter: string, separator: string, name: string) =>
     SECRET_PARAMETERS.has(plainParameterName(name)) ? `${separator}${name}=[redacted]` : parameter)
+}
+
+/** Warns of a store that forgets, where that would be found out at the worst of times. */
+export function warnOfMemoryStore (log: FastifyBaseLogger): void {
+  if (process.env.NODE_ENV !== 'production' || !MemoryStore.isInUse) return
+  log.warn('A MemoryStore is in use: what it keeps is lost when this process ends, and no other process sees it. In production, use sqliteStore, postgresStore or redisStore')
 }

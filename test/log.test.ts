@@ -5,7 +5,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions, InjectOptions } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, { fastifyJwtTokens, FORM_BODY_LIMIT } from '../plugin/index.ts'
+import clientCredentialsPlugin, { fastifyJwtTokens, FORM_BODY_LIMIT, MemoryStore } from '../plugin/index.ts'
 import type { GenerateAccessToken, VerifyToken } from '../plugin/index.ts'
 import { basic, CLIENTS, demoBuilder, exchange, FORM, form, rawBasic, TOKEN_PATH } from './support/demo.ts'
 
@@ -285,4 +285,20 @@ test('A secret in JSON is not logged where JSON is taken', async (t) => {
     ['a secret in an object', /not a string/, presented({ value: secret() })],
     ['a secret in broken JSON', /not valid JSON/, json(`{"client_secret":${secret()}`)]
   ], false)
+})
+
+test('A MemoryStore is warned of in production, and only there', async (t) => {
+  const { NODE_ENV } = process.env
+  t.teardown(() => { Object.assign(process.env, { NODE_ENV }) })
+  const warnsIn = async (environment: string) => {
+    process.env.NODE_ENV = environment
+    const { app, lines } = await loggingApp({}, opaqueTokens(), secret())
+    await app.ready()
+    await app.close()
+    return lines.filter((line) => line.includes('"level":40') && line.includes('MemoryStore')).length
+  }
+  t.equal(await warnsIn('production'), 0, 'without one')
+  t.ok(new MemoryStore())
+  t.equal(await warnsIn('development'), 0)
+  t.equal(await warnsIn('production'), 1)
 })

@@ -11,6 +11,7 @@ const CHANGES_KEPT = 3600
 
 /** Keeps everything in the memory of this process: for tests, and for one process whose clients may start anew after it. */
 export class MemoryStore implements ClientStore, FailureStore, KeyStore, ReplayStore, RevocationStore, TokenStore {
+  static #isInUse = false
   readonly #now: Clock
   readonly #revocations = new Map<number, Revocation>()
   readonly #tokens = new Map<string, StoredToken>()
@@ -26,7 +27,13 @@ export class MemoryStore implements ClientStore, FailureStore, KeyStore, ReplayS
   #tidyAt = 0
 
   constructor ({ now = systemClock }: { now?: Clock } = {}) {
+    MemoryStore.#isInUse = true
     this.#now = now
+  }
+
+  /** Whether this process has ever made one. For a warning: what depends on a store does not tell which one it was given. */
+  static get isInUse (): boolean {
+    return MemoryStore.#isInUse
   }
 
   // What comes in and goes out is copied, as by a store outside of the process.
