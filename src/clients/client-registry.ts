@@ -18,7 +18,8 @@ import { SlowSecretHashes } from './slow-secret-hash.ts'
 
 export type { IssuedSecret, NewClient, SecretOptions } from './new-client.ts'
 export type { ClientSecret, RegisteredClient } from './registered-client.ts'
-export type { ClientChanges, ClientRegistration } from './registration.ts'
+export type { ClientRegistration } from '../store/index.ts'
+export type { ClientChanges } from './registration.ts'
 
 export interface ClientRegistryOptions {
   /**

@@ -1,11 +1,10 @@
 import { randomInt } from 'node:crypto'
-import type { StoredClient, StoredSecret } from '../store/index.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../store/index.ts'
 import { wrongClient } from './client-error.ts'
 import { isSecret, toPlainHash } from './client-secret-hash.ts'
 import type { SecretHashes } from './client-secret-hash.ts'
 import { generateClientId, generateSecret, generateSecretId, isGeneratedSecret } from './generated-secret.ts'
 import { checkRegistration, hasProof, isSeconds } from './registration.ts'
-import type { ClientRegistration } from './registration.ts'
 import type { SlowSecretHashes } from './slow-secret-hash.ts'
 
 /** A secret that was just made. `secret` is shown this once: what is stored is its hash. */

@@ -1,5 +1,4 @@
-import type { StoredClient, StoredSecret } from '../store/index.ts'
-import type { ClientRegistration } from './registration.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../store/index.ts'
 
 /** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
 export interface ClientSecret {

@@ -1,35 +1,9 @@
-import type { JSONWebKeySet } from 'jose'
 import { isScopeToken } from '../scope.ts'
 import { isSecureUrl } from '../secure-url.ts'
-import type { CertificateName, StoredClient } from '../store/index.ts'
+import type { ClientRegistration, StoredClient } from '../store/index.ts'
 import { wrongClient } from './client-error.ts'
 import { isPublicJwks } from './client-jwks.ts'
 import { CERTIFICATE_NAMES } from './oauth2-client.ts'
-
-/** What can be said of a client when it is registered or changed. */
-export interface ClientRegistration {
-  /** For humans. */
-  name?: string
-  /** Default none. */
-  scopes?: readonly string[]
-  /** What it gets when it asks for no scope; each among its scopes. Default all of its scopes. */
-  defaultScopes?: readonly string[]
-  /** The resources that its tokens may be for (RFC 8707). Default all of the server's. */
-  audiences?: readonly string[]
-  /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). */
-  introspects?: readonly string[]
-  /** Seconds. Default the flow's. */
-  accessTokenLifetime?: number
-  /** The client authentication methods that it may use, by their names in RFC 7591 §2. Default all that it has secrets or keys for. */
-  authMethods?: readonly string[]
-  /** Its public keys. Not together with jwksUri (RFC 7591 §2). */
-  jwks?: JSONWebKeySet
-  /** Where its public keys are: an https URL, or http on this machine. */
-  jwksUri?: string
-  certificateName?: CertificateName
-  /** What its tokens must be bound to. */
-  senderConstraint?: 'dpop' | 'mtls'
-}
 
 // RFC 7591 §2, RFC 8705 §2. Not client_secret_jwt, which needs the secret itself, and not its hash.
 const AUTH_METHODS: Readonly<Record<string, (client: ClientChanges) => boolean>> = {

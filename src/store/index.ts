@@ -88,28 +88,41 @@ export type CertificateName =
   | { sanIp: string }
   | { sanEmail: string }
 
+/** What can be said of a client when it is registered or changed. */
+export interface ClientRegistration {
+  /** For humans. */
+  name?: string
+  /** Default none. */
+  scopes?: readonly string[]
+  /** What it gets when it asks for no scope; each among its scopes. Default all of its scopes. */
+  defaultScopes?: readonly string[]
+  /** The resources that its tokens may be for (RFC 8707). Default all of the server's. */
+  audiences?: readonly string[]
+  /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). */
+  introspects?: readonly string[]
+  /** Seconds. Default the flow's. */
+  accessTokenLifetime?: number
+  /** The client authentication methods that it may use, by their names in RFC 7591 §2. Default all that it has secrets or keys for. */
+  authMethods?: readonly string[]
+  /** Its public keys. Not together with jwksUri (RFC 7591 §2). */
+  jwks?: JSONWebKeySet
+  /** Where its public keys are: an https URL, or http on this machine. */
+  jwksUri?: string
+  certificateName?: CertificateName
+  /** What its tokens must be bound to. */
+  senderConstraint?: 'dpop' | 'mtls'
+}
+
 /** A client as it is stored, whole: a store keeps all members and reads none but id, version and isImported. */
-export interface StoredClient {
+export interface StoredClient extends ClientRegistration {
   /** The client_id. */
   id: string
   /** Counts the changes, from any number on. */
   version: number
-  name?: string
   isDisabled?: boolean
   scopes: readonly string[]
-  defaultScopes?: readonly string[]
-  audiences?: readonly string[]
-  introspects?: readonly string[]
-  /** Seconds. */
-  accessTokenLifetime?: number
-  /** The names of the client authentication methods that it may use. All that its registration has keys or secrets for when left out. */
-  authMethods?: readonly string[]
-  jwks?: JSONWebKeySet
-  jwksUri?: string
-  certificateName?: CertificateName
-  /** What its tokens must be bound to. Nothing when left out. */
-  senderConstraint?: 'dpop' | 'mtls'
   secrets: readonly StoredSecret[]
+  /** Seconds since 1970. */
   createdAt: number
   updatedAt: number
 }
