@@ -3,3 +3,6 @@ export type Clock = () => number
 
 /** The clock of the machine: the only place where the core reads it. Everything that needs the time takes another. */
 export const systemClock: Clock = () => Math.floor(Date.now() / 1000)
+
+/** Milliseconds on a clock that is never set: for durations, whose parts of a millisecond count too. */
+export const stopwatch = (): number => performance.now()

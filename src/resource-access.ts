@@ -1,10 +1,12 @@
 import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResult } from './access-token/index.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
+import { stopwatch } from './clock.ts'
 import {
   RETRY_AFTER, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown, withChallenge
 } from './errors.ts'
+import { isAccessObserved, publishRejected, publishVerified } from './events/access-decision.ts'
 import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
@@ -38,6 +40,30 @@ export function verifyAccess (
   request: PlainRequest,
   needed: readonly string[] = []
 ): AuthCredentials | Promise<AuthCredentials> {
+  // Where nobody listens, this is all that events cost.
+  return isAccessObserved() ? decideObserved(settings, request, needed) : decide(settings, request, needed)
+}
+
+function decideObserved (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
+  const startedAt = stopwatch()
+  const passed = (credentials: AuthCredentials) => {
+    publishVerified(settings, request, credentials, startedAt)
+    return credentials
+  }
+  const refused = (error: unknown) => {
+    publishRejected(settings, request, error as StrategyError, { needed, startedAt })
+    throw error
+  }
+  let credentials: AuthCredentials | Promise<AuthCredentials>
+  try {
+    credentials = decide(settings, request, needed)
+  } catch (error) {
+    return refused(error)
+  }
+  return credentials instanceof Promise ? credentials.then(passed, refused) : passed(credentials)
+}
+
+function decide (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
   try {
     const credentials = verify(settings, request)
     return credentials instanceof Promise ? credentials.catch((error: unknown) => { throw refusal(settings, request, needed, error) }) : credentials
@@ -58,13 +84,34 @@ export function checkScope (
   needed: readonly string[]
 ): void {
   for (const scope of needed) {
-    if (!credentials.scope.includes(scope)) throw challenging(settings, request, needed, new StrategyInsufficientScopeError())
+    if (!credentials.scope.includes(scope)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
   }
 }
 
-/** The refusal of a request that sends a token in its body beside the one in its header (RFC 6750 §2). */
-export function severalTokens (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): StrategyError {
-  return challenging(settings, request, needed, severalMethods())
+/**
+ * Refuses a request that sends a token in its body beside the one in its header (RFC 6750 §2).
+ *
+ * @returns the error to throw
+ */
+export function refuseSeveralTokens (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  credentials: AuthCredentials,
+  needed: readonly string[]
+): StrategyError {
+  return rejected(settings, request, needed, credentials, severalMethods())
+}
+
+// What is refused though its token is valid.
+function rejected (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  needed: readonly string[],
+  credentials: AuthCredentials,
+  error: StrategyError
+): StrategyError {
+  publishRejected(settings, request, error, { needed, credentials })
+  return challenging(settings, request, needed, error)
 }
 
 function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
