@@ -79,6 +79,13 @@ export type {
   ClientChange, ClientChanged, ClientEndpoint, KeyRevoked, KeyRotated, RequestEvent, TokenDenied, TokenIssued, TokenRejected, TokenRevoked,
   TokenVerified
 } from './events/index.ts'
+export { auditLog } from './observability/audit-log.ts'
+export type { AuditLogger, AuditLogOptions } from './observability/audit-log.ts'
+export type { ClientLabelOptions } from './observability/client-labels.ts'
+export { openTelemetrySpans } from './observability/opentelemetry-spans.ts'
+export type { OpenTelemetrySpansOptions, SpanTracer } from './observability/opentelemetry-spans.ts'
+export { prometheusMetrics } from './observability/prometheus-metrics.ts'
+export type { PrometheusClient, PrometheusMetricsOptions, PrometheusRegister } from './observability/prometheus-metrics.ts'
 export { systemClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { AUTHORIZATION_SERVER, isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'

@@ -32,11 +32,11 @@ const CORE_EXPORTS = [
   'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys', 'StoreUnavailableError', 'StrategyError',
   'StrategyInsufficientScopeError', 'StrategyInternalError', 'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError',
   'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError',
-  'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken',
+  'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'canSignIntrospection', 'checkPresentedToken',
   'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
   'grantAudience', 'guardedFetch', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
-  'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'parseForm', 'plainParameterName',
-  'privateKeyJwt', 'publishDenial', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
+  'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'openTelemetrySpans', 'parseForm', 'plainParameterName',
+  'privateKeyJwt', 'prometheusMetrics', 'publishDenial', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
   'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
   'workloadIdentities'
 ]
