@@ -46,21 +46,32 @@ export function verifyAccess (
 
 function decideObserved (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
   const startedAt = stopwatch()
-  const passed = (credentials: AuthCredentials) => {
+  try {
+    const credentials = decide(settings, request, needed)
+    if (credentials instanceof Promise) return settleObserved(settings, request, needed, startedAt, credentials)
     publishVerified(settings, request, credentials, startedAt)
     return credentials
-  }
-  const refused = (error: unknown) => {
+  } catch (error) {
     publishRejected(settings, request, error as StrategyError, { needed, startedAt })
     throw error
   }
-  let credentials: AuthCredentials | Promise<AuthCredentials>
+}
+
+async function settleObserved (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  needed: readonly string[],
+  startedAt: number,
+  deciding: Promise<AuthCredentials>
+): Promise<AuthCredentials> {
   try {
-    credentials = decide(settings, request, needed)
+    const credentials = await deciding
+    publishVerified(settings, request, credentials, startedAt)
+    return credentials
   } catch (error) {
-    return refused(error)
+    publishRejected(settings, request, error as StrategyError, { needed, startedAt })
+    throw error
   }
-  return credentials instanceof Promise ? credentials.then(passed, refused) : passed(credentials)
 }
 
 function decide (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {

@@ -1,11 +1,10 @@
 import type { AuthCredentials } from '../access-token/index.ts'
 import { parseAuthorization } from '../authorization.ts'
-import { stopwatch } from '../clock.ts'
+import { secondsSince } from '../clock.ts'
 import type { StrategyError } from '../errors.ts'
 import type { PlainRequest } from '../request.ts'
 import type { TokenTypes } from '../token-type/index.ts'
 import { CHANNELS, publish } from './index.ts'
-import type { RequestEvent } from './index.ts'
 
 const { tokenVerified, tokenRejected } = CHANNELS
 
@@ -23,7 +22,16 @@ export function isAccessObserved (): boolean {
 /** @param startedAt on the stopwatch */
 export function publishVerified (settings: Decided, request: PlainRequest, { app, scope }: AuthCredentials, startedAt: number): void {
   if (!tokenVerified.hasSubscribers) return
-  publish(tokenVerified, { ...common(settings, request, startedAt), clientId: app?.id, scope, tokenType: tokenTypeOf(settings, request) })
+  // Member by member: to spread an object into a literal costs Node.js 20 a hundred times as much.
+  publish(tokenVerified, {
+    flow: settings.realm,
+    requestId: request.id,
+    address: request.address,
+    duration: secondsSince(startedAt),
+    clientId: app?.id,
+    scope,
+    tokenType: tokenTypeOf(settings, request)
+  })
 }
 
 /**
@@ -41,17 +49,16 @@ export function publishRejected (
 ): void {
   if (!tokenRejected.hasSubscribers) return
   publish(tokenRejected, {
-    ...common(settings, request, startedAt),
+    flow: settings.realm,
+    requestId: request.id,
+    address: request.address,
+    duration: secondsSince(startedAt),
     error: code,
     status,
     clientId: credentials?.app?.id,
     tokenType: tokenTypeOf(settings, request),
     needed
   })
-}
-
-function common ({ realm }: Decided, { id, address }: PlainRequest, startedAt: number | undefined): RequestEvent {
-  return { flow: realm, requestId: id, address, duration: startedAt === undefined ? 0 : (stopwatch() - startedAt) / 1000 }
 }
 
 // All types of a scheme have its name.

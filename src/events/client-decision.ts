@@ -1,4 +1,4 @@
-import { stopwatch } from '../clock.ts'
+import { secondsSince, stopwatch } from '../clock.ts'
 import { holdsGeneratedSecret } from '../clients/generated-secret.ts'
 import type { OAuth2Error } from '../errors.ts'
 import type { PlainRequest } from '../request.ts'
@@ -44,29 +44,29 @@ export class ClientDecision {
   }
 
   issued (token: Pick<TokenIssued, 'scope' | 'tokenType' | 'expiresIn' | 'audience'>): void {
-    if (tokenIssued.hasSubscribers) publish(tokenIssued, { ...this.#common(), ...this.#client(), ...token })
+    if (tokenIssued.hasSubscribers) publish(tokenIssued, Object.assign(this.#common(), this.#client(), token))
   }
 
   revoked (tokenId: string | undefined): void {
-    if (tokenRevoked.hasSubscribers) publish(tokenRevoked, { ...this.#common(), ...this.#client(), tokenId })
+    if (tokenRevoked.hasSubscribers) publish(tokenRevoked, Object.assign(this.#common(), this.#client(), { tokenId }))
   }
 
   denied ({ code, status }: OAuth2Error): void {
     if (!tokenDenied.hasSubscribers) return
-    publish(tokenDenied, {
-      ...this.#common(),
+    publish(tokenDenied, Object.assign(this.#common(), {
       endpoint: this.#endpoint,
       error: code,
       status,
       clientId: this.#clientId,
       presentedClientId: this.#clientId === undefined ? toSafeId(this.#presentedClientId) : undefined,
       method: this.#method
-    })
+    }))
   }
 
+  // Not spread into a literal, which costs Node.js 20 microseconds.
   #common (): RequestEvent {
     const { id, address } = this.#request
-    return { flow: this.#flow, requestId: id, address, duration: this.#startedAt === undefined ? 0 : (stopwatch() - this.#startedAt) / 1000 }
+    return { flow: this.#flow, requestId: id, address, duration: secondsSince(this.#startedAt) }
   }
 
   // Nobody gets a token, or ends one, who has not authenticated.

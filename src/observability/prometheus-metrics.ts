@@ -60,7 +60,7 @@ export function prometheusMetrics<Register extends PrometheusRegister> (
   const labelOf = clientLabels(clientLabel)
   const byClient = (name: string, help: string, ...labelNames: string[]) => {
     const metric = counter(name, help, ...labelNames, ...(labelOf ? ['client'] : []))
-    return (clientId: string | undefined, labels: Labels) => metric.inc(labelOf ? { ...labels, ...labelOf(clientId) } : labels)
+    return (clientId: string | undefined, labels: Labels) => metric.inc(labelOf ? Object.assign(labels, labelOf(clientId)) : labels)
   }
 
   const issued = byClient('oauth_tokens_issued_total', 'Access tokens that were issued', 'flow', 'method', 'token_type')
