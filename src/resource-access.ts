@@ -28,7 +28,8 @@ export interface ResourceAccessSettings {
 const QUERY_TOKEN = new Set(['access_token'])
 
 /**
- * Verifies the access token of a resource request (RFC 6750). Does NOT check scopes: see {@link checkScope}.
+ * Verifies the access token of a resource request (RFC 6750), and publishes what comes of it. Does NOT check scopes: see
+ * {@link checkScope}.
  *
  * @param needed the scopes that the resource wants, for the challenge
  * @returns at once where verifyToken does, so that a token that is remembered costs a request no turn
@@ -84,7 +85,7 @@ function decide (settings: ResourceAccessSettings, request: PlainRequest, needed
 }
 
 /**
- * Checks that verified credentials hold every scope that is needed.
+ * Checks that verified credentials hold every scope that is needed. Publishes a refusal.
  *
  * @throws StrategyInsufficientScopeError 403, with the scopes needed in its challenge (RFC 6750 §3.1)
  */
@@ -100,7 +101,7 @@ export function checkScope (
 }
 
 /**
- * Refuses a request that sends a token in its body beside the one in its header (RFC 6750 §2).
+ * Refuses a request that sends a token in its body beside the one in its header (RFC 6750 §2). Publishes it.
  *
  * @returns the error to throw
  */

@@ -37,7 +37,7 @@ export interface TokenEndpointSettings extends ClientAuthSettings {
 
 /**
  * The client credentials grant (RFC 6749 §4.4): from a token request to the body of its response.
- * The caller has seen to the method and the media type.
+ * The caller has seen to the method and the media type. Publishes what comes of it.
  *
  * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
  */
