@@ -254,7 +254,7 @@ test('Each new signing key is an event, whoever makes it, and so is one that is 
 test('An event is made for those who listen to it', async (t) => {
   const app = await demoApp()
   const send = async () => {
-    for (const sent of [ask(grant()), ask(''), { url: '/data', headers: bearer(good) }, { url: '/data' }]) await app.inject(sent)
+    for (const sent of [ask(grant()), ask(grant({ scope: 'unknown' })), { url: '/data', headers: bearer(good) }, { url: '/data' }]) await app.inject(sent)
   }
   const names = ['issued', 'denied', 'verified', 'rejected']
   for (const name of names) {

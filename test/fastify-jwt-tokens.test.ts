@@ -260,6 +260,7 @@ test('Sign options of the application cannot change what a token says', async (t
     const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, resource: [], confirmation: undefined })
     const [first, second] = [await issue(), await issue()].map((token) => decode((token as GeneratedAccessToken).accessToken.split('.')[1]))
     const { jti, iat, exp, ...claims } = first!
+    t.match(await issue(), { audience: [AUDIENCE] }, 'the event can tell what it is for')
     t.strictSame(claims, { iss: ISSUER, aud: AUDIENCE, sub: 'reader', client_id: 'reader', scope: READ }, name)
     t.equal((exp as number) - (iat as number), LIFETIME, name)
     t.not(jti, second!.jti, name)
