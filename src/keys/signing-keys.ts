@@ -218,7 +218,7 @@ export class SigningKeys implements KeySource {
       const isWritten = keys !== set.keys && await this.#store.replaceKeys({ version: set.version, keys })
       if (keys !== set.keys && !isWritten) continue
       this.#hasStarted = true
-      if (isWritten) publishKeyChanges(set.keys, keys, revokedKid)
+      publishKeyChanges(set.keys, keys, revokedKid)
       if (isWritten) await this.#adopt({ version: set.version + 1, keys }, step)
       return this.#describe(keys)
     }
