@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { checkScope, FORM_MEDIA_TYPE, isScopeToken, severalTokens, StrategyError, verifyAccess } from '../src/index.ts'
+import { checkScope, FORM_MEDIA_TYPE, isScopeToken, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
@@ -78,11 +78,11 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   }
 
   // RFC 6750 §2.2: a form body may carry a token. We never read it; beside the header it makes two methods (§2).
-  function refuseSecondToken (request: GuardableRequest, reply: GuardableReply, scopes: readonly string[]): void {
+  function refuseSecondToken (request: GuardableRequest, reply: GuardableReply, credentials: AuthCredentials, scopes: readonly string[]): void {
     const { body, headers } = request
     if (typeof body !== 'object' || body === null || !('access_token' in body)) return
     if (headers['content-type']?.toLowerCase().startsWith(FORM_MEDIA_TYPE) !== true) return
-    throw withHeaders(reply, severalTokens(settings, new FastifyPlainRequest(request, context), scopes))
+    throw withHeaders(reply, refuseSeveralTokens(settings, new FastifyPlainRequest(request, context), credentials, scopes))
   }
 
   function requireScopes (...scopes: string[]): Guard {
@@ -91,7 +91,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
 
     const guard: Guard = async (request: Verifiable, reply) => {
       const credentials = request[verified] ?? await authenticate(request, reply, scopes)
-      refuseSecondToken(request, reply, scopes)
+      refuseSecondToken(request, reply, credentials, scopes)
       try {
         checkScope(settings, new FastifyPlainRequest(request, context), credentials, scopes)
       } catch (error) {
@@ -112,7 +112,8 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     // A guard behind the body looks for itself.
     if (HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) return
     const refuseSecond: Guard = async (request: Verifiable, reply) => {
-      if (request[verified]) refuseSecondToken(request, reply, scopes)
+      const credentials = request[verified]
+      if (credentials) refuseSecondToken(request, reply, credentials, scopes)
     }
     setHooks(route, 'preValidation', [refuseSecond, ...hooksOf(route, 'preValidation')])
   }

@@ -26,6 +26,8 @@ export interface GeneratedAccessToken {
   accessToken: string
   /** Seconds, when the token lives for another time than the flow's accessTokenLifetime. */
   expiresIn?: number
+  /** What the token is for (RFC 9068 §3), for the event that it was issued. */
+  audience?: readonly string[]
 }
 
 type Awaitable<T> = T | Promise<T>

@@ -5,6 +5,7 @@ import type { CompactJWSHeaderParameters } from 'jose'
 import type { OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { publishClientChange } from '../events/administration.ts'
 import type { KeySource } from '../keys/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore } from '../store/index.ts'
@@ -105,7 +106,7 @@ export class JwtAccessTokens implements AccessTokens {
       scope: scope.length > 0 ? scope.join(' ') : undefined,
       cnf: confirmation
     })
-    return { accessToken, expiresIn: lifetime }
+    return { accessToken, expiresIn: lifetime, audience }
   }
 
   verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
@@ -140,6 +141,7 @@ export class JwtAccessTokens implements AccessTokens {
   async revokeClient (clientId: string, ahead = 0): Promise<void> {
     if (this.#revocations === undefined) throw new TypeError('JwtAccessTokens has no store of revocations')
     await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#keys.maxTokenLifetime + this.#clockTolerance }))
+    publishClientChange(clientId, 'tokens_revoked')
   }
 
   async #revoke (token: string): Promise<void> {

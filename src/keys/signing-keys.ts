@@ -2,6 +2,7 @@ import type { JSONWebKeySet, JWK } from 'jose'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { publishKeyChanges } from '../events/administration.ts'
 import { LazyRefresh } from '../lazy-refresh.ts'
 import type { KeySet, KeyStore, StoredKey } from '../store/index.ts'
 import type { KeySource, SigningKey } from './index.ts'
@@ -153,7 +154,7 @@ export class SigningKeys implements KeySource {
     await this.#change(async (keys, time) => {
       isThere ||= keys.some((key) => key.kid === kid)
       return await change(keys, time)
-    }, { isForced: true })
+    }, { revokedKid: kid })
     return isThere
   }
 
@@ -201,7 +202,7 @@ export class SigningKeys implements KeySource {
   }
 
   // Reads, decides and writes, again and again until nobody came in between.
-  async #change (change: KeyChange, { isForced = false } = {}): Promise<KeyInformation[]> {
+  async #change (change: KeyChange, { revokedKid }: { revokedKid?: string } = {}): Promise<KeyInformation[]> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const step = ++this.#steps
       this.#isReadable = false
@@ -209,7 +210,7 @@ export class SigningKeys implements KeySource {
       this.#isReadable = true
       // What others have changed counts, even if this process cannot write.
       const problem = await this.#adopt(set, step)
-      if (problem !== undefined && !isForced) throw problem
+      if (problem !== undefined && revokedKid === undefined) throw problem
       const changed = await change(set.keys, this.#now())
       // What another has sealed is left alone but at start, and when there is something to write anyway: processes
       // whose lists begin with different keys would write in turns for ever.
@@ -217,6 +218,7 @@ export class SigningKeys implements KeySource {
       const isWritten = keys !== set.keys && await this.#store.replaceKeys({ version: set.version, keys })
       if (keys !== set.keys && !isWritten) continue
       this.#hasStarted = true
+      publishKeyChanges(set.keys, keys, revokedKid)
       if (isWritten) await this.#adopt({ version: set.version + 1, keys }, step)
       return this.#describe(keys)
     }
