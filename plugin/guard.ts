@@ -29,6 +29,8 @@ export interface Guards {
   readonly verified: symbol
   /** Makes a guard. See the decorator of the same name. */
   requireScopes (...scopes: string[]): Guard
+  /** Notes the guards of a route before another plugin wraps them into functions of its own. */
+  note (route: RouteOptions): void
   /** The scopes that the guards of a route need, together; undefined when it has none. */
   scopesOf (route: RouteOptions): readonly string[] | undefined
   /** Has a route whose requests bring tokens look for a second one in the body, and keeps tokens in its URL out of the log. */
@@ -49,7 +51,9 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   const verified = Symbol('fastify-client-credentials.verified')
   type Verifiable = GuardableRequest & { [verified]?: AuthCredentials | null }
   const scopesByGuard = new WeakMap<AnyHook, readonly string[]>()
-  const isGuard = (hook: AnyHook) => scopesByGuard.has(hook)
+  const noted = new WeakMap<RouteOptions, ReadonlyMap<HookName, AnyHook[]>>()
+  const guardsIn = (route: RouteOptions, name: HookName) => hooksOf(route, name).filter((hook) => scopesByGuard.has(hook))
+  const guardsOf = (route: RouteOptions, name: HookName) => [...noted.get(route)?.get(name) ?? [], ...guardsIn(route, name)]
 
   // A guard never depends on a hook having run: whichever comes first authenticates.
   function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
@@ -102,15 +106,19 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     return guard
   }
 
+  function note (route: RouteOptions): void {
+    noted.set(route, new Map(GUARD_HOOKS.map((name) => [name, guardsIn(route, name)])))
+  }
+
   function scopesOf (route: RouteOptions): readonly string[] | undefined {
-    const lists = GUARD_HOOKS.flatMap((name) => hooksOf(route, name)).map((hook) => scopesByGuard.get(hook)).filter((scopes) => scopes !== undefined)
-    return lists.length === 0 ? undefined : [...new Set(lists.flat())]
+    const guards = GUARD_HOOKS.flatMap((name) => guardsOf(route, name))
+    return guards.length === 0 ? undefined : [...new Set(guards.flatMap((guard) => scopesByGuard.get(guard)!))]
   }
 
   function watch (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
     redactUrls(route, instance.log)
     // A guard behind the body looks for itself.
-    if (HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) return
+    if (HOOKS_BEHIND_THE_BODY.some((name) => guardsOf(route, name).length > 0)) return
     const refuseSecond: Guard = async (request: Verifiable, reply) => {
       if (request[verified]) refuseSecondToken(request, reply, scopes)
     }
@@ -118,7 +126,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   }
 
   function authenticateEarly (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
-    if (hooksOf(route, 'onRequest').some(isGuard)) return
+    if (guardsOf(route, 'onRequest').length > 0) return
 
     // With a callback: a token that is remembered lets its request go on in the same turn.
     const authenticateFirst = (request: Verifiable, reply: GuardableReply, done: () => void): unknown => {
@@ -134,7 +142,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     instance.after(putLast)
   }
 
-  return { verified, requireScopes, scopesOf, watch, authenticateEarly }
+  return { verified, requireScopes, note, scopesOf, watch, authenticateEarly }
 }
 
 /**

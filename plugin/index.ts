@@ -4,6 +4,7 @@ import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { toSecuritySchemes } from '../src/index.ts'
 import { endpoints } from './endpoints.ts'
 import { refuseRenegotiation } from './client-certificate.ts'
+import { seeRoutesFirst } from './first-on-route.ts'
 import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
 import type { FlowDescription } from './openapi/document.ts'
@@ -54,6 +55,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.decorateRequest('credentials', null)
   fastify.decorateRequest(guards.verified, null)
 
+  seeRoutesFirst(fastify, guards.note)
   fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
     answerRefusals(route)
     const guarded = guards.scopesOf(route)
