@@ -77,7 +77,8 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
 
   // fastify.prefix is that of the scope we are registered in: paths as clients see them.
   const base = `${normalizePrefix(fastify.prefix)}${prefix}`
-  const servedToken = paths.token === undefined ? undefined : `${base}${paths.token}`
+  // What a proxy takes away is a part of it: the rest of a document's URLs has that in its servers.
+  const servedToken = paths.token && `${origins.path}${base}${paths.token}`
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),
     securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedToken ?? flow.getTokenEndpoint() }),
@@ -85,7 +86,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
   if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server, certificateOf } })
-  await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(flow, paths, base), overrides: metadata })
+  await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(paths, origins.server && `${origins.server}${base}`), overrides: metadata })
 }
 
 /**
