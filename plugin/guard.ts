@@ -4,6 +4,7 @@ import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
+import { noteRefusal } from './other-ways-in.ts'
 import type { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyPlainRequest } from './request.ts'
@@ -195,6 +196,8 @@ function setHooks (route: RouteOptions, name: HookName, hooks: AnyHook[]): void 
 
 // On the reply, since header fields of an error are lost in an application's own error handler.
 function withHeaders (reply: GuardableReply, error: StrategyError): StrategyError {
-  reply.headers(error.headers)
+  const { headers } = error
+  reply.headers(headers)
+  noteRefusal(reply, headers)
   return error
 }

@@ -13,6 +13,7 @@ import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
 import { normalizePrefix, resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
+import { forgetRefusals } from './other-ways-in.ts'
 import { Outage } from './outage.ts'
 import { endpointUrls, pathsOf } from './paths.ts'
 import { wellKnown } from './well-known.ts'
@@ -63,6 +64,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     if (documented !== undefined) checkScopeNames(flow, documented)
     const needed = guarded ?? documented
     if (needed !== undefined) guards.watch(route, this, needed)
+    if (guarded === undefined && documented !== undefined) forgetRefusals(route)
     if (guarded !== undefined) guards.authenticateEarly(route, this, guarded)
     markSecurity(route, flow.getSecuritySchemeName(), needed && flow.toOpenAPIPathItem(needed))
   })
