@@ -6,7 +6,8 @@ import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
 import { noteRefusal } from './other-ways-in.ts'
 import type { Outage } from './outage.ts'
-import { sendError } from './reply.ts'
+import { putHeaders, sendError } from './reply.ts'
+import type { HeadedReply } from './reply.ts'
 import { FastifyPlainRequest } from './request.ts'
 import type { ReadableRequest, RequestContext } from './request.ts'
 
@@ -17,9 +18,7 @@ export interface GuardableRequest extends ReadableRequest {
 }
 
 /** As much of Fastify's reply as a guard needs. */
-export interface GuardableReply {
-  headers (values: Record<string, string>): unknown
-}
+export type GuardableReply = HeadedReply
 
 /** A hook that lets a request pass only with a valid access token of the scopes it was made for. */
 export type Guard = (request: GuardableRequest, reply: GuardableReply) => Promise<void>
@@ -197,7 +196,7 @@ function setHooks (route: RouteOptions, name: HookName, hooks: AnyHook[]): void 
 // On the reply, since header fields of an error are lost in an application's own error handler.
 function withHeaders (reply: GuardableReply, error: StrategyError): StrategyError {
   const { headers } = error
-  reply.headers(headers)
+  putHeaders(reply, headers)
   noteRefusal(reply, headers)
   return error
 }

@@ -24,6 +24,7 @@ import { z } from 'zod'
 import clientCredentialsPlugin, { credentialsOf, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys } from '../plugin/index.ts'
 import type { AuthCredentials, Guard } from '../plugin/index.ts'
 import { basic, demoBuilder, FORM, tokenOf, TOKEN_PATH } from './support/demo.ts'
+import { proofFor } from './support/proof.ts'
 import { MemoryReplays } from './support/replays.ts'
 import { startRedis } from './support/redis.ts'
 
@@ -164,15 +165,22 @@ test('@fastify/cors answers the preflight of guarded routes without a token, in 
   for (const url of ['/data', '/scope']) t.equal((await app.inject({ url, headers: { origin: PAGE } })).statusCode, 401, url)
 })
 
-test('@fastify/cors shows pages what is exposed on refusals too, and the nonce of DPoP beside it', async (t) => {
-  const exposedHeaders = ['WWW-Authenticate', 'DPoP-Nonce', 'Retry-After', 'X-Total']
+test('@fastify/cors shows pages what it exposes on refusals too, beside the nonce that a refusal brings', async (t) => {
   const flow = demoBuilder().setTokenType(new DPoPTokenType({ replays: new MemoryReplays(), nonceKey: 'n'.repeat(32) })).build()
-  const app = await appWith((app) => app.register(cors, { origin: PAGE, exposedHeaders }), flow)
-  for (const request of [{ url: '/data', headers: { origin: PAGE } }, { ...tokenRequest(), headers: { ...tokenRequest().headers, origin: PAGE } }]) {
-    const answer = await app.inject(request)
-    t.ok(answer.statusCode >= 400)
-    t.equal(answer.headers['access-control-allow-origin'], PAGE)
-    t.equal(answer.headers['access-control-expose-headers'], exposedHeaders.join(', '))
+  const exposing = await appWith((app) => app.register(cors, { origin: PAGE, exposedHeaders: ['X-Total', 'WWW-Authenticate'] }), flow)
+  const silent = await appWith((app) => app.register(cors, { origin: PAGE }), flow)
+  const REQUESTS = [
+    { url: '/data', headers: { authorization: `DPoP ${tokenOf('reader', [READ])}`, dpop: await proofFor('GET', `${ISSUER}/data`, { token: tokenOf('reader', [READ]) }) } },
+    { ...tokenRequest(), headers: { ...tokenRequest().headers, dpop: await proofFor('POST', `${ISSUER}${TOKEN_PATH}`) } }
+  ]
+  for (const [app, exposed] of [[exposing, 'X-Total, WWW-Authenticate, DPoP-Nonce'], [silent, 'DPoP-Nonce, WWW-Authenticate']] as const) {
+    for (const request of REQUESTS) {
+      const answer = await app.inject({ ...request, headers: { ...request.headers, origin: PAGE } })
+      t.equal(answer.json().error, 'use_dpop_nonce')
+      t.type(answer.headers['dpop-nonce'], 'string')
+      t.equal(answer.headers['access-control-allow-origin'], PAGE)
+      t.equal(answer.headers['access-control-expose-headers'], exposed)
+    }
   }
 })
 
@@ -250,3 +258,147 @@ test('@fastify/under-pressure, in any order, is a 503 of OAuth at the token endp
   const data = await sick.inject({ url: '/data', headers: reader })
   t.strictSame([data.statusCode, data.headers['retry-after'], data.json().code], [503, '50', 'FST_UNDER_PRESSURE'], 'at a route, the answer of the plugin')
 })
+
+// @fastify/otel
+
+const spans = new InMemorySpanExporter()
+const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
+
+/** Traces applications until a test ends. */
+function traced (t: Test, options: object = {}): FastifyOtelInstrumentation {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  const instrumentation = new FastifyOtelInstrumentation(options)
+  instrumentation.setTracerProvider(tracerProvider)
+  t.teardown(() => {
+    instrumentation.disable()
+    context.disable()
+    spans.reset()
+  })
+  return instrumentation
+}
+
+const OTEL_ORDERS: Record<string, (t: Test) => (app: FastifyInstance, register: () => Promise<void>) => Promise<void>> = {
+  'registered before': (t) => {
+    const instrumentation = traced(t)
+    return async (app, register) => {
+      await app.register(instrumentation.plugin())
+      await register()
+    }
+  },
+  'registered after': (t) => {
+    const instrumentation = traced(t)
+    return async (app, register) => {
+      await register()
+      await app.register(instrumentation.plugin())
+    }
+  },
+  'registered by itself, before all else': (t) => {
+    traced(t, { registerOnInitialization: true })
+    return (_app, register) => register()
+  }
+}
+
+for (const [order, prepare] of Object.entries(OTEL_ORDERS)) {
+  test(`@fastify/otel, ${order}, traces our routes, and guards are known as without it`, async (t) => {
+    const compose = prepare(t)
+    let verified = 0
+    const { verifyToken } = demoBuilder().build().settings
+    const flow = demoBuilder().verifyToken((token, context) => {
+      verified++
+      return verifyToken(token, context)
+    }).build()
+    const app = Fastify()
+    await app.register(swagger, { openapi: {} })
+    await compose(app, async () => { await app.register(clientCredentialsPlugin, { flow }) })
+    app.post('/handler', { preHandler: app.requireScopes(READ) }, credentials)
+    app.post('/list', { preHandler: [async () => {}, app.requireScopes(READ)] }, credentials)
+    app.post('/request', { onRequest: app.requireScopes(READ) }, credentials)
+    app.get('/get', { preHandler: app.requireScopes(READ) }, credentials)
+    app.setNotFoundHandler({ preHandler: app.requireScopes(READ) }, async () => 'nothing here')
+
+    for (const url of ['/handler', '/list', '/request']) {
+      const post = (headers: object, payload = '{}') => app.inject({ method: 'POST', url, headers: { 'content-type': 'application/json', ...headers }, payload })
+      const refused = await post({}, '{')
+      t.equal(refused.statusCode, 401, `${url}: refused before the body is read`)
+      t.equal(refused.headers['www-authenticate'], CHALLENGE)
+      t.strictSame(refused.json(), { error: 'unauthorized', error_description: 'An access token is required' })
+      t.equal((await post(bearer('scopeless'))).statusCode, 403, url)
+      verified = 0
+      t.strictSame((await post(reader)).json(), { app: { id: 'reader' }, scope: [READ] }, url)
+      t.equal(verified, 1, `${url}: verified once`)
+    }
+    for (const method of ['GET', 'HEAD'] as const) t.equal((await app.inject({ method, url: '/get' })).statusCode, 401, method)
+    t.equal((await app.inject('/nowhere')).statusCode, 401)
+    const paths = app.swagger().paths as Record<string, Record<string, { security: unknown }>>
+    for (const [path, method] of [['/handler', 'post'], ['/list', 'post'], ['/request', 'post'], ['/get', 'get']] as const) t.strictSame(paths[path]?.[method]?.security, [{ demo: [READ] }], path)
+
+    spans.reset()
+    t.equal((await app.inject(tokenRequest())).statusCode, 200)
+    t.equal((await app.inject(tokenRequest('wrong'))).statusCode, 401)
+    t.equal((await app.inject({ url: '/get', headers: reader })).statusCode, 200)
+    const seen = spans.getFinishedSpans().filter(({ name }) => name === 'request').map(({ attributes }) => [attributes['http.route'], attributes['http.response.status_code']])
+    t.strictSame(seen, [[TOKEN_PATH, 200], [TOKEN_PATH, 401], ['/get', 200]])
+    t.notMatch(JSON.stringify(spans.getFinishedSpans().map(({ attributes, events }) => [attributes, events])), reader.authorization.slice(7))
+  })
+}
+
+test('A guard that another plugin adds to a route before ours sees it is known', async (t) => {
+  const app = Fastify()
+  await app.register(swagger, { openapi: {} })
+  app.addHook('onRoute', function (route) {
+    if (route.url === '/data') route.preHandler = this.requireScopes(READ) as NonNullable<RouteOptions['preHandler']>
+  })
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  app.get('/data', credentials)
+  t.equal((await app.inject('/data')).statusCode, 401)
+  t.strictSame((app.swagger().paths?.['/data'] as Record<string, { security: unknown }>).get?.security, [{ demo: [READ] }])
+})
+
+// Type providers
+
+test('TypeBox: schemas of guarded routes are validated by it, and the token request is not', async (t) => {
+  const app = Fastify().withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(TypeBoxValidatorCompiler)
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  const schema = { body: Type.Object({ count: Type.Number() }), response: { 200: Type.Object({ doubled: Type.Number(), caller: Type.String() }) } }
+  app.post('/double', { schema, preHandler: app.requireScopes(READ) }, async (request) => ({ doubled: request.body.count * 2 satisfies number, caller: credentialsOf(request).app.id }))
+  const post = (headers: object, count: unknown) => app.inject({ method: 'POST', url: '/double', headers: { ...headers }, payload: { count } })
+  t.equal((await post({}, 'one')).statusCode, 401)
+  t.equal((await post(reader, 'one')).statusCode, 400)
+  t.strictSame((await post(reader, 21)).json(), { doubled: 42, caller: 'reader' })
+  t.equal((await app.inject(tokenRequest())).statusCode, 200)
+  t.equal((await app.inject({ ...tokenRequest(), payload: 'grant_type=password' })).json().error, 'unsupported_grant_type')
+})
+
+test('zod: compilers on the root that were set before the plugin leave our endpoints alone', async (t) => {
+  const app = Fastify().withTypeProvider<ZodTypeProvider>().setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler)
+  const flow = demoBuilder().useAccessTokens(new JwtAccessTokens({ issuer: ISSUER, audience: ISSUER, keys: new SigningKeys(new MemoryStore()) })).build()
+  await app.register(clientCredentialsPlugin, { flow })
+  app.get('/page', { schema: { querystring: z.object({ page: z.coerce.number() }) }, onRequest: app.requireScopes(READ) }, async (request) => ({ page: request.query.page satisfies number }))
+  const { access_token: token } = (await app.inject(tokenRequest())).json()
+  t.strictSame((await app.inject({ url: '/page?page=2', headers: { authorization: `Bearer ${token}` } })).json(), { page: 2 })
+  t.equal((await app.inject({ url: '/page?page=two', headers: { authorization: `Bearer ${token}` } })).statusCode, 400)
+  const introspected = await app.inject({ ...tokenRequest(), url: '/oauth2/introspect', payload: `token=${token}` })
+  t.equal(introspected.json().active, true)
+  t.equal((await app.inject('/.well-known/jwks.json')).statusCode, 200)
+})
+
+// From here on it is enough that it compiles.
+
+export function typeProviders (app: FastifyInstance): void {
+  const guard = app.requireScopes(READ)
+  const schema = { params: Type.Object({ id: Type.String() }), body: Type.Object({ count: Type.Integer() }) }
+  app.withTypeProvider<TypeBoxTypeProvider>().put('/:id', { schema, onRequest: guard, preHandler: [guard, async (request) => { request.body.count satisfies number }] }, async (request) => {
+    request.credentials satisfies AuthCredentials | null
+    // @ts-expect-error the schema says that it is a number
+    request.body.count satisfies string
+    return request.params.id satisfies string
+  })
+  app.withTypeProvider<ZodTypeProvider>().get('/:id', { schema: { params: z.object({ id: z.uuid() }) }, preValidation: [guard] }, async (request) => {
+    // @ts-expect-error credentials are null until a guard has run
+    request.credentials.app.id satisfies string
+    return request.params.id satisfies string
+  })
+  app.withTypeProvider<ZodTypeProvider>().addHook('onRequest', guard)
+  app.get('/', { preHandler: app.auth([guard, needsApiKey]) }, credentials)
+  app.get('/limited', { preHandler: guard, config: { rateLimit: { keyGenerator: (request: FastifyRequest) => request.credentials?.app.id ?? request.ip } } }, credentials)
+}
