@@ -21,6 +21,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { Type } from 'typebox'
 import { z } from 'zod'
+import { seeRoutesFirst } from '../plugin/first-on-route.ts'
 import clientCredentialsPlugin, { credentialsOf, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys } from '../plugin/index.ts'
 import type { AuthCredentials, Guard } from '../plugin/index.ts'
 import { basic, demoBuilder, FORM, tokenOf, TOKEN_PATH } from './support/demo.ts'
@@ -352,6 +353,15 @@ test('A guard that another plugin adds to a route before ours sees it is known',
   app.get('/data', credentials)
   t.equal((await app.inject('/data')).statusCode, 401)
   t.strictSame((app.swagger().paths?.['/data'] as Record<string, { security: unknown }>).get?.security, [{ demo: [READ] }])
+})
+
+test('Where Fastify does not have its hooks, no route is seen first, and nothing fails', async (t) => {
+  const routes: unknown[] = []
+  seeRoutesFirst({} as FastifyInstance, (route) => { routes.push(route) })
+  const app = Fastify()
+  seeRoutesFirst(app, (route) => { routes.push(route.url) })
+  app.get('/data', { exposeHeadRoute: false }, credentials)
+  t.strictSame(routes, ['/data'])
 })
 
 // Type providers
