@@ -4,8 +4,10 @@ import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
+import { noteRefusal } from './other-ways-in.ts'
 import type { Outage } from './outage.ts'
-import { sendError } from './reply.ts'
+import { putHeaders, sendError } from './reply.ts'
+import type { HeadedReply } from './reply.ts'
 import { FastifyPlainRequest } from './request.ts'
 import type { ReadableRequest, RequestContext } from './request.ts'
 
@@ -16,9 +18,7 @@ export interface GuardableRequest extends ReadableRequest {
 }
 
 /** As much of Fastify's reply as a guard needs. */
-export interface GuardableReply {
-  headers (values: Record<string, string>): unknown
-}
+export type GuardableReply = HeadedReply
 
 /** A hook that lets a request pass only with a valid access token of the scopes it was made for. */
 export type Guard = (request: GuardableRequest, reply: GuardableReply) => Promise<void>
@@ -29,6 +29,8 @@ export interface Guards {
   readonly verified: symbol
   /** Makes a guard. See the decorator of the same name. */
   requireScopes (...scopes: string[]): Guard
+  /** Notes the guards of a route before another plugin wraps them into functions of its own. */
+  note (route: RouteOptions): void
   /** The scopes that the guards of a route need, together; undefined when it has none. */
   scopesOf (route: RouteOptions): readonly string[] | undefined
   /** Has a route whose requests bring tokens look for a second one in the body, and keeps tokens in its URL out of the log. */
@@ -49,7 +51,9 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   const verified = Symbol('fastify-client-credentials.verified')
   type Verifiable = GuardableRequest & { [verified]?: AuthCredentials | null }
   const scopesByGuard = new WeakMap<AnyHook, readonly string[]>()
-  const isGuard = (hook: AnyHook) => scopesByGuard.has(hook)
+  const noted = new WeakMap<RouteOptions, ReadonlyMap<HookName, AnyHook[]>>()
+  const guardsIn = (route: RouteOptions, name: HookName) => hooksOf(route, name).filter((hook) => scopesByGuard.has(hook))
+  const guardsOf = (route: RouteOptions, name: HookName) => [...noted.get(route)?.get(name) ?? [], ...guardsIn(route, name)]
 
   // A guard never depends on a hook having run: whichever comes first authenticates.
   function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
@@ -102,15 +106,19 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     return guard
   }
 
+  function note (route: RouteOptions): void {
+    noted.set(route, new Map(GUARD_HOOKS.map((name) => [name, guardsIn(route, name)])))
+  }
+
   function scopesOf (route: RouteOptions): readonly string[] | undefined {
-    const lists = GUARD_HOOKS.flatMap((name) => hooksOf(route, name)).map((hook) => scopesByGuard.get(hook)).filter((scopes) => scopes !== undefined)
-    return lists.length === 0 ? undefined : [...new Set(lists.flat())]
+    const guards = GUARD_HOOKS.flatMap((name) => guardsOf(route, name))
+    return guards.length === 0 ? undefined : [...new Set(guards.flatMap((guard) => scopesByGuard.get(guard)!))]
   }
 
   function watch (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
     redactUrls(route, instance.log)
     // A guard behind the body looks for itself.
-    if (HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) return
+    if (HOOKS_BEHIND_THE_BODY.some((name) => guardsOf(route, name).length > 0)) return
     const refuseSecond: Guard = async (request: Verifiable, reply) => {
       const credentials = request[verified]
       if (credentials) refuseSecondToken(request, reply, credentials, scopes)
@@ -119,7 +127,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   }
 
   function authenticateEarly (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
-    if (hooksOf(route, 'onRequest').some(isGuard)) return
+    if (guardsOf(route, 'onRequest').length > 0) return
 
     // With a callback: a token that is remembered lets its request go on in the same turn.
     const authenticateFirst = (request: Verifiable, reply: GuardableReply, done: () => void): unknown => {
@@ -135,7 +143,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     instance.after(putLast)
   }
 
-  return { verified, requireScopes, scopesOf, watch, authenticateEarly }
+  return { verified, requireScopes, note, scopesOf, watch, authenticateEarly }
 }
 
 /**
@@ -188,6 +196,8 @@ function setHooks (route: RouteOptions, name: HookName, hooks: AnyHook[]): void 
 
 // On the reply, since header fields of an error are lost in an application's own error handler.
 function withHeaders (reply: GuardableReply, error: StrategyError): StrategyError {
-  reply.headers(error.headers)
+  const { headers } = error
+  putHeaders(reply, headers)
+  noteRefusal(reply, headers)
   return error
 }

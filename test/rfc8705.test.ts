@@ -1,8 +1,7 @@
 // The lines of RFC 8705 (mutual TLS) that a server and its API are judged by, on real TLS connections.
-import { spawn } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { request as sendHttp } from 'node:http'
 import { request as sendHttps } from 'node:https'
@@ -28,9 +27,9 @@ import clientCredentialsPlugin, {
 import type { ClientCertificateOptions, ClientCredentialsPluginOptions, ClientMetadata, OAuth2Client, TokenType } from '../plugin/index.ts'
 import { makeCertificate } from './support/certificates.ts'
 import type { Certified } from './support/certificates.ts'
-import { needCommand } from './support/debian.ts'
 import { basic, exchange, form, FORM, SECRET, TOKEN_PATH } from './support/demo.ts'
 import { HttpsServer } from './support/https-server.ts'
+import { startNginx } from './support/nginx.ts'
 import { freePort } from './support/program.ts'
 import { MemoryReplays } from './support/replays.ts'
 
@@ -586,7 +585,7 @@ test('nginx in front', async (t) => {
   const clients = { reader: SUBJECT, self: { jwks: { keys: [{ kty: 'EC', x5c: x5cOf(selfSigned) }] } } }
   const clientCertificate = { trustedProxies: LOCAL, format: 'nginx', verified: 'x-ssl-client-verify' } as const
   const world = await worldOf(t, { listener: 'http', clients, plugin: { clientCertificate } })
-  const port = await startNginx(t, world.port)
+  const port = await startTlsProxy(t, world.port)
   const behind = { port }
 
   const { status, json } = await askToken(behind, reader)
@@ -608,39 +607,19 @@ test('nginx in front', async (t) => {
 })
 
 /** Starts nginx as a proxy that ends TLS and asks for certificates of any authority. */
-async function startNginx (t: Test, upstream: number): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
-  const port = await freePort()
-  for (const [name, content] of Object.entries({ 'cert.pem': server.cert, 'key.pem': server.key, 'ca.pem': authority.cert })) writeFileSync(join(folder, name), content)
-  writeFileSync(join(folder, 'nginx.conf'), `
-    daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
-    events {}
-    http {
-      access_log off;
-      ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
-      server {
-        listen 127.0.0.1:${port} ssl;
-        ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;
-        ssl_verify_client optional_no_ca; ssl_client_certificate ${folder}/ca.pem;
-        location / {
-          proxy_pass http://127.0.0.1:${upstream};
-          proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
-          proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
-        }
-      }
-    }`)
-  const nginx = spawn(needCommand(['nginx', '/usr/sbin/nginx'], 'nginx-light'), ['-c', join(folder, 'nginx.conf'), '-p', folder, '-e', join(folder, 'error.log')], { stdio: 'ignore' })
-  t.teardown(async () => {
-    nginx.kill()
-    if (nginx.exitCode === null && nginx.signalCode === null) await once(nginx, 'exit')
-    rmSync(folder, { recursive: true, force: true })
+function startTlsProxy (t: Test, upstream: number): Promise<number> {
+  return startNginx(t, {
+    listen: 'ssl',
+    files: { 'cert.pem': server.cert, 'key.pem': server.key, 'ca.pem': authority.cert },
+    server: `
+      ssl_certificate $folder/cert.pem; ssl_certificate_key $folder/key.pem;
+      ssl_verify_client optional_no_ca; ssl_client_certificate $folder/ca.pem;
+      location / {
+        proxy_pass http://127.0.0.1:${upstream};
+        proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
+        proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
+      }`
   })
-  for (;;) {
-    const isUp = await send(port, { path: '/data' }).then(() => true, () => false)
-    if (isUp) return port
-    if (nginx.exitCode !== null) throw new Error('nginx does not start')
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
-  }
 }
 
 // Real clients
