@@ -106,6 +106,7 @@ test('However many clients and strangers come, the number of series is bounded',
   const issued = (await samplesOf(byClient)).filter((line) => line.startsWith('oauth_tokens_issued'))
   t.equal(issued.length, MAX + 1)
   t.ok(issued.includes(`oauth_tokens_issued_total{flow="demo",method="client_secret_post",token_type="Bearer",client="other"} ${COUNT - MAX}`))
+  t.ok((await samplesOf(byClient)).includes(`oauth_requests_denied_total{flow="demo",endpoint="token",method="client_secret_post",error="invalid_client",status="401",client=""} ${COUNT}`))
   t.match(await samplesOf(byClient), [`oauth_decision_duration_seconds_count{flow="demo",decision="denied"} ${COUNT}`])
   t.ok((await byClient.metrics()).length < 20_000)
 })
