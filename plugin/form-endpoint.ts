@@ -8,6 +8,7 @@ import {
 } from '../src/index.ts'
 import type { FormParameters } from '../src/index.ts'
 import { markRoute } from './openapi/marks.ts'
+import { OPEN_CONFIG } from './open-routes.ts'
 import { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyTokenRequest } from './request.ts'
@@ -57,7 +58,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     url,
     method: 'POST',
     schema: { body, response: { 200: response } },
-    config: { swaggerTransform: markRoute(mark) } as object,
+    config: { ...OPEN_CONFIG, swaggerTransform: markRoute(mark) } as object,
     errorHandler,
     async handler (request, reply) {
       const sent = await answer(new FastifyTokenRequest(request, context), reply)
@@ -73,7 +74,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     method: scope.supportedMethods.filter((method) => method !== 'POST' && method !== 'OPTIONS'),
     schema: { hide: true } as object,
     // No business of a transform of the application's.
-    config: { swaggerTransform: false } as object,
+    config: { ...OPEN_CONFIG, swaggerTransform: false } as object,
     exposeHeadRoute: false,
     errorHandler,
     onRequest: refuseMethod,

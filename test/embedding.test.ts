@@ -343,6 +343,49 @@ test('A plugin in a scope with a prefix leaves the scopes beside it alone', asyn
   t.equal((await app.inject(tokenRequest(undefined, `/api${TOKEN_PATH}`))).statusCode, 200)
 })
 
+for (const hook of ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const) {
+  test(`A guard in ${hook} of the whole application leaves the endpoints open by which clients come to a token`, async (t) => {
+    for (const prefix of ['', '/api']) {
+      const app = Fastify()
+      const tokens = new JwtAccessTokens({ issuer: ISSUER, audience: ISSUER, keys: new SigningKeys(new MemoryStore()), revocations: new MemoryStore() })
+      await app.register(async (scope) => {
+        await scope.register(clientCredentialsPlugin, { flow: demoBuilder().useAccessTokens(tokens).build() })
+        scope.addHook(hook as 'onRequest', scope.requireScopes('data:write'))
+        scope.addHook(hook as 'onRequest', scope.requireScopes(READ))
+        scope.get('/data', caller)
+      }, prefix === '' ? {} : { prefix })
+
+      t.equal((await app.inject(`${prefix}/data`)).statusCode, 401)
+      for (const [url, status] of [['/.well-known/oauth-authorization-server', 200], ['/.well-known/oauth-protected-resource', 200], [`${prefix}/.well-known/jwks.json`, 200], [`${prefix}${TOKEN_PATH}`, 405]] as const) {
+        t.equal((await app.inject(url)).statusCode, status, url)
+        t.equal((await app.inject({ method: 'HEAD', url })).statusCode, status, `HEAD ${url}`)
+      }
+      const issued = await app.inject(tokenRequest(undefined, `${prefix}${TOKEN_PATH}`))
+      t.equal(issued.statusCode, 200)
+      const { access_token: token } = issued.json()
+      t.equal((await app.inject({ url: `${prefix}/data`, headers: { authorization: `Bearer ${token}` } })).statusCode, 403, 'it lacks a scope')
+      for (const name of ['introspect', 'revoke']) {
+        const answer = await app.inject({ ...tokenRequest(undefined, `${prefix}/oauth2/${name}`), payload: `token=${token}` })
+        t.equal(answer.statusCode, 200, name)
+      }
+      const asked = await app.inject({ ...tokenRequest(undefined, `${prefix}${TOKEN_PATH}`), headers: { authorization: `Bearer ${token}`, 'content-type': FORM } })
+      t.strictSame([asked.statusCode, asked.json().error], [401, 'invalid_client'], 'who the client is, the endpoint says')
+    }
+  })
+}
+
+test('A hook of the application that refuses is asked at the token endpoint too, whenever it was added', async (t) => {
+  for (const order of ['before', 'after']) {
+    const app = Fastify()
+    const addHook = () => { app.addHook('onRequest', async () => { throw Object.assign(new Error('No session'), { statusCode: 403 }) }) }
+    if (order === 'before') addHook()
+    await register(app)
+    if (order === 'after') addHook()
+    const answer = await app.inject(tokenRequest())
+    t.strictSame([answer.statusCode, answer.json().error], [403, 'invalid_request'], order)
+  }
+})
+
 interface Told { issuer: string, audience: string }
 const SHARED: [name: string, tokens: string, status: number, options: (name: string) => Told][] = [
   ['one issuer, an audience each', 'refuses', 401, (name) => ({ issuer: ISSUER, audience: `${ISSUER}/${name}` })],

@@ -181,6 +181,19 @@ test('@fastify/cors answers the preflight of guarded routes without a token, in 
   for (const url of ['/data', '/scope']) t.equal((await app.inject({ url, headers: { origin: PAGE } })).statusCode, 401, url)
 })
 
+test('@fastify/cors answers preflights in front of a guard that is a hook of the whole application, if it was registered before', async (t) => {
+  for (const [order, status] of [['before', 204], ['after', 401]] as const) {
+    const app = Fastify()
+    if (order === 'before') await app.register(cors, { origin: PAGE })
+    await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+    app.addHook('onRequest', app.requireScopes(READ))
+    if (order === 'after') await app.register(cors, { origin: PAGE })
+    app.get('/data', credentials)
+    t.equal((await app.inject(preflightOf('/data', 'GET', 'authorization'))).statusCode, status, order)
+    t.equal((await app.inject(tokenRequest())).statusCode, 200)
+  }
+})
+
 test('@fastify/cors shows pages what it exposes on refusals too, beside the nonce that a refusal brings', async (t) => {
   const flow = demoBuilder().setTokenType(new DPoPTokenType({ replays: new MemoryReplays(), nonceKey: 'n'.repeat(32) })).build()
   const exposing = await appWith((app) => app.register(cors, { origin: PAGE, exposedHeaders: ['X-Total', 'WWW-Authenticate'] }), flow)
