@@ -8,6 +8,7 @@ import {
 } from '../src/index.ts'
 import type { ClientEndpoint, FlowSettings, FormParameters } from '../src/index.ts'
 import { markRoute } from './openapi/marks.ts'
+import { OPEN_CONFIG } from './open-routes.ts'
 import { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
 import { FastifyPlainRequest, FastifyTokenRequest } from './request.ts'
@@ -62,7 +63,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, fl
     url,
     method: 'POST',
     schema: { body, response: { 200: response } },
-    config: { swaggerTransform: markRoute(mark) } as object,
+    config: { ...OPEN_CONFIG, swaggerTransform: markRoute(mark) } as object,
     errorHandler,
     async handler (request, reply) {
       if (isDenialObserved()) decided.add(request)
@@ -79,7 +80,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, fl
     method: scope.supportedMethods.filter((method) => method !== 'POST' && method !== 'OPTIONS'),
     schema: { hide: true } as object,
     // No business of a transform of the application's.
-    config: { swaggerTransform: false } as object,
+    config: { ...OPEN_CONFIG, swaggerTransform: false } as object,
     exposeHeadRoute: false,
     errorHandler,
     onRequest: refuseMethod,

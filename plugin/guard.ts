@@ -4,6 +4,7 @@ import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
+import { isOpen } from './open-routes.ts'
 import { noteRefusal } from './other-ways-in.ts'
 import type { Outage } from './outage.ts'
 import { putHeaders, sendError } from './reply.ts'
@@ -15,6 +16,7 @@ import type { ReadableRequest, RequestContext } from './request.ts'
 export interface GuardableRequest extends ReadableRequest {
   credentials: AuthCredentials | null
   readonly headers: { readonly 'content-type'?: string | undefined }
+  readonly routeOptions: { readonly config: object }
 }
 
 /** As much of Fastify's reply as a guard needs. */
@@ -94,6 +96,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     refuseMissing(flow, 'verifyToken', 'its guards would refuse every request')
 
     const guard: Guard = async (request: Verifiable, reply) => {
+      if (!request[verified] && isOpen(request)) return
       const credentials = request[verified] ?? await authenticate(request, reply, scopes)
       refuseSecondToken(request, reply, credentials, scopes)
       try {

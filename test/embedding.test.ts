@@ -343,13 +343,58 @@ test('A plugin in a scope with a prefix leaves the scopes beside it alone', asyn
   t.equal((await app.inject(tokenRequest(undefined, `/api${TOKEN_PATH}`))).statusCode, 200)
 })
 
-const SHARED: [name: string, options: (name: string) => { issuer: string, audience: string }][] = [
-  ['one issuer, an audience each', (name) => ({ issuer: ISSUER, audience: `${ISSUER}/${name}` })],
-  ['an issuer each, one audience', (name) => ({ issuer: `${ISSUER}/${name}`, audience: ISSUER })]
+for (const hook of ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const) {
+  test(`A guard in ${hook} of the whole application leaves the endpoints open by which clients come to a token`, async (t) => {
+    for (const prefix of ['', '/api']) {
+      const app = Fastify()
+      const tokens = new JwtAccessTokens({ issuer: ISSUER, audience: ISSUER, keys: new SigningKeys(new MemoryStore()), revocations: new MemoryStore() })
+      await app.register(async (scope) => {
+        await scope.register(clientCredentialsPlugin, { flow: demoBuilder().useAccessTokens(tokens).build() })
+        scope.addHook(hook as 'onRequest', scope.requireScopes('data:write'))
+        scope.addHook(hook as 'onRequest', scope.requireScopes(READ))
+        scope.get('/data', caller)
+      }, prefix === '' ? {} : { prefix })
+
+      t.equal((await app.inject(`${prefix}/data`)).statusCode, 401)
+      for (const [url, status] of [['/.well-known/oauth-authorization-server', 200], ['/.well-known/oauth-protected-resource', 200], [`${prefix}/.well-known/jwks.json`, 200], [`${prefix}${TOKEN_PATH}`, 405]] as const) {
+        t.equal((await app.inject(url)).statusCode, status, url)
+        t.equal((await app.inject({ method: 'HEAD', url })).statusCode, status, `HEAD ${url}`)
+      }
+      const issued = await app.inject(tokenRequest(undefined, `${prefix}${TOKEN_PATH}`))
+      t.equal(issued.statusCode, 200)
+      const { access_token: token } = issued.json()
+      t.equal((await app.inject({ url: `${prefix}/data`, headers: { authorization: `Bearer ${token}` } })).statusCode, 403, 'it lacks a scope')
+      for (const name of ['introspect', 'revoke']) {
+        const answer = await app.inject({ ...tokenRequest(undefined, `${prefix}/oauth2/${name}`), payload: `token=${token}` })
+        t.equal(answer.statusCode, 200, name)
+      }
+      const asked = await app.inject({ ...tokenRequest(undefined, `${prefix}${TOKEN_PATH}`), headers: { authorization: `Bearer ${token}`, 'content-type': FORM } })
+      t.strictSame([asked.statusCode, asked.json().error], [401, 'invalid_client'], 'who the client is, the endpoint says')
+    }
+  })
+}
+
+test('A hook of the application that refuses is asked at the token endpoint too, whenever it was added', async (t) => {
+  for (const order of ['before', 'after']) {
+    const app = Fastify()
+    const addHook = () => { app.addHook('onRequest', async () => { throw Object.assign(new Error('No session'), { statusCode: 403 }) }) }
+    if (order === 'before') addHook()
+    await register(app)
+    if (order === 'after') addHook()
+    const answer = await app.inject(tokenRequest())
+    t.strictSame([answer.statusCode, answer.json().error], [403, 'invalid_request'], order)
+  }
+})
+
+interface Told { issuer: string, audience: string }
+const SHARED: [name: string, tokens: string, status: number, options: (name: string) => Told][] = [
+  ['one issuer, an audience each', 'refuses', 401, (name) => ({ issuer: ISSUER, audience: `${ISSUER}/${name}` })],
+  ['an issuer each, one audience', 'refuses', 401, (name) => ({ issuer: `${ISSUER}/${name}`, audience: ISSUER })],
+  ['one issuer, one audience', 'takes', 200, () => ({ issuer: ISSUER, audience: ISSUER })]
 ]
 
-for (const [shared, optionsOf] of SHARED) {
-  test(`Two flows with one store, ${shared}: each refuses the tokens of the other, and one document describes both`, async (t) => {
+for (const [shared, verb, status, optionsOf] of SHARED) {
+  test(`Two flows with one store, ${shared}: each ${verb} the tokens of the other, and one document describes both`, async (t) => {
     const store = new MemoryStore()
     const app = Fastify()
     await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1' } } })
@@ -372,9 +417,14 @@ for (const [shared, optionsOf] of SHARED) {
       t.strictSame(document.paths[`/${mine}/data`].get.security, [{ [mine]: [READ] }])
       const headers = { authorization: `Bearer ${(await app.inject(tokenRequest(undefined, tokenUrl))).json().access_token}` }
       t.equal((await app.inject({ url: `/${mine}/data`, headers })).statusCode, 200)
-      const refused = await app.inject({ url: `/${other}/data`, headers })
-      t.equal(refused.statusCode, 401)
-      t.match(refused.headers['www-authenticate'], new RegExp(`realm="${other}", scope="data:read", error="invalid_token"`))
+      const answer = await app.inject({ url: `/${other}/data`, headers })
+      t.equal(answer.statusCode, status)
+      if (status === 401) t.match(answer.headers['www-authenticate'], new RegExp(`realm="${other}", scope="data:read", error="invalid_token"`))
+    }
+    const issuers = new Set(['blue', 'green'].map((name) => optionsOf(name).issuer))
+    for (const issuer of issuers) {
+      const { token_endpoint: tokenEndpoint } = (await app.inject(`/.well-known/oauth-authorization-server${new URL(issuer).pathname.replace(/\/$/, '')}`)).json()
+      t.equal(tokenEndpoint, `${ISSUER}/${issuer.endsWith('green') ? 'green' : 'blue'}${TOKEN_PATH}`, 'one issuer has one document, that of the flow which came first')
     }
   })
 }

@@ -10,6 +10,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
 import { context } from '@opentelemetry/api'
+import type { Span } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import Fastify from 'fastify'
@@ -123,6 +124,20 @@ test('@fastify/rate-limit with an answer of the user, or a ban, is an OAuth erro
   t.strictSame(banned.json(), { error: 'invalid_request', error_description: 'The request is malformed' })
 })
 
+test('@fastify/rate-limit in its default hook counts before anybody is known, and registered after the plugin it misses the token endpoint', async (t) => {
+  const seen: unknown[] = []
+  const app = await appWith((app) => app.register(rateLimit, { keyGenerator: (request) => { seen.push(request.credentials); return request.ip } }))
+  await app.inject({ url: '/data', headers: reader })
+  t.strictSame(seen, [null])
+
+  const late = Fastify()
+  await late.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  await late.register(rateLimit, { max: 0 })
+  late.get('/data', { preHandler: late.requireScopes(READ) }, credentials)
+  t.equal((await late.inject(tokenRequest())).statusCode, 200)
+  t.equal((await late.inject('/data')).statusCode, 429)
+})
+
 // @fastify/helmet
 
 test('@fastify/helmet, in any order, has its fields on every answer of ours', async (t) => {
@@ -164,6 +179,19 @@ test('@fastify/cors answers the preflight of guarded routes without a token, in 
     t.equal(answer.headers['www-authenticate'], undefined, url)
   }
   for (const url of ['/data', '/scope']) t.equal((await app.inject({ url, headers: { origin: PAGE } })).statusCode, 401, url)
+})
+
+test('@fastify/cors answers preflights in front of a guard that is a hook of the whole application, if it was registered before', async (t) => {
+  for (const [order, status] of [['before', 204], ['after', 401]] as const) {
+    const app = Fastify()
+    if (order === 'before') await app.register(cors, { origin: PAGE })
+    await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+    app.addHook('onRequest', app.requireScopes(READ))
+    if (order === 'after') await app.register(cors, { origin: PAGE })
+    app.get('/data', credentials)
+    t.equal((await app.inject(preflightOf('/data', 'GET', 'authorization'))).statusCode, status, order)
+    t.equal((await app.inject(tokenRequest())).statusCode, 200)
+  }
 })
 
 test('@fastify/cors shows pages what it exposes on refusals too, beside the nonce that a refusal brings', async (t) => {
@@ -342,6 +370,19 @@ for (const [order, prepare] of Object.entries(OTEL_ORDERS)) {
     t.notMatch(JSON.stringify(spans.getFinishedSpans().map(({ attributes, events }) => [attributes, events])), reader.authorization.slice(7))
   })
 }
+
+test('@fastify/otel writes the query of a URL into spans, unless its requestHook takes it out', async (t) => {
+  const paths = async (options: object) => {
+    const instrumentation = traced(t, options)
+    const app = await appWith((app) => app.register(instrumentation.plugin()))
+    spans.reset()
+    t.equal((await app.inject('/data?access_token=s3cret')).statusCode, 401)
+    return spans.getFinishedSpans().filter(({ name }) => name === 'request').map(({ attributes }) => attributes['url.path'])
+  }
+  t.strictSame(await paths({}), ['/data?access_token=s3cret'])
+  const requestHook = (span: Span, { url }: FastifyRequest) => { span.setAttribute('url.path', url.split('?', 1)[0]!) }
+  t.strictSame(await paths({ requestHook }), ['/data'])
+})
 
 test('A guard that another plugin adds to a route before ours sees it is known', async (t) => {
   const app = Fastify()

@@ -15,6 +15,8 @@ const folder = join(root, '.tap', 'readme')
 
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
+import cors from '@fastify/cors'
+import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import {
