@@ -1,5 +1,6 @@
 // Who may get what, by a model of the server, against the real one: thousands of random histories of two processes on one store.
 // npm run fuzz lives through a hundred times as many.
+import fc from 'fast-check'
 import Database from 'libsql'
 import { test } from 'tap'
 import { sqliteStore } from '../src/store/sqlite.ts'
@@ -7,6 +8,7 @@ import { histories } from './support/histories.ts'
 import { History } from './support/history.ts'
 import type { HistoryOptions, Seen } from './support/history.ts'
 import { forAllAsync } from './support/properties.ts'
+import { races, run } from './support/races.ts'
 import { memoryStore } from './support/server-world.ts'
 import type { TokenKind } from './support/server-world.ts'
 
@@ -34,4 +36,12 @@ for (const kind of ['jwt', 'opaque'] satisfies TokenKind[]) {
       }
     })
   }
+}
+
+for (const kind of ['jwt', 'opaque'] satisfies TokenKind[]) {
+  test(`what was acknowledged is in force, in whatever order a store ends its calls, with ${kind} tokens`, async (t) => {
+    const clock = { milliseconds: 0 }
+    t.intercept(performance, 'now', { value: () => clock.milliseconds })
+    await forAllAsync(100, fc.tuple(races, fc.scheduler()), async ([race, scheduler]) => { await run(race, scheduler, kind, memoryStore, clock) })
+  })
 }
