@@ -118,11 +118,13 @@ export class ServerModel {
     if (state === undefined || state.isDisabled) return 'invalid_client'
     if (!state.secrets.some((one) => one.secret === secret && one.expiresAt > this.seconds)) return 'invalid_client'
     const has = state.scopes.filter((scope) => this.#options.declared.includes(scope))
-    if (scopes?.some((scope) => !has.includes(scope))) return 'invalid_scope'
+    // A default that the flow does not declare is refused like one that was asked for.
+    const wanted = scopes ?? state.defaultScopes
+    if (wanted?.some((scope) => !has.includes(scope))) return 'invalid_scope'
     const audiences = this.#options.audiences.filter((name) => state.audiences?.includes(name) ?? true)
     const audience = resource ?? audiences[0]
     if (audience === undefined || !audiences.includes(audience)) return 'invalid_target'
-    return grantOf(scopes ?? state.defaultScopes ?? has, audience, this.lifetimeOf(state))
+    return grantOf(wanted ?? has, audience, this.lifetimeOf(state))
   }
 }
 
