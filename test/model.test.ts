@@ -7,7 +7,7 @@ import { sqliteStore } from '../src/store/sqlite.ts'
 import { histories } from './support/histories.ts'
 import { History } from './support/history.ts'
 import type { HistoryOptions, Seen } from './support/history.ts'
-import { forAllAsync } from './support/properties.ts'
+import { forAllAsync, isReplayed } from './support/properties.ts'
 import { races, run } from './support/races.ts'
 import { memoryStore } from './support/server-world.ts'
 import type { TokenKind } from './support/server-world.ts'
@@ -31,6 +31,7 @@ for (const kind of ['jwt', 'opaque'] satisfies TokenKind[]) {
       t.intercept(performance, 'now', { value: () => clock.milliseconds })
       await forAllAsync(50, histories, async (steps) => { await new History({ kind, openStores, clock, seen }).live(steps) })
       // A history in which everything is refused would prove nothing.
+      if (isReplayed) return
       for (const outcome of ['granted', 'invalid_client', 'invalid_scope', 'invalid_target', 'accepted', 'refused', 'active', 'inactive', 'revocation done', 'revocation invalid_request']) {
         t.ok((seen.get(outcome) ?? 0) > 0, outcome)
       }

@@ -34,7 +34,6 @@ export class History {
   readonly #reader: ServerProcess
   // All that were ever made for an id, the newest first.
   readonly #secrets = new Map<string, IssuedSecret[]>(CLIENT_IDS.map((id) => [id, []]))
-  readonly #kids = new Set<string>()
   #observer: IssuedSecret | undefined
 
   constructor ({ kind, openStores, clock, seen }: HistoryOptions) {
@@ -171,7 +170,7 @@ export class History {
     assert.ok(granted.length > 0, `${grantOf(scope, audiences.join(' or '), lifetime)}, and not ${[...expected].join(' or ')}`)
     if (kid !== undefined) {
       assert.ok(!this.#model.isKeyGone(kid, at), 'a key signs that was revoked')
-      this.#kids.add(kid)
+      this.#model.addKey(kid, at)
     }
     const issuedAt = this.#model.seconds
     this.#model.tokens.push({ token, clientId: id, scope, audience: granted[0]!, issuedAt, expiresAt: issuedAt + lifetime, kid, endings: [] })
@@ -221,15 +220,21 @@ export class History {
   }
 
   async #rotateKey ({ at }: { at: At }): Promise<void> {
-    this.#kids.add((await this.#processes[at].keys.rotate()).kid)
+    await this.#processes[at].keys.rotate()
+    await this.#noteKeys(at)
   }
 
   async #revokeKey ({ at, key }: { at: At, key: number }): Promise<void> {
-    const kids = [...this.#kids]
-    const kid = kids[kids.length - 1 - key % Math.max(kids.length, 1)]
+    const { kids } = this.#model
+    const kid = kids[key % Math.max(kids.length, 1)]
     if (kid === undefined) return
     await this.#processes[at].keys.revoke(kid)
     if (!this.#model.revokedKeys.has(kid)) this.#model.revokedKeys.set(kid, { at: this.#model.now, by: at })
+    await this.#noteKeys(at)
+  }
+
+  async #noteKeys (at: At): Promise<void> {
+    for (const { kid } of await this.#processes[at].keys.list()) this.#model.addKey(kid, at)
   }
 
   async #readKeys (at: At): Promise<void> {

@@ -7,6 +7,9 @@ const { SEED, REPLAY } = process.env
 // The same in each run of the test command.
 const FIXED_SEED = 6749
 
+/** Whether one failed run is repeated: then nothing else is seen. */
+export const isReplayed = REPLAY !== undefined
+
 /** What a property is run by. The seed of a failure is in its message, to be given as SEED, and its path as REPLAY. */
 export function parametersOf (runs: number): { numRuns: number, seed?: number, path?: string } {
   return {

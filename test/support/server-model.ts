@@ -17,8 +17,8 @@ export interface ClientState {
 
 interface Version { at: number, by: number, state: ClientState | undefined }
 
-/** What makes a token invalid, and since when whom it is known to. */
-interface Ending { at: number, by: number }
+/** What happened when in which process. */
+interface Event { at: number, by: number }
 
 export interface ModelToken {
   token: string
@@ -30,7 +30,8 @@ export interface ModelToken {
   expiresAt: number
   /** The key that has signed it; undefined for one that is opaque. */
   kid: string | undefined
-  endings: Ending[]
+  /** What made it invalid. */
+  endings: Event[]
 }
 
 export interface Asked { secret: string, scopes: readonly string[] | undefined, resource: string | undefined }
@@ -52,10 +53,11 @@ export interface ModelOptions {
 export class ServerModel {
   now = 0
   readonly tokens: ModelToken[] = []
-  readonly revokedKeys = new Map<string, Ending>()
+  readonly revokedKeys = new Map<string, Event>()
   readonly #options: ModelOptions
+  readonly #keys = new Map<string, Event>()
   readonly #clients = new Map<string, Version[]>()
-  readonly #revokedClients: Array<Ending & { clientId: string, issuedBefore: number }> = []
+  readonly #revokedClients: Array<Event & { clientId: string, issuedBefore: number }> = []
 
   constructor (options: ModelOptions) {
     this.#options = options
@@ -92,12 +94,25 @@ export class ServerModel {
   judge (token: ModelToken, by: number): { mustRefuse: boolean, mayRefuse: boolean } {
     const isExpired = token.expiresAt + this.#options.tolerance <= this.seconds
     const revokedKey = token.kid === undefined ? undefined : this.revokedKeys.get(token.kid)
-    const endings: Ending[] = [
+    const endings: Event[] = [
       ...token.endings,
       ...this.#revokedClients.filter(({ clientId, issuedBefore }) => clientId === token.clientId && token.issuedAt < issuedBefore),
       ...(revokedKey === undefined ? [] : [revokedKey])
     ]
-    return { mustRefuse: isExpired || endings.some((ending) => this.#isKnown(ending, by)), mayRefuse: isExpired || endings.length > 0 }
+    // A key that signs without having been announced, since the one before it was revoked, is known elsewhere as late as that.
+    const made = token.kid === undefined ? undefined : this.#keys.get(token.kid)
+    const isKeyNew = made !== undefined && !this.#isKnown(made, by)
+    return { mustRefuse: isExpired || endings.some((ending) => this.#isKnown(ending, by)), mayRefuse: isExpired || endings.length > 0 || isKeyNew }
+  }
+
+  /** Takes note of a key that is there. */
+  addKey (kid: string, by: number): void {
+    if (!this.#keys.has(kid)) this.#keys.set(kid, { at: this.now, by })
+  }
+
+  /** Those that were ever there, the newest first. */
+  get kids (): string[] {
+    return [...this.#keys.keys()].reverse()
   }
 
   /** Whether a process must know by now that a key was revoked. */
@@ -110,7 +125,7 @@ export class ServerModel {
     return Math.min(lifetime, this.#options.maxLifetime)
   }
 
-  #isKnown ({ at, by }: Ending, reader: number): boolean {
+  #isKnown ({ at, by }: Event, reader: number): boolean {
     return by === reader || at + STALENESS <= this.now
   }
 
