@@ -52,6 +52,10 @@ export interface KeyInformation {
 // Each attempt is lost to somebody who has changed something. So many in a row: the store never says yes.
 const MAX_ATTEMPTS = 100
 const MAX_JWKS_AGE = 900
+// Milliseconds. Another process must know within a second that a key was revoked; a look at the store costs the request that
+// comes first after half of that nothing, since it does not wait.
+const FRESH = 500
+const STALE = 1000
 
 /**
  * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then
@@ -92,6 +96,7 @@ export class SigningKeys implements KeySource {
     const {
       algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, sealingKeys, onError, now = systemClock
     } = options
+    const startedAt = now() * 1000 - performance.now()
     const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1].every((time) => Number.isSafeInteger(time) && time > 0)
     if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
     this.algorithm = algorithm
@@ -102,7 +107,13 @@ export class SigningKeys implements KeySource {
     this.#sealing = new SealingKeys(sealingKeys)
     this.#rules = { algorithm, rotateEvery, announceFor, keepFor: maxTokenLifetime + clockTolerance }
     this.#now = now
-    this.#refresh = new LazyRefresh(() => this.refresh(), { fresh: 1, stale: 5, now, onError: (error) => { if (this.#ring !== undefined) onError?.(error) } })
+    this.#refresh = new LazyRefresh(() => this.refresh(), {
+      fresh: FRESH,
+      stale: STALE,
+      // A clock that is put forward counts too: by then, a key may be due.
+      now: () => Math.max(performance.now(), now() * 1000 - startedAt),
+      onError: (error) => { if (this.#ring !== undefined) onError?.(error) }
+    })
   }
 
   /**
