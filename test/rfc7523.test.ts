@@ -305,7 +305,39 @@ t.test('11.5 a JWT that is none is invalid_client, and no exception', async (t) 
     const answer = await setting.send(presented(assertWith(header)))
     t.equal(answer.statusCode, header.zip === undefined ? 401 : 200, JSON.stringify(header))
   }
+  for (const [at, mark] of [[0, '='], [0, ' '], [1, '='], [1, '+']] as const) {
+    const segments = [encode({ alg: 'ES256', kid: 'ES256' }), encode(claimsOf('signer'))]
+    for (const marked of [segments[at] + mark, mark + segments[at]]) {
+      const input = segments.with(at, marked).join('.')
+      t.match(await causeOf(privateKeys(), `${input}.${signatureOf('ES256', input, pairs.ES256.privateKey)}`), /no signed JWT/, `${marked}, signed as it is`)
+    }
+  }
   for (const header of ['null', '[]', '5', '"ES256"', '{', '']) await isRefused(t, `${encode(header)}.${encode(claimsOf('signer'))}.${encode('x')}`, header)
+})
+
+t.test('11.5 what is longer than 16384 characters is no assertion, however well it is signed', async (t) => {
+  const filled = (length: number) => hmac('signer', { jti: 'long', filler: 'x'.repeat(length) })
+  // Of three characters, base64url makes four.
+  const longest = filled(Math.round((16_384 - filled(0).length) * 3 / 4))
+  t.equal(longest.length, 16_384)
+  t.strictSame(await ask(secretKeys(), longest), { ...PROVEN, signingAlgorithm: 'HS256' })
+  t.match(await causeOf(secretKeys(), `${longest}A`), /too long/)
+})
+
+t.test('11.5 who is unknown costs one verification of the same algorithm, like a wrong signature: the time tells nothing', async (t) => {
+  const verified = t.capture(crypto.subtle, 'verify', crypto.subtle.verify)
+  const algorithmsOf = async (method: ClientAuthMethod, jwt: string) => {
+    t.not(await causeOf(method, jwt), 'taken')
+    return verified().map(({ args: [algorithm] }) => (algorithm as { name: string }).name)
+  }
+  for (const [alg, name] of [['ES256', 'ECDSA'], ['RS256', 'RSASSA-PKCS1-v1_5'], ['PS256', 'RSA-PSS'], ['EdDSA', 'Ed25519']] as const) {
+    t.strictSame(await algorithmsOf(privateKeys(), assertion('signer', {}, { alg }, strangers[alg].privateKey)), [name], `a wrong signature by ${alg}`)
+    t.strictSame(await algorithmsOf(privateKeys(), assertion('nobody', {}, { alg })), [name], `an unknown client, ${alg}`)
+    t.strictSame(await algorithmsOf(privateKeys(), assertion('keyless', {}, { alg })), [name], `a client without keys, ${alg}`)
+    t.strictSame(await algorithmsOf(privateKeys(), assertion('signer', {}, { alg, kid: 'unknown' })), [name], `an unknown key, ${alg}`)
+  }
+  t.strictSame(await algorithmsOf(secretKeys(), hmac('signer', {}, {}, `${SECRET}.`)), ['HMAC'], 'a wrong secret')
+  t.strictSame(await algorithmsOf(secretKeys(), hmac('nobody')), ['HMAC'], 'an unknown client, HS256')
 })
 
 t.test('11.5 unknown clients, clients without keys and wrong keys are refused alike', async (t) => {
@@ -316,12 +348,12 @@ t.test('11.5 unknown clients, clients without keys and wrong keys are refused al
     causeOf(privateKeys(), assertion('nobody')), causeOf(privateKeys(), assertion('signer', {}, {}, strangers.ES256.privateKey)),
     causeOf(privateKeys(), assertion('broken')), causeOf(secretKeys(), hmac('nobody'))
   ])
-  t.match(causes, [/no client nobody is known/, /signature verification failed/, /is no JWKS/, /no secret of the client/], 'but the log tells them apart')
+  t.match(causes, [/no client nobody is known/, /signature verification failed/, { message: /is no JWKS/, cause: { message: /malformed/ } }, /no secret of the client/], 'but the log tells them apart')
 })
 
 t.test('11.6 typ is absent, JWT or client-authentication+jwt', async (t) => {
   for (const typ of [undefined, 'JWT', 'jwt', 'client-authentication+jwt', 'Client-Authentication+JWT', 'application/client-authentication+jwt']) await isTaken(t, assertion('signer', {}, { typ }), typ)
-  for (const typ of ['at+jwt', 'dpop+jwt', 'logout+jwt', 'token-introspection+jwt', '', ' JWT', 'text/jwt', 'application/application/jwt', null, 5, ['JWT']]) {
+  for (const typ of ['at+jwt', 'dpop+jwt', 'logout+jwt', 'token-introspection+jwt', '', ' JWT', 'text/jwt', 'application/application/jwt', 'japplication/wt', null, 5, ['JWT']]) {
     await isRefused(t, assertion('signer', {}, { typ }), JSON.stringify(typ))
   }
 })
@@ -395,6 +427,9 @@ t.test('keys by a callback, and secrets of which any is good', async (t) => {
   for (const secret of ['short', '', 'another secret of more than thirty-two characters']) t.match(await causeOf(several, hmac('signer', {}, {}, secret || 'x')), /no secret of the client/, secret)
   t.match(await causeOf(secretKeys({ secrets: () => secrets.slice(0, 1), algorithms: ['HS512'] }), hmac()), /alg is not among HS512/)
   t.match(await causeOf(secretKeys({ secrets: () => [] }), hmac()), /no secret of the client/)
+  const [shortest, shorter] = ['x'.repeat(32), 'x'.repeat(31)]
+  t.strictSame(await ask(secretKeys({ secrets: () => shortest }), hmac('signer', {}, {}, shortest)), { ...PROVEN, signingAlgorithm: 'HS256' }, 'as long as the hash')
+  t.match(await causeOf(secretKeys({ secrets: () => shorter }), hmac('signer', {}, {}, shorter)), /as long as its alg needs/)
 })
 
 t.test('methods share the parameter: each takes its own, and leaves the rest', async (t) => {
@@ -410,7 +445,7 @@ t.test('methods share the parameter: each takes its own, and leaves the rest', a
 t.test('no client is looked for whose name a store could not take', async (t) => {
   const looked: string[] = []
   const method = privateKeys({ clients: { findClient: (id) => { looked.push(id) } } } as Partial<PrivateKeyJwtOptions>)
-  for (const id of ['a\0', 'a\n', '\u007F', '']) t.match(await causeOf(method, assertion(id)), /are no client_id/)
+  for (const id of ['a\0', 'a\n', '\u007F', '', 5, true]) t.match(await causeOf(method, assertion('', { iss: id, sub: id })), /are no client_id/)
   t.strictSame(looked, [])
 })
 
@@ -442,7 +477,11 @@ t.test('wrong options are refused at construction', async (t) => {
     for (const make of [() => privateKeys(options), () => secretKeys(options)]) t.throws(make, { code: 'FST_OAUTH_INVALID_CLIENT_ASSERTION' }, JSON.stringify(options))
   }
   t.throws(() => privateKeys({ algorithms: ['HS256'] }), FlowConfigurationError)
-  t.throws(() => secretKeys({ algorithms: ['ES256'] }), FlowConfigurationError)
+  for (const algorithms of [['ES256'], ['HS256', 'ES256']]) t.throws(() => secretKeys({ algorithms }), FlowConfigurationError)
+  const byName = (issuer: string) => demoBuilder().addClientAuthenticationMethod('private_key_jwt')
+    .useClients({ getClient: () => undefined, findClient, replays: new MemoryReplays() })
+    .useAccessTokens(new JwtAccessTokens({ issuer, audience: issuer, keys: new SigningKeys(new MemoryStore()), dangerouslyAllowHttpIssuer: true }))
+  t.strictSame(byName('http://as.example').build().getTokenEndpointAuthMethods(), ['client_secret_basic', 'client_secret_post', 'private_key_jwt'], 'by its name, with the issuer that the access tokens allow')
   t.throws(() => privateKeys({ clients: {} } as Partial<PrivateKeyJwtOptions>), FlowConfigurationError)
   t.throws(() => secretKeys({ secrets: SECRET } as unknown as Partial<ClientSecretJwtOptions>), FlowConfigurationError)
   t.doesNotThrow(() => privateKeyJwt({ issuer: ISSUER, replays: new MemoryReplays(), keys: () => undefined }), 'with the clock of the machine')

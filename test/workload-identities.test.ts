@@ -141,7 +141,7 @@ t.test('aud holds this server, exp is required, times are honoured', async (t) =
   const method = methodOf({ audience: [AUDIENCE, 'urn:as'] })
   for (const aud of [AUDIENCE, 'urn:as', [AUDIENCE], ['https://other.example', AUDIENCE]]) t.strictSame(await ask(method, tokenOf({ aud })), { clientId: 'orders' }, JSON.stringify(aud))
   for (const aud of ['https://other.example', '', null, undefined, 5, {}, [], [[AUDIENCE]], `${AUDIENCE}/`]) await isRefused(t, method, tokenOf({ aud }), /aud is not this server/)
-  for (const exp of [undefined, null, '', '1', -1, 1e300]) await isRefused(t, method, tokenOf({ exp }), /exp is missing/)
+  for (const exp of [undefined, null, '', '1', -1, 2 ** 53, 1e300]) await isRefused(t, method, tokenOf({ exp }), /exp is missing/)
   for (const exp of [0, time - 10]) await isRefused(t, method, tokenOf({ exp }), /expired/)
   for (const name of ['nbf', 'iat']) await isRefused(t, method, tokenOf({ [name]: time + 11 }), /in the future/)
   t.strictSame(await ask(method, tokenOf({ exp: time + 365 * 86_400, nbf: undefined, iat: undefined, jti: undefined })), { clientId: 'orders' }, 'the platform says how long')
@@ -258,7 +258,7 @@ t.test('JWT-SVIDs of a SPIFFE trust domain (draft-ietf-oauth-spiffe-client-auth)
   for (const alg of ['RS256', 'EdDSA']) await isRefused(t, method, svid({}, { alg }), /no applicable key/, type)
   await isRefused(t, method, svid({ aud: 'other' }), /aud/, type)
   await isRefused(t, method, svid(), /client_id of the request/, { ...type, client_id: 'orders' })
-  const others = ['spiffe://other.org/shop/orders', 'spiffe://example.org', 'spiffe://example.org/', 'spiffe://example.org.evil/x', 'spiffe://EXAMPLE.org/x', 'https://example.org/x', ` ${ID}`, '', null, 5, undefined]
+  const others = ['spiffe://other.org/shop/orders', 'spiffe://example.org', 'spiffe://example.org/', 'spiffe://example.org.evil/x', 'spiffe://EXAMPLE.org/x', 'https://example.org/x', ` ${ID}`, '', null, 5, undefined, [ID]]
   for (const sub of others) t.equal(await ask(method, svid({ sub }), type), undefined, JSON.stringify(sub))
   t.equal(await ask(method, svid()), undefined, 'not as a jwt-bearer')
   t.equal(await ask(method, svid({ iss: 'spiffe://example.org', sub: 'spiffe://other.org/shop/orders' })), undefined, 'nor with the trust domain as its issuer')
@@ -275,16 +275,19 @@ t.test('wrong issuers are refused at construction', async (t) => {
     'keys without TLS': [cluster({ jwksUri: 'http://issuer.example/jwks' })],
     'no audience': [cluster({ audience: [] })],
     'an empty audience': [cluster({ audience: '' })],
+    'an empty audience beside another': [cluster({ audience: [AUDIENCE, ''] })],
     'an audience that is no text': [cluster({ audience: undefined } as never)],
     'no mapping': [cluster({ client: undefined } as never)],
     'no algorithm': [cluster({ algorithms: [] })],
     'a secret algorithm': [cluster({ algorithms: ['HS256'] })],
+    'a secret algorithm beside another': [cluster({ algorithms: ['ES256', 'HS256'] })],
     'a trust domain as a URL': [spiffe({ trustDomain: 'spiffe://example.org' } as never)],
     'a trust domain without keys': [spiffe({ jwksUri: undefined } as never)],
     'a trust domain with an issuer': [spiffe({ issuer: PLATFORM } as never)]
   }
   for (const [name, issuers] of Object.entries(wrong)) t.throws(() => workloadIdentities(issuers as WorkloadIssuer[]), { code: 'FST_OAUTH_INVALID_WORKLOAD_ISSUER' }, name)
   t.throws(() => workloadIdentities([]), FlowConfigurationError)
+  for (const alg of ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'RS256', 'RS384', 'RS512']) t.doesNotThrow(() => methodOf({ algorithms: [alg] }), alg)
   const method = workloadIdentities([cluster()])
   t.equal(method.name, 'workload_identity')
   await t.rejects(ask(method, 'x'), InvalidClientError, 'with the clock of the machine')

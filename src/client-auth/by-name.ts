@@ -30,14 +30,10 @@ const METHODS = {
     // Whether the issuer may be http, the access tokens have decided.
     return privateKeyJwt({ issuer, clients, replays: clients.replays, dangerouslyAllowHttpIssuer: true, ...(algorithms && { algorithms }) })
   },
-  tls_client_auth: (settings: NamedMethodSettings) => tlsClientAuth({ clients: needClients(settings) }),
-  self_signed_tls_client_auth: (settings: NamedMethodSettings) => selfSignedTlsClientAuth({ clients: needClients(settings) })
+  // These two refuse to go without clients themselves.
+  tls_client_auth: ({ clients }: NamedMethodSettings) => tlsClientAuth({ clients: clients as Clients }),
+  self_signed_tls_client_auth: ({ clients }: NamedMethodSettings) => selfSignedTlsClientAuth({ clients: clients as Clients })
 } satisfies Record<string, (settings: NamedMethodSettings) => ClientAuthMethod>
-
-function needClients ({ clients }: NamedMethodSettings): Clients {
-  if (clients === undefined) throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
-  return clients
-}
 
 /**
  * Makes the methods of a flow. The last of a name wins, in the place of the first; client_secret_basic when there is none.
