@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { freePort, startProgram } from '../test/support/program.ts'
-import { readmeSnippets } from '../test/support/readme.ts'
+import { PAGES, pageSnippets } from '../test/support/pages.ts'
 
 const execute = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -34,7 +34,7 @@ t.test('attw finds nothing, for a package that is ESM only', async (t) => {
 
 t.test('the quick start compiles and serves in an empty project', async (t) => {
   const port = await freePort()
-  writeFileSync(join(project, 'server.ts'), readmeSnippets()[0]!.replaceAll('3000', String(port)))
+  writeFileSync(join(project, 'server.ts'), pageSnippets('README.md')[0]!.replaceAll('3000', String(port)))
   await run('npx', ['tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', 'server.ts'], project)
   const program = await startProgram([process.execPath, '--import', 'tsx', 'server.ts'], { cwd: project, ready: 'Server listening' })
   await expectToken(t, port, 'billing:only-for-this-demo')

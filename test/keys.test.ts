@@ -314,6 +314,16 @@ test('A lost race is decided again, on what the winner has left', async (t) => {
   t.equal(await kidOf(loser), await calculateJwkThumbprint(ed25519.publicKey))
 })
 
+test('A key that another process has revoked is refused two seconds later, in a process that nobody has asked since too', async (t) => {
+  const { clock, open } = world()
+  const [here, there] = [open(), open()]
+  const first = await kidOf(here)
+  t.equal((await there.find(first))?.kid, first)
+  await here.revoke(first)
+  clock.time += 2
+  t.equal(await there.find(first), undefined)
+})
+
 test('A store that refuses every change is given up', async (t) => {
   const { store, open } = world()
   store.replaceKeys = async () => false
@@ -350,13 +360,13 @@ test('What is fresh needs no reading, what is old one in the background, and wha
   }
   t.equal(store.reads, reads)
 
-  clock.time += 4
+  clock.time += 1
   for (let round = 0; round < 100; round++) notPromised(t, keys.current())
   t.ok(notPromised(t, keys.find(kid)))
   t.equal(store.reads, reads + 1, 'one reading, however many ask')
   await settled()
 
-  clock.time += 5
+  clock.time += 2
   const late = [keys.current(), keys.find(kid), keys.toJwks()]
   for (const value of late) t.type(value, Promise)
   await Promise.all(late)
@@ -396,12 +406,12 @@ test('A slow store is asked once, and nobody waits while the keys are not very o
   const { reads } = store
   const gate = opened()
   store.gate = gate.promise
-  clock.time += 2
+  clock.time += 1
   for (let round = 0; round < 10; round++) {
     t.equal(notPromised(t, keys.current()).kid, kid)
     await settled()
   }
-  clock.time += 3
+  clock.time += 1
   const waiting = [kidOf(keys), kidOf(keys)]
   t.equal(store.reads, reads + 1)
   gate.open()

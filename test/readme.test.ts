@@ -7,7 +7,7 @@ import { PLUGIN_ERRORS } from '../plugin/index.ts'
 import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../plugin/index.ts'
 import { FLOW_DEFAULTS, FLOW_ERRORS } from '../src/index.ts'
 import { freePort, startProgram } from './support/program.ts'
-import { readmeSnippets, readmeTable } from './support/readme.ts'
+import { PAGES, pageSnippets, pageTable } from './support/pages.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Inside the project, so that the snippets import the package by its name, as its users do.
@@ -48,14 +48,14 @@ declare global {
 t.before(() => { mkdirSync(folder, { recursive: true }) })
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
 
-t.test('every snippet of the README compiles, strictly', async (t) => {
-  const snippets = readmeSnippets()
-  t.ok(snippets.length >= 6)
-  const files = snippets.map((code, index) => {
-    const file = join(folder, `snippet-${index}.ts`)
-    writeFileSync(file, index === 0 ? code : `${IMPORTS}${code}`)
+t.test('every snippet of the README and its pages compiles, strictly', async (t) => {
+  const files = PAGES.flatMap((page) => pageSnippets(page).map((code, index) => {
+    const file = join(folder, `${page.replace(/\W/g, '-')}-${index}.ts`)
+    // What has imports is whole.
+    writeFileSync(file, /^import /m.test(code) ? code : `${IMPORTS}${code}`)
     return file
-  })
+  }))
+  t.ok(files.length >= 20)
   const globals = join(folder, 'globals.ts')
   writeFileSync(globals, GLOBALS)
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
@@ -68,7 +68,7 @@ t.test('every snippet of the README compiles, strictly', async (t) => {
 t.test('the quick start runs as it stands, but for its port', async (t) => {
   const port = await freePort()
   const file = join(folder, 'quick-start.ts')
-  writeFileSync(file, readmeSnippets()[0]!.replaceAll('3000', String(port)))
+  writeFileSync(file, pageSnippets('README.md')[0]!.replaceAll('3000', String(port)))
   const program = await startProgram([process.execPath, '--import', 'tsx', file], { cwd: root, ready: 'Server listening' })
   const origin = `http://localhost:${port}`
 
@@ -87,7 +87,7 @@ t.test('the quick start runs as it stands, but for its port', async (t) => {
 })
 
 t.test('the table of error codes is the one of the code', async (t) => {
-  t.strictSame(readmeTable('Error codes'), [...Object.keys(PLUGIN_ERRORS), ...Object.keys(FLOW_ERRORS)])
+  t.strictSame(pageTable('Error codes'), [...Object.keys(PLUGIN_ERRORS), ...Object.keys(FLOW_ERRORS)])
 })
 
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
@@ -100,7 +100,7 @@ t.test('every error code is the code of its error, and its message names a mend'
 t.test('the tables of options are the ones of the code', async (t) => {
   const plugin = { flow: true, prefix: true, acceptJson: true, metadata: true, origin: true, clientCertificate: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
   const jwt = { issuer: true, audience: true } satisfies Record<keyof FastifyJwtTokensOptions, true>
-  t.strictSame(readmeTable('Of the plugin'), Object.keys(plugin))
-  t.strictSame(readmeTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
-  t.strictSame(readmeTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
+  t.strictSame(pageTable('Of the plugin'), Object.keys(plugin))
+  t.strictSame(pageTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
+  t.strictSame(pageTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
 })

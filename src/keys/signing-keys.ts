@@ -57,8 +57,8 @@ const MAX_JWKS_AGE = 900
  * is kept until the last of its tokens has expired. All of that happens by the clock, and when somebody asks: there is
  * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
  *
- * What another process has changed is known here within a second or so, and asking for keys rarely waits. If the store
- * fails, the keys that are known stay in use.
+ * What another process has changed is known here within two seconds, and asking for keys rarely waits. If the store fails,
+ * the keys that are known stay in use.
  *
  * With `sealingKeys` whoever reads the store cannot sign; keys that were stored without, or sealed with an older one, are
  * sealed anew when a process starts. Whoever writes to the store can add a key of theirs, sealed or not.
@@ -101,7 +101,8 @@ export class SigningKeys implements KeySource {
     this.#sealing = new SealingKeys(sealingKeys)
     this.#rules = { algorithm, rotateEvery, announceFor, keepFor: maxTokenLifetime + clockTolerance }
     this.#now = now
-    this.#refresh = new LazyRefresh(() => this.refresh(), { fresh: 1, stale: 5, now, onError: (error) => { if (this.#ring !== undefined) onError?.(error) } })
+    // A key that leaked is revoked by somebody else, as a rule: who asks seldom must not be answered by what was long ago.
+    this.#refresh = new LazyRefresh(() => this.refresh(), { fresh: 1, stale: 2, now, onError: (error) => { if (this.#ring !== undefined) onError?.(error) } })
   }
 
   /**

@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+const root = new URL('../../', import.meta.url)
+
+/** The README and the pages that are written by hand: what stands in them is for readers to copy. */
+export const PAGES: readonly string[] = ['README.md', ...readdirSync(new URL('example', root)).filter((name) => name.endsWith('.md')).map((name) => `example/${name}`)]
+
+/** The text of a page. */
+export function pageText (page: string): string {
+  return readFileSync(new URL(page, root), 'utf8')
+}
+
+/** The TypeScript blocks of a page, in their order. The first of README.md is the quick start. */
+export function pageSnippets (page: string): string[] {
+  return [...pageText(page).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code)
+}
+
+/** The first column of the table that follows a heading, which one page has, without its backticks. */
+export function pageTable (heading: string): string[] {
+  const sections = PAGES.flatMap((page) => pageText(page).split(new RegExp(`^#+ ${heading}$`, 'm')).slice(1))
+  if (sections.length !== 1) throw new Error(`${sections.length} pages have a heading "${heading}"`)
+  return [...sections[0]!.split(/^#/m)[0]!.matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell)
+}
