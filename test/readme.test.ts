@@ -1,13 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
+import { conformityPage } from '../.ci/conformity.ts'
 import { PLUGIN_ERRORS } from '../plugin/index.ts'
 import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../plugin/index.ts'
 import { FLOW_DEFAULTS, FLOW_ERRORS } from '../src/index.ts'
 import { freePort, startProgram } from './support/program.ts'
-import { PAGES, pageSnippets, pageTable } from './support/pages.ts'
+import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from './support/pages.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Inside the project, so that the snippets import the package by its name, as its users do.
@@ -84,6 +85,21 @@ t.test('the quick start runs as it stands, but for its port', async (t) => {
   t.equal((await fetch(`${origin}/data`)).status, 401)
   t.equal((await fetch(`${origin}/docs/`)).status, 200)
   await program.stop('SIGKILL')
+})
+
+t.test('every link from page to page leads somewhere, to its very heading', async (t) => {
+  const broken = ALL_PAGES.flatMap((page) => linksOf(page).filter((link) => {
+    const [path = '', anchor] = link.split('#')
+    const target = path === '' ? page : posix.join(posix.dirname(page), path)
+    return !existsSync(join(root, target)) || (anchor !== undefined && !anchorsOf(target).has(anchor))
+  }).map((link) => `${page}: ${link}`))
+  t.strictSame(broken, [])
+  const reached = new Set(ALL_PAGES.flatMap((page) => linksOf(page).map((link) => posix.join(posix.dirname(page), link.split('#')[0]!))))
+  t.strictSame(ALL_PAGES.filter((page) => !reached.has(page)), [], 'and there is a way to every page')
+})
+
+t.test('the page of what the tests prove is made of their titles, as they are now', async (t) => {
+  t.equal(pageText('test/README.md'), conformityPage(), 'else run: npm run docs')
 })
 
 t.test('the table of error codes is the one of the code', async (t) => {

@@ -20,6 +20,7 @@ export type { IssuedSecret, NewClient, SecretOptions } from './new-client.ts'
 export type { ClientSecret, RegisteredClient } from './registered-client.ts'
 export type { ClientChanges, ClientRegistration } from './registration.ts'
 
+/** How secrets are hashed, and what is remembered of clients. */
 export interface ClientRegistryOptions {
   /**
    * Keys of the HMAC that secrets are hashed with, of 32 characters at least. The first hashes new secrets, all of them
@@ -34,6 +35,7 @@ export interface ClientRegistryOptions {
   cacheMaxAge?: number
   /** Is told of what fails behind the scenes: writing when secrets were used last, reading what changed. Once per outage. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

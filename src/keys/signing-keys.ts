@@ -33,14 +33,19 @@ export interface SigningKeysOptions {
   sealingKeys?: readonly string[]
   /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 
 /** What operators may know of a key. Times are in seconds since 1970. */
 export interface KeyInformation {
+  /** Its name in the header of tokens and in the JWKS: its thumbprint (RFC 7638). */
   kid: string
+  /** What it signs with, as JWS names it (RFC 7518 section 3.1, RFC 8037). */
   alg: string
+  /** Whether it is announced, signs, or has signed. */
   state: KeyState
+  /** When it was made, or imported. */
   createdAt: number
   /** When it begins, or began, to sign. */
   activeFrom: number
