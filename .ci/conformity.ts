@@ -38,27 +38,56 @@ function linesOf (file: string): Line[] {
   const lines: Line[] = []
   const source = ts.createSourceFile(file, readFileSync(new URL(file, tests), 'utf8'), ts.ScriptTarget.Latest, true)
   const visit = (node: ts.Node): void => {
-    const title = titleOf(node)
-    if (title !== undefined) lines.push(...readTitle(title).map((line) => ({ ...line, file })))
+    if (ts.isCallExpression(node) && /test\w*$/i.test(node.expression.getText())) {
+      for (const title of titlesOf(node.arguments[0])) if (STANDARD.test(title)) lines.push(...readTitle(title).map((line) => ({ ...line, file })))
+    }
     ts.forEachChild(node, visit)
   }
   visit(source)
   return lines
 }
 
-// A title is what a test is called with, or in a table that tests are made from: whole, or in two columns.
-function titleOf (node: ts.Node): string | undefined {
-  const text = textOf(node)
-  if (text === undefined || !STANDARD.test(text)) return undefined
-  const { parent } = node
-  if (ts.isCallExpression(parent)) return /test\w*$/i.test(parent.expression.getText()) ? text : undefined
-  if (!ts.isArrayLiteralExpression(parent) || parent.elements[0] !== node) return undefined
-  return text.includes(': ') ? text : `${text}: ${textOf(parent.elements[1]) ?? ''}`
+// A test in a loop over a table has as many titles as the table has rows.
+function titlesOf (node: ts.Node | undefined): string[] {
+  if (node === undefined || !(ts.isStringLiteralLike(node) || ts.isTemplateExpression(node))) return []
+  if (ts.isStringLiteralLike(node)) return [node.text]
+  const loop = ts.findAncestor(node, ts.isForOfStatement)
+  const rows: ReadonlyArray<ReadonlyMap<string, string>> = loop === undefined ? [new Map()] : rowsOf(loop)
+  return rows.map((row) => node.head.text + node.templateSpans.map(({ expression, literal }) => `${row.get(expression.getText()) ?? '...'}${literal.text}`).join(''))
+}
+
+/** What each row of a table of constants calls the names that a loop has for its columns. One row that knows nothing for any other. */
+function rowsOf ({ initializer, expression }: ts.ForOfStatement): Array<ReadonlyMap<string, string>> {
+  const name = ts.isVariableDeclarationList(initializer) ? initializer.declarations[0]?.name : undefined
+  const columns = name !== undefined && ts.isArrayBindingPattern(name) ? name.elements.map((element) => element.getText()) : []
+  const rows = cellsOf(expression).map((cells) => new Map(columns.flatMap((column, index) => {
+    const text = textOf(cells[index])
+    return text === undefined ? [] : [[column, text] as const]
+  })))
+  return rows.length > 0 ? rows : [new Map()]
+}
+
+function cellsOf (table: ts.Expression): Array<readonly ts.Node[]> {
+  if (ts.isCallExpression(table) && table.expression.getText() === 'Object.entries') {
+    const object = literalOf(table.arguments[0]!)
+    return ts.isObjectLiteralExpression(object) ? object.properties.map(({ name }) => name === undefined ? [] : [name]) : []
+  }
+  const list = literalOf(table)
+  return ts.isArrayLiteralExpression(list) ? list.elements.map((row) => ts.isArrayLiteralExpression(row) ? row.elements : []) : []
+}
+
+// Constants stand at the top of a file.
+function literalOf (node: ts.Expression): ts.Expression {
+  if (ts.isAsExpression(node) || ts.isSatisfiesExpression(node)) return literalOf(node.expression)
+  if (!ts.isIdentifier(node)) return node
+  const declarations = node.getSourceFile().statements.filter(ts.isVariableStatement).flatMap(({ declarationList }) => declarationList.declarations)
+  const value = declarations.find(({ name }) => name.getText() === node.text)?.initializer
+  return value === undefined ? node : literalOf(value)
 }
 
 function textOf (node: ts.Node | undefined): string | undefined {
   if (node === undefined) return undefined
-  if (ts.isStringLiteralLike(node)) return node.text
+  if (ts.isStringLiteralLike(node) || ts.isIdentifier(node)) return node.text
   return ts.isTemplateExpression(node) ? node.head.text + node.templateSpans.map(({ literal }) => `...${literal.text}`).join('') : undefined
 }
 
