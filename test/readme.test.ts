@@ -6,6 +6,8 @@ import ts from 'typescript'
 import { conformityPage } from '../.ci/conformity.ts'
 import { PLUGIN_ERRORS } from '../plugin/index.ts'
 import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../plugin/index.ts'
+import { COMMANDS } from '../src/cli/commands.ts'
+import { GLOBAL_OPTIONS } from '../src/cli/help.ts'
 import { FLOW_DEFAULTS, FLOW_ERRORS } from '../src/index.ts'
 import { freePort, startProgram } from './support/program.ts'
 import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from './support/pages.ts'
@@ -85,6 +87,17 @@ t.test('the quick start runs as it stands, but for its port', async (t) => {
   t.equal((await fetch(`${origin}/data`)).status, 401)
   t.equal((await fetch(`${origin}/docs/`)).status, 200)
   await program.stop('SIGKILL')
+})
+
+t.test('every command that the pages tell to type is there, and has the options', async (t) => {
+  const typed = PAGES.flatMap((page) => [...pageText(page).matchAll(/(?:fastify-client-credentials |`)((?:client|keys) [a-z][^`\n|)]*|migrate(?!:)\b[^`\n|)]*)/g)].map(([, line = '']) => line.trim()))
+  t.ok(typed.length >= 40)
+  for (const line of typed) {
+    const command = COMMANDS.find(({ name }) => line === name || line.startsWith(`${name} `))
+    const options = [...line.matchAll(/ --([a-z-]+)/g)].map(([, name = '']) => name)
+    t.strictSame(options.filter((name) => command?.options[name] === undefined && GLOBAL_OPTIONS[name] === undefined), [], line)
+    t.ok(command, line)
+  }
 })
 
 t.test('every link from page to page leads somewhere, to its very heading', async (t) => {
