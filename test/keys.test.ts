@@ -317,6 +317,16 @@ test('A lost race is decided again, on what the winner has left', async (t) => {
   t.equal(await kidOf(loser), await calculateJwkThumbprint(ed25519.publicKey))
 })
 
+test('A key that another process has revoked is refused two seconds later, in a process that nobody has asked since too', async (t) => {
+  const { clock, open } = world()
+  const [here, there] = [open(), open()]
+  const first = await kidOf(here)
+  t.equal((await there.find(first))?.kid, first)
+  await here.revoke(first)
+  clock.time += 2
+  t.equal(await there.find(first), undefined)
+})
+
 test('A store that refuses every change is given up', async (t) => {
   const { store, open } = world()
   store.replaceKeys = async () => false

@@ -28,6 +28,7 @@ export interface JwtAccessTokensOptions {
   issuer: string
   /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
   audience: string | readonly string[]
+  /** What tokens are signed with, and verified by: a `SigningKeys`. */
   keys: KeySource
   /** Keeps revocations. Default none: then tokens cannot be revoked, and are valid until they expire. */
   revocations?: RevocationStore
@@ -43,6 +44,7 @@ export interface JwtAccessTokensOptions {
   onError?: (error: Error) => void
   /** Takes an issuer without TLS on any host: whoever listens reads secrets and tokens. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

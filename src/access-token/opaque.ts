@@ -27,6 +27,7 @@ export interface OpaqueAccessTokensOptions {
   maxTokenLifetime?: number
   /** Is told once per outage that revocations cannot be read. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

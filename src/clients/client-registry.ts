@@ -23,6 +23,7 @@ export type { ClientSecret, RegisteredClient } from './registered-client.ts'
 export type { ClientRegistration } from '../store/index.ts'
 export type { ClientChanges } from './registration.ts'
 
+/** How secrets are hashed, and what is remembered of clients. */
 export interface ClientRegistryOptions {
   /**
    * Keys of the HMAC that secrets are hashed with, of 32 characters at least. The first hashes new secrets, all of them
@@ -37,6 +38,7 @@ export interface ClientRegistryOptions {
   cacheMaxAge?: number
   /** Is told of what fails behind the scenes: writing when secrets were used last, reading what changed. Once per outage. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

@@ -34,14 +34,19 @@ export interface SigningKeysOptions {
   sealingKeys?: readonly string[]
   /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 
 /** What operators may know of a key. Times are in seconds since 1970. */
 export interface KeyInformation {
+  /** Its name in the header of tokens and in the JWKS: its thumbprint (RFC 7638). */
   kid: string
+  /** What it signs with, as JWS names it (RFC 7518 section 3.1, RFC 8037). */
   alg: string
+  /** Whether it is announced, signs, or has signed. */
   state: KeyState
+  /** When it was made, or imported. */
   createdAt: number
   /** When it begins, or began, to sign. */
   activeFrom: number
@@ -62,8 +67,8 @@ const STALE = 1000
  * is kept until the last of its tokens has expired. All of that happens by the clock, and when somebody asks: there is
  * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
  *
- * What another process has changed is known here within a second or so, and asking for keys rarely waits. If the store
- * fails, the keys that are known stay in use.
+ * What another process has changed is known here within a second, and asking for keys rarely waits. If the store fails,
+ * the keys that are known stay in use.
  *
  * With `sealingKeys` whoever reads the store cannot sign; keys that were stored without, or sealed with an older one, are
  * sealed anew when a process starts. Whoever writes to the store can add a key of theirs, sealed or not.
