@@ -411,6 +411,17 @@ t.test('signing keys are listed, rotated and revoked', async (t) => {
   t.equal((await typed('keys rotate --rotate-every 10m --announce-for 1h --max-token-lifetime 1h --clock-tolerance 1m')).code, 2)
 })
 
+t.test('a kid and the id of a secret may begin with a hyphen, as one in 64 does', async (t) => {
+  const { typed } = await overSqlite(t)
+  t.equal((await typed('client add billing')).code, 0)
+  for (const id of ['-abc', '--abc', '-h']) {
+    t.match(await typed(['keys', 'revoke', id]), { code: 1, stderr: `There is no key "${id}". See those that are there: keys list` })
+    t.match(await typed(['client', 'revoke-secret', 'billing', id, '--json']), { code: 1, stderr: 'The client "billing" has no secret of this id' })
+  }
+  t.match(await typed('keys revoke --help'), { code: 0, stdout: /^Drops a signing key/ })
+  t.match(await typed('client add -h'), { code: 2, stderr: /Unknown option '-h'/ }, 'and an id that somebody chose is not taken for one')
+})
+
 t.test('signing keys are imported from a PEM or a JWK', async (t) => {
   const { folder, typed } = await overSqlite(t)
   const pair = await generateKeyPair('EdDSA', { extractable: true })

@@ -13,6 +13,11 @@ export interface CommandLine {
   values: Values
 }
 
+// Operands that are made at random, in base64url: one in 64 begins with a hyphen, and is no option.
+const RANDOM_OPERANDS = new Set(['KID', 'SECRET_ID'])
+// No word that was typed has one.
+const MARK = '\0'
+
 const ALL_OPTIONS = Object.assign({}, GLOBAL_OPTIONS, ...COMMANDS.map(({ options }) => options))
 
 /**
@@ -24,10 +29,17 @@ export function parseCommandLine (argv: readonly string[]): CommandLine {
   const words = parseArgs({ args: [...argv], options: ALL_OPTIONS, strict: false, allowPositionals: true }).positionals
   const named = COMMANDS.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '))
   if (named === undefined) return { ...parseStrictly(argv, GLOBAL_OPTIONS, PROGRAM), commands: groupOf(words), operands: [] }
-  const { values, positionals } = parseStrictly(argv, { ...named.options, ...GLOBAL_OPTIONS }, `${PROGRAM} ${named.name}`)
-  const operands = positionals.slice(named.name.split(' ').length)
+  const options = { ...named.options, ...GLOBAL_OPTIONS }
+  const isRandom = named.operands.some((operand) => RANDOM_OPERANDS.has(operand))
+  const { values, positionals } = parseStrictly(isRandom ? argv.map((word) => markOperand(word, options)) : argv, options, `${PROGRAM} ${named.name}`)
+  const operands = positionals.slice(named.name.split(' ').length).map((word) => word.replace(MARK, ''))
   if (!values.help) checkOperands(named, operands)
   return { commands: [named], operands, values }
+}
+
+function markOperand (word: string, options: Readonly<Record<string, Option>>): string {
+  const isOption = /^--?$/.test(word) || Object.hasOwn(options, word.replace(/^--|=.*/g, ''))
+  return word.startsWith('-') && !isOption ? `${MARK}${word}` : word
 }
 
 function groupOf (words: readonly string[]): readonly Command[] {
