@@ -55,7 +55,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   const scopesByGuard = new WeakMap<AnyHook, readonly string[]>()
   const noted = new WeakMap<RouteOptions, ReadonlyMap<HookName, AnyHook[]>>()
   const guardsIn = (route: RouteOptions, name: HookName) => hooksOf(route, name).filter((hook) => scopesByGuard.has(hook))
-  const guardsOf = (route: RouteOptions, name: HookName) => [...noted.get(route)?.get(name) ?? [], ...guardsIn(route, name)]
+  const guardsOf = (route: RouteOptions, name: HookName) => noted.get(route)!.get(name)!
 
   // A guard never depends on a hook having run: whichever comes first authenticates.
   function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
@@ -110,10 +110,13 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   }
 
   function note (route: RouteOptions): void {
-    noted.set(route, new Map(GUARD_HOOKS.map((name) => [name, guardsIn(route, name)])))
+    const known = noted.get(route)
+    noted.set(route, new Map(GUARD_HOOKS.map((name) => [name, [...known?.get(name) ?? [], ...guardsIn(route, name)]])))
   }
 
   function scopesOf (route: RouteOptions): readonly string[] | undefined {
+    // Those that another plugin has added since.
+    note(route)
     const guards = GUARD_HOOKS.flatMap((name) => guardsOf(route, name))
     return guards.length === 0 ? undefined : [...new Set(guards.flatMap((guard) => scopesByGuard.get(guard)!))]
   }
