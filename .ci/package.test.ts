@@ -1,13 +1,13 @@
 // The packed tarball, as npm would ship it: its metadata, and the quick start in an empty project.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { freePort, startProgram } from '../test/support/program.ts'
-import { readmeSnippets } from '../test/support/readme.ts'
+import { ALL_PAGES, pageSnippets } from '../test/support/pages.ts'
 
 const execute = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -32,9 +32,14 @@ t.test('attw finds nothing, for a package that is ESM only', async (t) => {
   await t.resolves(run('npx', ['attw', tarball, '--profile', 'esm-only'], root))
 })
 
+t.test('the pages that the README leads to are in it', async (t) => {
+  const missing = ALL_PAGES.filter((page) => !existsSync(join(project, 'node_modules', 'fastify-client-credentials', page)))
+  t.strictSame(missing, [])
+})
+
 t.test('the quick start compiles and serves in an empty project', async (t) => {
   const port = await freePort()
-  writeFileSync(join(project, 'server.ts'), readmeSnippets()[0]!.replaceAll('3000', String(port)))
+  writeFileSync(join(project, 'server.ts'), pageSnippets('README.md')[0]!.replaceAll('3000', String(port)))
   await run('npx', ['tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', 'server.ts'], project)
   const program = await startProgram([process.execPath, '--import', 'tsx', 'server.ts'], { cwd: project, ready: 'Server listening' })
   await expectToken(t, port, 'billing:only-for-this-demo')

@@ -2,6 +2,40 @@
 const TOKEN = 'servers/token.js'
 const GUARDED = 'servers/guarded.js'
 const STRONG = 'servers/strong.js'
+const PEERS_TOKEN = 'servers/peers-token.js'
+const PEERS_VERIFY = 'servers/peers-verify.js'
+
+const TOKEN_PEERS = [
+  { name: 'oidc-provider', server: 'oidcProvider' },
+  { name: '@node-oauth/oauth2-server on Express', server: 'nodeOauth' },
+  { name: '@jmondi/oauth2-server on Fastify', server: 'jmondi' }
+]
+const VERIFY_PEERS = [
+  { name: '@fastify/jwt', file: GUARDED, server: 'jwtVerify' },
+  { name: '@fastify/jwt with its cache', file: GUARDED, server: 'jwtVerifyCached' },
+  { name: 'jose by hand', file: PEERS_VERIFY, server: 'jose' },
+  { name: 'express-oauth2-jwt-bearer', file: PEERS_VERIFY, server: 'expressBearer' }
+]
+// It takes no ES256, so that ours is asked with EdDSA too.
+const ED_PEERS = [
+  { name: 'fastify-jwt-jwks', file: PEERS_VERIFY, server: 'fastifyJwtJwks' },
+  { name: 'fastify-jwt-jwks with its cache', file: PEERS_VERIFY, server: 'fastifyJwtJwksCached' }
+]
+const PEER_LOADS = [
+  { words: '1,000 tokens', count: 1000, suffix: '' },
+  // Ours remembers a hundredth of them, and verifies nearly all.
+  { words: '100,000 tokens', count: 100_000, suffix: 'Small' }
+]
+
+function verifyPeers (peers, load, ours, algorithm) {
+  return PEER_LOADS.flatMap(({ words, count, suffix }) => {
+    const entries = peers.map((peer) => ({ ...peer, name: `${peer.name}, ${algorithm}, ${words}`, load: `${load}-${count}` }))
+    return [...entries, { name: `ours, ${algorithm}, ${words}`, file: GUARDED, server: `${ours}${suffix}`, load: `${load}-${count}`, against: RAW_ROUTE, beats: entries.map(({ name }) => name) }]
+  })
+}
+
+const RAW_TOKEN = 'raw Fastify, constant token answer'
+const RAW_ROUTE = 'raw Fastify, open route'
 
 const JWT_LOADS = [
   { load: 'jwt', words: 'one token' },
@@ -23,7 +57,7 @@ function jwtPairs () {
   }))
 }
 
-/** `against` is the contender that a ratio is to, `target` the least that it may be. */
+/** `against` is the contender that a ratio is to, `target` the least that it may be; those that it `beats` must be slower. */
 export const GROUPS = [
   {
     name: 'token',
@@ -83,6 +117,25 @@ export const GROUPS = [
       { name: 'ours, DPoP', file: STRONG, server: 'oursDpop', load: 'dpop-ours', against: 'hand-written, DPoP', target: 0.8 },
       { name: 'hand-written, private_key_jwt', file: STRONG, server: 'handAssertion', load: 'assertions-hand' },
       { name: 'ours, private_key_jwt', file: STRONG, server: 'oursAssertion', load: 'assertions-ours', against: 'hand-written, private_key_jwt', target: 0.8 }
+    ]
+  },
+  {
+    name: 'peers-token',
+    title: 'Token endpoints of other packages: 1,000 clients, ES256, RFC 9068',
+    contenders: [
+      { name: RAW_TOKEN, file: TOKEN, server: 'constant', load: 'token-open' },
+      ...TOKEN_PEERS.map((peer) => ({ ...peer, file: PEERS_TOKEN, load: 'tokens-1000', against: RAW_TOKEN })),
+      { name: 'ours, clients in a table of the application', file: TOKEN, server: 'oursJwtAccessTokens', load: 'tokens-1000', against: RAW_TOKEN, beats: TOKEN_PEERS.map(({ name }) => name) },
+      { name: 'ours, ClientRegistry', file: TOKEN, server: 'oursRegistry', load: 'tokens-1000', against: RAW_TOKEN, beats: TOKEN_PEERS.map(({ name }) => name) }
+    ]
+  },
+  {
+    name: 'peers-verify',
+    title: 'Guarded routes of other packages',
+    contenders: [
+      { name: RAW_ROUTE, file: GUARDED, server: 'open', load: 'open' },
+      ...verifyPeers(VERIFY_PEERS, 'kid-jwts', 'oursAccessTokens', 'ES256'),
+      ...verifyPeers(ED_PEERS, 'ed-jwts', 'oursEdDsa', 'EdDSA')
     ]
   },
   {

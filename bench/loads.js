@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 
 import { readFileSync } from 'node:fs'
 import { createSigner } from 'fast-jwt'
 import { claimsOf } from './servers/hand-written.js'
-import { ASSERTION_TYPE, LIFETIME, ORIGIN, SCOPE } from './fixture.js'
+import { ASSERTION_TYPE, clientsOf, LIFETIME, ORIGIN, SCOPE } from './fixture.js'
 
 const FORM = new URLSearchParams({ grant_type: 'client_credentials', scope: SCOPE }).toString()
 const COMMON = ['host: localhost', 'connection: keep-alive', 'user-agent: bench', 'accept: application/json', 'accept-encoding: gzip, deflate']
@@ -11,6 +11,10 @@ const COMMON = ['host: localhost', 'connection: keep-alive', 'user-agent: bench'
 /** Each: which requests it sends in turn, and one that a server must refuse with 401 unless `open`. */
 export const LOADS = {
   token: (fixture) => ({ requests: [post(basic(fixture))], refused: post(basic({ ...fixture, clientSecret: 'wrong' })) }),
+  'tokens-1000': (fixture) => ({
+    requests: clientsOf(fixture).map(({ id, secret }) => post(basic({ clientId: id, clientSecret: secret }))),
+    refused: post(basic({ clientId: 'client-0', clientSecret: 'wrong' }))
+  }),
   'token-open': (fixture) => ({ requests: [post(basic(fixture))] }),
   open: () => ({ requests: [get()] }),
   opaque: ({ opaqueToken }) => ({ requests: [get(opaqueToken)], refused: get('wrong') }),
@@ -20,6 +24,8 @@ export const LOADS = {
   'kid-jwt': (fixture) => jwtLoad(fixture, 1, fixture.kid),
   'kid-jwts-1000': (fixture) => jwtLoad(fixture, 1000, fixture.kid),
   'kid-jwts-100000': (fixture) => jwtLoad(fixture, 100_000, fixture.kid),
+  'ed-jwts-1000': ({ edPrivateKey, edKid, ...fixture }) => jwtLoad({ ...fixture, privateKey: edPrivateKey }, 1000, edKid, 'EdDSA'),
+  'ed-jwts-100000': ({ edPrivateKey, edKid, ...fixture }) => jwtLoad({ ...fixture, privateKey: edPrivateKey }, 100_000, edKid, 'EdDSA'),
   // Each is good once, so that every contender has its own.
   'dpop-hand': dpopLoad,
   'dpop-ours': dpopLoad,
@@ -33,8 +39,8 @@ export function clientsLoad (file) {
   return { requests }
 }
 
-function jwtLoad (fixture, count, kid) {
-  const signToken = createSigner({ key: fixture.privateKey, algorithm: 'ES256', header: { alg: 'ES256', typ: 'at+jwt', ...(kid && { kid }) } })
+function jwtLoad (fixture, count, kid, algorithm = 'ES256') {
+  const signToken = createSigner({ key: fixture.privateKey, algorithm, header: { alg: algorithm, typ: 'at+jwt', ...(kid && { kid }) } })
   const tokens = Array.from({ length: count }, () => signToken(claimsOf(fixture, fixture.clientId, SCOPE, LIFETIME, randomUUID())))
   const [header, payload, signature] = tokens[0].split('.')
   return { requests: tokens.map((token) => get(token)), refused: get([header, payload, [...signature].reverse().join('')].join('.')) }

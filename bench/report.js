@@ -24,13 +24,15 @@ export function summarize (groups, rounds) {
   return groups.map((group) => ({
     name: group.name,
     title: group.title,
-    rows: group.contenders.map(({ name, against, target, loopTarget }) => {
+    rows: group.contenders.map(({ name, against, target, loopTarget, beats }) => {
       const perSecond = seriesOf(group, name, 'perSecond')
       const cpu = seriesOf(group, name, 'cpu')
       const loop = seriesOf(group, name, 'loop')
       const row = { name, against, target, loopTarget, perSecond: summary(perSecond), cpu: summary(cpu), loop: summary(loop), loadBusy: summary(seriesOf(group, name, 'loadBusy')) }
+      const ratioTo = (other) => summary(divided(perSecond, seriesOf(group, other, 'perSecond')))
+      if (beats !== undefined) row.beats = beats.map((other) => ({ name: other, ratio: ratioTo(other) }))
       if (against === undefined) return row
-      row.ratio = summary(divided(perSecond, seriesOf(group, against, 'perSecond')))
+      row.ratio = ratioTo(against)
       row.cpuRatio = summary(divided(seriesOf(group, against, 'cpu'), cpu))
       row.loopRatio = summary(divided(loop, seriesOf(group, against, 'loop')))
       if (target !== undefined) row.pass = row.ratio.median >= target
@@ -75,7 +77,9 @@ export function format (summaries) {
     `${pass ? 'PASS' : 'MISS'}  ${fixed(2)(ratio.median)} (target ${fixed(2)(target)})  ${name} / ${against}`)
   const loops = rows.filter(({ loopTarget }) => loopTarget !== undefined).map(({ name, against, loopRatio, loopTarget }) =>
     `${loopRatio.median <= loopTarget ? 'PASS' : 'MISS'}  ${fixed(2)(loopRatio.median)} (at most ${fixed(2)(loopTarget)})  event loop of ${name} / ${against}`)
+  const beaten = rows.flatMap(({ name, beats = [] }) => beats.map((other) =>
+    `${other.ratio.median > 1 ? 'PASS' : 'MISS'}  ${fixed(2)(other.ratio.median)} (more than 1)  ${name} / ${other.name}`))
   const slow = rows.filter(({ loadBusy }) => loadBusy.median > 0.9)
     .map(({ name, loadBusy }) => `NOTE  the load generator was ${whole(loadBusy.median * 100)} % busy and may have been the limit: ${name}`)
-  return [...tables, [...targets, ...loops, ...slow].join('\n')].join('\n\n')
+  return [...tables, [...targets, ...loops, ...beaten, ...slow].join('\n')].join('\n\n')
 }

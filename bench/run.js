@@ -7,7 +7,7 @@
 //   BENCH_ROUNDS   how many rounds, default 12
 //   BENCH_SECONDS  how long a contender is asked per round, default 1
 //   BENCH_WARMUP   how long it is asked before the first, default 3
-//   BENCH_GROUPS   which groups of contenders.js, default all: token,two-cores,guard,jwt,access-tokens,strong,unguarded
+//   BENCH_GROUPS   which groups of contenders.js, default all of them
 //   BENCH_PACKAGE  URL of the plugin's entry point, default that of ../dist
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -75,7 +75,7 @@ try {
   console.log(`Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}; ${settings.rounds} rounds of ${settings.seconds} s`)
   if (!pinned) console.log('NOTE  server and load generator are not kept to cores of their own: taskset or a second core is missing')
   console.log(`\n${format(summaries)}`)
-  writeFileSync(new URL('results.json', import.meta.url), `${JSON.stringify({ machine, settings, summaries, rounds }, null, 2)}\n`)
+  writeFileSync(new URL('results.json', import.meta.url), `${JSON.stringify({ machine, settings, summaries }, null, 2)}\n`)
 } finally {
   generator.stop()
   for (const { server } of entries.flatMap(({ contenders }) => contenders)) server.stop()

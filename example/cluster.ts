@@ -117,7 +117,7 @@ One enables it, another gives it a new secret. A second later all of them take t
   ${eight(`${status} -u "demo:$SECRET" -d grant_type=client_credentials ${origin}/oauth2/token`)}
   ${eight(`${status} -u 'demo:${demo}' -d grant_type=client_credentials ${origin}/oauth2/token`)}
 
-Stop PostgreSQL or Redis and go on: clients that are known get tokens, tokens are verified, and nothing needs a restart.
+Stop PostgreSQL and go on: tokens are verified, the token endpoint answers 503 until it is back, and nothing needs a restart.
 `)
 }
 

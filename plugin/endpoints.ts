@@ -26,14 +26,14 @@ export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, {
   await prepareFormScope(fastify, acceptJson)
   fastify.addHook('onRoute', (route) => { redactUrls(route, fastify.log) })
   const serve = (url: string | undefined, endpoint: Endpoint) => {
-    if (url !== undefined) serveFormEndpoint(fastify, { url, context, ...endpoint })
+    if (url !== undefined) serveFormEndpoint(fastify, { url, flow: flow.settings, context, ...endpoint })
   }
   serve(paths.token, tokenEndpoint(flow))
   serve(paths.introspection, introspectionEndpoint(flow))
   serve(paths.revocation, revocationEndpoint(flow))
 }
 
-type Endpoint = Omit<FormEndpoint, 'url' | 'context'>
+type Endpoint = Omit<FormEndpoint, 'url' | 'flow' | 'context'>
 
 // Not reply.serialize, which is the application's own where it has set a reply serializer.
 function sendUncached (reply: FastifyReply, body: object): FastifyReply {
@@ -43,6 +43,7 @@ function sendUncached (reply: FastifyReply, body: object): FastifyReply {
 function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
   return {
     name: 'The token endpoint',
+    kind: 'token',
     mark: operationMark(flow, 'token'),
     body: tokenRequestSchema,
     response: tokenResponseSchema,
@@ -56,6 +57,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
   const canSign = canSignIntrospection(settings.accessTokens)
   return {
     name: 'The introspection endpoint',
+    kind: 'introspection',
     mark: operationMark(flow, 'introspection'),
     body: presentedTokenRequestSchema,
     response: introspectionResponseSchema,
@@ -71,6 +73,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
 function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
   return {
     name: 'The revocation endpoint',
+    kind: 'revocation',
     mark: operationMark(flow, 'revocation'),
     body: presentedTokenRequestSchema,
     response: { type: 'object' },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { grantAudience, isAccessTokenType, isIssuer, judgeClaims, systemClock } from '../src/index.ts'
-import type { AccessTokens, GenerateAccessToken, GenerateAccessTokenContext, VerifyTokenResult } from '../src/index.ts'
+import type { AccessTokens, GenerateAccessToken, GenerateAccessTokenContext, GeneratedAccessToken, VerifyTokenResult } from '../src/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
 /** As much of `app.jwt`, which @fastify/jwt decorates, as is used here. */
@@ -53,9 +53,9 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
     }
   }
 
-  function issue (context: GenerateAccessTokenContext): string {
+  function issue (context: GenerateAccessTokenContext): GeneratedAccessToken {
     grantAudience(context.resource, [audience], context.client.audiences)
-    return jwt.sign(claimsOf(context))
+    return { accessToken: jwt.sign(claimsOf(context)), audience: [audience] }
   }
 
   function verify (token: string): VerifyTokenResult {

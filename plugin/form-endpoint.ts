@@ -3,14 +3,15 @@ import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import formbody from '@fastify/formbody'
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
-  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, MethodNotAllowedError, notAForm, OAuth2Error, parseForm, TemporarilyUnavailableError,
-  toOAuth2Error
+  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, isDenialObserved, MethodNotAllowedError, notAForm, OAuth2Error, parseForm, publishDenial,
+  TemporarilyUnavailableError, toOAuth2Error
 } from '../src/index.ts'
-import type { FormParameters } from '../src/index.ts'
+import type { ClientEndpoint, FlowSettings, FormParameters } from '../src/index.ts'
 import { markRoute } from './openapi/marks.ts'
+import { OPEN_CONFIG } from './open-routes.ts'
 import { Outage } from './outage.ts'
 import { sendError } from './reply.ts'
-import { FastifyTokenRequest } from './request.ts'
+import { FastifyPlainRequest, FastifyTokenRequest } from './request.ts'
 import type { RequestContext } from './request.ts'
 
 /** An endpoint that takes forms and answers in JSON. */
@@ -19,6 +20,8 @@ export interface FormEndpoint {
   url: string
   /** What a sentence about it begins with. */
   name: string
+  kind: ClientEndpoint
+  flow: FlowSettings
   /** By which its OpenAPI operation finds its place. */
   mark: string
   /** JSON Schemas of the body and of a success. */
@@ -45,11 +48,14 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
 }
 
 /** Serves an endpoint: POST, and a refusal of every other method. Every answer is an OAuth body, by an error handler of its own. */
-export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, body, response, check, answer, context }: FormEndpoint): void {
+export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, flow, mark, body, response, check, answer, context }: FormEndpoint): void {
   const outage = new Outage(name, scope.log)
+  // The requests that the pipeline has decided, or will: it tells of them itself.
+  const decided = new WeakSet<FastifyRequest>()
   const errorHandler: RouteOptions['errorHandler'] = (error, request, reply) => {
     const refusal = error.validation === undefined ? refusalOf(error) : refusedBody(request, check)
     outage.failed(refusal)
+    if (!decided.has(request)) publishDenial(flow, new FastifyPlainRequest(request, context), kind, refusal)
     return sendError(reply, refusal)
   }
 
@@ -57,9 +63,10 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     url,
     method: 'POST',
     schema: { body, response: { 200: response } },
-    config: { swaggerTransform: markRoute(mark) } as object,
+    config: { ...OPEN_CONFIG, swaggerTransform: markRoute(mark) } as object,
     errorHandler,
     async handler (request, reply) {
+      if (isDenialObserved()) decided.add(request)
       const sent = await answer(new FastifyTokenRequest(request, context), reply)
       outage.succeeded()
       return sent
@@ -73,7 +80,7 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, mark, bo
     method: scope.supportedMethods.filter((method) => method !== 'POST' && method !== 'OPTIONS'),
     schema: { hide: true } as object,
     // No business of a transform of the application's.
-    config: { swaggerTransform: false } as object,
+    config: { ...OPEN_CONFIG, swaggerTransform: false } as object,
     exposeHeadRoute: false,
     errorHandler,
     onRequest: refuseMethod,

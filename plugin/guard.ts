@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { checkScope, FORM_MEDIA_TYPE, isScopeToken, severalTokens, StrategyError, verifyAccess } from '../src/index.ts'
+import { checkScope, FORM_MEDIA_TYPE, isScopeToken, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
+import { isOpen } from './open-routes.ts'
+import { noteRefusal } from './other-ways-in.ts'
 import type { Outage } from './outage.ts'
-import { sendError } from './reply.ts'
+import { putHeaders, sendError } from './reply.ts'
+import type { HeadedReply } from './reply.ts'
 import { FastifyPlainRequest } from './request.ts'
 import type { ReadableRequest, RequestContext } from './request.ts'
 
@@ -13,12 +16,11 @@ import type { ReadableRequest, RequestContext } from './request.ts'
 export interface GuardableRequest extends ReadableRequest {
   credentials: AuthCredentials | null
   readonly headers: { readonly 'content-type'?: string | undefined }
+  readonly routeOptions: { readonly config: object }
 }
 
 /** As much of Fastify's reply as a guard needs. */
-export interface GuardableReply {
-  headers (values: Record<string, string>): unknown
-}
+export type GuardableReply = HeadedReply
 
 /** A hook that lets a request pass only with a valid access token of the scopes it was made for. */
 export type Guard = (request: GuardableRequest, reply: GuardableReply) => Promise<void>
@@ -29,6 +31,8 @@ export interface Guards {
   readonly verified: symbol
   /** Makes a guard. See the decorator of the same name. */
   requireScopes (...scopes: string[]): Guard
+  /** Notes the guards of a route before another plugin wraps them into functions of its own. */
+  note (route: RouteOptions): void
   /** The scopes that the guards of a route need, together; undefined when it has none. */
   scopesOf (route: RouteOptions): readonly string[] | undefined
   /** Has a route whose requests bring tokens look for a second one in the body, and keeps tokens in its URL out of the log. */
@@ -49,7 +53,9 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   const verified = Symbol('fastify-client-credentials.verified')
   type Verifiable = GuardableRequest & { [verified]?: AuthCredentials | null }
   const scopesByGuard = new WeakMap<AnyHook, readonly string[]>()
-  const isGuard = (hook: AnyHook) => scopesByGuard.has(hook)
+  const noted = new WeakMap<RouteOptions, ReadonlyMap<HookName, AnyHook[]>>()
+  const guardsIn = (route: RouteOptions, name: HookName) => hooksOf(route, name).filter((hook) => scopesByGuard.has(hook))
+  const guardsOf = (route: RouteOptions, name: HookName) => [...noted.get(route)?.get(name) ?? [], ...guardsIn(route, name)]
 
   // A guard never depends on a hook having run: whichever comes first authenticates.
   function authenticate (request: Verifiable, reply: GuardableReply, scopes: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
@@ -78,11 +84,11 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   }
 
   // RFC 6750 §2.2: a form body may carry a token. We never read it; beside the header it makes two methods (§2).
-  function refuseSecondToken (request: GuardableRequest, reply: GuardableReply, scopes: readonly string[]): void {
+  function refuseSecondToken (request: GuardableRequest, reply: GuardableReply, credentials: AuthCredentials, scopes: readonly string[]): void {
     const { body, headers } = request
     if (typeof body !== 'object' || body === null || !('access_token' in body)) return
     if (headers['content-type']?.toLowerCase().startsWith(FORM_MEDIA_TYPE) !== true) return
-    throw withHeaders(reply, severalTokens(settings, new FastifyPlainRequest(request, context), scopes))
+    throw withHeaders(reply, refuseSeveralTokens(settings, new FastifyPlainRequest(request, context), credentials, scopes))
   }
 
   function requireScopes (...scopes: string[]): Guard {
@@ -90,8 +96,9 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     refuseMissing(flow, 'verifyToken', 'its guards would refuse every request')
 
     const guard: Guard = async (request: Verifiable, reply) => {
+      if (!request[verified] && isOpen(request)) return
       const credentials = request[verified] ?? await authenticate(request, reply, scopes)
-      refuseSecondToken(request, reply, scopes)
+      refuseSecondToken(request, reply, credentials, scopes)
       try {
         checkScope(settings, new FastifyPlainRequest(request, context), credentials, scopes)
       } catch (error) {
@@ -102,23 +109,28 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     return guard
   }
 
+  function note (route: RouteOptions): void {
+    noted.set(route, new Map(GUARD_HOOKS.map((name) => [name, guardsIn(route, name)])))
+  }
+
   function scopesOf (route: RouteOptions): readonly string[] | undefined {
-    const lists = GUARD_HOOKS.flatMap((name) => hooksOf(route, name)).map((hook) => scopesByGuard.get(hook)).filter((scopes) => scopes !== undefined)
-    return lists.length === 0 ? undefined : [...new Set(lists.flat())]
+    const guards = GUARD_HOOKS.flatMap((name) => guardsOf(route, name))
+    return guards.length === 0 ? undefined : [...new Set(guards.flatMap((guard) => scopesByGuard.get(guard)!))]
   }
 
   function watch (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
     redactUrls(route, instance.log)
     // A guard behind the body looks for itself.
-    if (HOOKS_BEHIND_THE_BODY.some((name) => hooksOf(route, name).some(isGuard))) return
+    if (HOOKS_BEHIND_THE_BODY.some((name) => guardsOf(route, name).length > 0)) return
     const refuseSecond: Guard = async (request: Verifiable, reply) => {
-      if (request[verified]) refuseSecondToken(request, reply, scopes)
+      const credentials = request[verified]
+      if (credentials) refuseSecondToken(request, reply, credentials, scopes)
     }
     setHooks(route, 'preValidation', [refuseSecond, ...hooksOf(route, 'preValidation')])
   }
 
   function authenticateEarly (route: RouteOptions, instance: FastifyInstance, scopes: readonly string[]): void {
-    if (hooksOf(route, 'onRequest').some(isGuard)) return
+    if (guardsOf(route, 'onRequest').length > 0) return
 
     // With a callback: a token that is remembered lets its request go on in the same turn.
     const authenticateFirst = (request: Verifiable, reply: GuardableReply, done: () => void): unknown => {
@@ -134,7 +146,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     instance.after(putLast)
   }
 
-  return { verified, requireScopes, scopesOf, watch, authenticateEarly }
+  return { verified, requireScopes, note, scopesOf, watch, authenticateEarly }
 }
 
 /**
@@ -187,6 +199,8 @@ function setHooks (route: RouteOptions, name: HookName, hooks: AnyHook[]): void 
 
 // On the reply, since header fields of an error are lost in an application's own error handler.
 function withHeaders (reply: GuardableReply, error: StrategyError): StrategyError {
-  reply.headers(error.headers)
+  const { headers } = error
+  putHeaders(reply, headers)
+  noteRefusal(reply, headers)
   return error
 }

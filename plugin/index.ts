@@ -4,6 +4,7 @@ import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { toSecuritySchemes } from '../src/index.ts'
 import { endpoints } from './endpoints.ts'
 import { refuseRenegotiation } from './client-certificate.ts'
+import { seeRoutesFirst } from './first-on-route.ts'
 import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
 import { warnOfMemoryStore } from './log.ts'
@@ -13,6 +14,7 @@ import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
 import { normalizePrefix, resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
+import { forgetRefusals } from './other-ways-in.ts'
 import { Outage } from './outage.ts'
 import { endpointUrls, pathsOf } from './paths.ts'
 import { wellKnown } from './well-known.ts'
@@ -55,6 +57,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.decorateRequest('credentials', null)
   fastify.decorateRequest(guards.verified, null)
 
+  seeRoutesFirst(fastify, guards.note)
   fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
     answerRefusals(route)
     const guarded = guards.scopesOf(route)
@@ -62,6 +65,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     if (documented !== undefined) checkScopeNames(flow, documented)
     const needed = guarded ?? documented
     if (needed !== undefined) guards.watch(route, this, needed)
+    if (guarded === undefined && documented !== undefined) forgetRefusals(route)
     if (guarded !== undefined) guards.authenticateEarly(route, this, guarded)
     markSecurity(route, flow.getSecuritySchemeName(), needed && flow.toOpenAPIPathItem(needed))
   })
@@ -79,7 +83,8 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
 
   // fastify.prefix is that of the scope we are registered in: paths as clients see them.
   const base = `${normalizePrefix(fastify.prefix)}${prefix}`
-  const servedToken = paths.token === undefined ? undefined : `${base}${paths.token}`
+  // What a proxy takes away is a part of it: the rest of a document's URLs has that in its servers.
+  const servedToken = paths.token && `${origins.path}${base}${paths.token}`
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),
     securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedToken ?? flow.getTokenEndpoint() }),
@@ -87,7 +92,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
   if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server, certificateOf } })
-  await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(flow, paths, base), overrides: metadata })
+  await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(paths, origins.server && `${origins.server}${base}`), overrides: metadata })
 }
 
 /**

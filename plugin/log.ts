@@ -5,7 +5,7 @@ import { MemoryStore, plainParameterName } from '../src/index.ts'
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
 // Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
 const SECRET_PARAMETERS = new Set(['access_token', 'client_secret', 'client_assertion', 'token'])
-const PARAMETER = /([?&])([^=&#]*)=[^&#]*/g
+const PARAMETER = /(^\?|&)([^=&#]*)=[^&#]*/g
 
 interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
 
@@ -28,7 +28,8 @@ export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
 }
 
 function redact (url: string): string {
-  return url.replace(PARAMETER, (parameter: string, separator: string, name: string) =>
+  const start = url.indexOf('?')
+  return url.slice(0, start) + url.slice(start).replace(PARAMETER, (parameter: string, separator: string, name: string) =>
     SECRET_PARAMETERS.has(plainParameterName(name)) ? `${separator}${name}=[redacted]` : parameter)
 }
 

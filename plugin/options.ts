@@ -16,9 +16,9 @@ export interface ClientCredentialsPluginOptions {
   /** Members of the authorization server's metadata (RFC 8414) that are added, or take the place of ours. Default none. */
   metadata?: Readonly<Record<string, unknown>>
   /**
-   * Where clients reach this server: scheme and authority, and the path that a proxy takes away, if it does. DPoP proofs
-   * name such URLs (RFC 9449 §4.2); a Host field is the word of the client only. Default those of the issuer and, for
-   * guarded routes, of the audience.
+   * Where clients reach this server: scheme and authority, and the path that a proxy takes away, if it does. The metadata
+   * and OpenAPI name such URLs, and DPoP proofs (RFC 9449 §4.2); a Host field is the word of the client only. Default
+   * those of the issuer and, for guarded routes, of the audience.
    */
   origin?: string
   /**
@@ -34,8 +34,8 @@ export interface ResolvedOptions {
   readonly prefix: string
   readonly acceptJson: boolean
   readonly metadata: Readonly<Record<string, unknown>>
-  /** For the endpoints, and for guarded routes. */
-  readonly origins: { readonly server: string | undefined, readonly resource: string | undefined }
+  /** Where clients reach the endpoints, and guarded routes; and the path in it that a proxy takes away, "" for none. */
+  readonly origins: { readonly server: string | undefined, readonly resource: string | undefined, readonly path: string }
   readonly certificateOf: CertificateReader
 }
 
@@ -63,7 +63,7 @@ function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | u
   const resource = own ?? originOf(settings.resource) ?? server
   // What proofs are compared with must be known before the first comes.
   if (resource === undefined && settings.tokenTypes.some(({ confirmationName }) => confirmationName === 'jkt')) throw new FST_OAUTH_ORIGIN()
-  return { server, resource }
+  return { server, resource, path: own === undefined ? '' : new URL(own).pathname.replace(/\/$/, '') }
 }
 
 function originOf (url: string | undefined): string | undefined {

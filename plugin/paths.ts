@@ -34,13 +34,12 @@ export function pathsOf (flow: ClientCredentialsFlow): ServedPaths {
 }
 
 /**
- * Writes the URLs of what is served: on the host of the issuer, which is the one that clients reach it by.
+ * Writes the URLs of what is served.
  *
- * @param base the prefix of the scope
+ * @param base the URL that clients reach the scope by. Undefined where nothing says so
  */
-export function endpointUrls ({ settings }: ClientCredentialsFlow, paths: ServedPaths, base: string): EndpointUrls {
-  const issuer = settings.accessTokens?.metadata?.issuer
-  const urlOf = (path: string | undefined) => path && issuer && `${new URL(issuer).origin}${base}${path}`
+export function endpointUrls (paths: ServedPaths, base: string | undefined): EndpointUrls {
+  const urlOf = (path: string | undefined) => path && base && `${base}${path}`
   return { token: urlOf(paths.token), jwks: urlOf(paths.jwks), introspection: urlOf(paths.introspection), revocation: urlOf(paths.revocation) }
 }
 

@@ -12,6 +12,21 @@ export function sendJson (reply: FastifyReply, json: string): FastifyReply {
   return reply.type(JSON_MEDIA_TYPE).send(json)
 }
 
+/** As much of Fastify's reply as takes the header fields of an error. */
+export interface HeadedReply {
+  headers (values: Record<string, string>): unknown
+  getHeader (name: string): unknown
+}
+
+const EXPOSED = 'access-control-expose-headers'
+
+/** Puts the header fields of an error on a reply. What @fastify/cors lets pages read stays readable beside what the error names. */
+export function putHeaders (reply: HeadedReply, headers: Record<string, string>): void {
+  const [ours, others] = [headers[EXPOSED], reply.getHeader(EXPOSED)]
+  if (ours === undefined || others === undefined) reply.headers(headers)
+  else reply.headers({ ...headers, [EXPOSED]: [...new Set(`${others}, ${ours}`.split(/\s*,\s*/))].join(', ') })
+}
+
 /** Sends the answer that an error knows, and logs its cause, which the answer does not tell. */
 export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyError): FastifyReply {
   if (error.status >= 500) {
@@ -20,7 +35,8 @@ export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyErr
   } else {
     reply.log.info({ oauth: { error: error.code, status: error.status, reason: reasonOf(error) } }, `OAuth ${error.code}: ${error.message}`)
   }
-  return sendJson(reply.code(error.status).headers(error.headers), JSON.stringify(error.body))
+  putHeaders(reply, error.headers)
+  return sendJson(reply.code(error.status), JSON.stringify(error.body))
 }
 
 function reasonOf ({ cause }: Error): unknown {

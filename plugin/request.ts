@@ -9,6 +9,7 @@ export interface ReadableRequest {
   readonly body: unknown
   /** Behind a proxy, that of the client where Fastify's trustProxy says so. */
   readonly ip: string
+  readonly id: string
   readonly raw: CertifiedRequest
 }
 
@@ -43,6 +44,10 @@ export class FastifyPlainRequest implements PlainRequest {
 
   get address (): string {
     return this.#request.ip
+  }
+
+  get id (): string {
+    return this.#request.id
   }
 
   clientCertificate (): ClientCertificate | undefined {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { toOAuth2Error, toResourceMetadata, toServerMetadata } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
 import { FST_OAUTH_WELL_KNOWN_TAKEN } from './errors.ts'
+import { OPEN_CONFIG } from './open-routes.ts'
 import { markRoute, operationMark } from './openapi/marks.ts'
 import type { OperationName } from './openapi/marks.ts'
 import { Outage } from './outage.ts'
@@ -35,7 +36,7 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
     if (taken.has(url)) return
     taken.set(url, of)
     const outage = new Outage(url, fastify.log)
-    scope.get(routeOf(path), { config: { swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
+    scope.get(routeOf(path), { config: { ...OPEN_CONFIG, swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
       try {
         const json = JSON.stringify(await read())
         outage.succeeded()

@@ -1,9 +1,13 @@
 import type { AuthCredentials } from './access-token/index.ts'
-import { OAuth2Error, ServerError, StrategyError, StrategyInternalError, thrown } from './errors.ts'
+import { StrategyError, StrategyInternalError, thrown } from './errors.ts'
+import type { OAuth2Error } from './errors.ts'
+import { publishDenial } from './events/client-decision.ts'
 import { resolveFlowOptions } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
+import { toOAuth2Error } from './oauth-endpoint.ts'
 import { toSecurityRequirement, toSecuritySchemes } from './openapi.ts'
 import type { SecurityRequirement, SecuritySchemes } from './openapi.ts'
+import type { TokenRequest } from './request.ts'
 import { verifyAccess } from './resource-access.ts'
 import { GRANT_TYPE, issueAccessToken } from './token-endpoint.ts'
 import type { TokenResponse } from './token-endpoint.ts'
@@ -50,10 +54,10 @@ export class ClientCredentialsFlow {
    */
   async token (request: Request): Promise<TokenResult> {
     try {
-      const tokenResponse = await issueAccessToken(this.settings, await readTokenRequest(request))
+      const tokenResponse = await issueAccessToken(this.settings, await this.#read(request))
       return { success: true, tokenResponse, grantType: GRANT_TYPE }
     } catch (error) {
-      return { success: false, error: error instanceof OAuth2Error ? error : new ServerError(undefined, { cause: thrown(error) }) }
+      return { success: false, error: error as OAuth2Error }
     }
   }
 
@@ -109,5 +113,16 @@ export class ClientCredentialsFlow {
   /** The OpenAPI security scheme, under its name: what goes into `components.securitySchemes`. */
   toOpenAPISecurityScheme (): SecuritySchemes {
     return toSecuritySchemes(this.settings)
+  }
+
+  async #read (request: Request): Promise<TokenRequest> {
+    try {
+      return await readTokenRequest(request)
+    } catch (error) {
+      const refusal = toOAuth2Error(error)
+      // A web Request tells neither who it is nor where it came from.
+      publishDenial(this.settings, {}, 'token', refusal)
+      throw refusal
+    }
   }
 }

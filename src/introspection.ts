@@ -1,6 +1,7 @@
 import type { AccessTokens, TokenInformation } from './access-token/index.ts'
 import { createSigner } from './access-token/sign.ts'
 import type { OAuth2Client } from './client-auth/index.ts'
+import type { ClientDecision } from './events/client-decision.ts'
 import { answerClient } from './oauth-endpoint.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'
@@ -30,7 +31,7 @@ const sign = createSigner('pool')
  * @throws OAuth2Error
  */
 export function introspectToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<IntrospectionResponse> {
-  return answerClient(settings, request, async () => (await introspect(settings, request)).response)
+  return answerClient(settings, request, 'introspection', async (decision) => (await introspect(settings, request, decision)).response)
 }
 
 /**
@@ -40,8 +41,8 @@ export function introspectToken (settings: PresentedTokenSettings, request: Toke
  * @throws OAuth2Error
  */
 export function introspectTokenAsJwt (settings: PresentedTokenSettings, request: TokenRequest, issuedAt: number): Promise<string> {
-  return answerClient(settings, request, async () => {
-    const { client, response } = await introspect(settings, request)
+  return answerClient(settings, request, 'introspection', async (decision) => {
+    const { client, response } = await introspect(settings, request, decision)
     const { issuer, keys } = settings.accessTokens!.metadata!
     return sign(await keys!.current(), INTROSPECTION_JWT_TYPE, { iss: issuer, aud: client.id, iat: issuedAt, token_introspection: response })
   })
@@ -60,8 +61,12 @@ export function wantsIntrospectionJwt (request: TokenRequest): boolean {
   }) === true
 }
 
-async function introspect (settings: PresentedTokenSettings, request: TokenRequest): Promise<{ client: OAuth2Client, response: IntrospectionResponse }> {
-  const { client, token } = await readPresentedToken(settings, request)
+async function introspect (
+  settings: PresentedTokenSettings,
+  request: TokenRequest,
+  decision: ClientDecision | undefined
+): Promise<{ client: OAuth2Client, response: IntrospectionResponse }> {
+  const { client, token } = await readPresentedToken(settings, request, decision)
   const information = await settings.accessTokens?.introspect?.(token)
   const response = information !== undefined && mayKnow(client, information) ? { active: true as const, ...information } : INACTIVE
   return { client, response: response as IntrospectionResponse }

@@ -5,9 +5,13 @@ import { GRANT_TYPE } from './token-endpoint.ts'
 
 /** Where the endpoints of a server are, as absolute URLs. Those that are undefined are not served. */
 export interface EndpointUrls {
+  /** The token endpoint. */
   token: string | undefined
+  /** The JWKS. */
   jwks?: string | undefined
+  /** The introspection endpoint. */
   introspection?: string | undefined
+  /** The revocation endpoint. */
   revocation?: string | undefined
 }
 

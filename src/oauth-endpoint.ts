@@ -1,20 +1,32 @@
 import { clientAuthChallenge } from './client-auth/index.ts'
 import type { ClientAuthSettings } from './client-auth/index.ts'
+import { beginDecision } from './events/client-decision.ts'
+import type { ClientDecision } from './events/client-decision.ts'
+import type { ClientEndpoint } from './events/index.ts'
 import { OAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown, withChallenge } from './errors.ts'
 import type { TokenRequest } from './request.ts'
 import { isStoreAway } from './store/unavailable.ts'
 
 /**
  * Does the work of an endpoint at which clients authenticate, so that whatever goes wrong is an OAuth error that knows
- * its answer: an exception is a 500 or 503, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it.
+ * its answer: an exception is a 500 or 503, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it. Publishes
+ * what goes wrong.
  *
+ * @param work gets what to tell of the decision, where somebody listens: that it went well, too
  * @throws OAuth2Error
  */
-export async function answerClient<T> (settings: ClientAuthSettings, request: TokenRequest, work: () => Promise<T>): Promise<T> {
+export async function answerClient<T> (
+  settings: ClientAuthSettings,
+  request: TokenRequest,
+  endpoint: ClientEndpoint,
+  work: (decision: ClientDecision | undefined) => Promise<T>
+): Promise<T> {
+  const decision = beginDecision(settings, request, endpoint)
   try {
-    return await work()
+    return await work(decision)
   } catch (error) {
     const oauthError = toOAuth2Error(error)
+    decision?.denied(oauthError)
     throw oauthError.status === 401 ? withChallenge(oauthError, clientAuthChallenge(settings, request)) : oauthError
   }
 }

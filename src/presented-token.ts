@@ -2,6 +2,7 @@ import type { AccessTokens } from './access-token/index.ts'
 import { authenticateClient } from './client-auth/index.ts'
 import type { ClientAuthSettings, OAuth2Client } from './client-auth/index.ts'
 import { InvalidRequestError } from './errors.ts'
+import type { ClientDecision } from './events/client-decision.ts'
 import { parameter, refuseRepeatedParameters } from './form.ts'
 import type { FormParameters, TokenRequest } from './request.ts'
 import { GRANT_TYPE } from './token-endpoint.ts'
@@ -18,8 +19,12 @@ export interface PresentedTokenSettings extends ClientAuthSettings {
  * @throws InvalidRequestError when a parameter is repeated, or there is no token
  * @throws InvalidClientError when the client does not authenticate
  */
-export async function readPresentedToken (settings: ClientAuthSettings, request: TokenRequest): Promise<{ client: OAuth2Client, token: string }> {
-  const client = await authenticateClient(settings, request, GRANT_TYPE, undefined)
+export async function readPresentedToken (
+  settings: ClientAuthSettings,
+  request: TokenRequest,
+  decision: ClientDecision | undefined
+): Promise<{ client: OAuth2Client, token: string }> {
+  const client = await authenticateClient(settings, request, GRANT_TYPE, undefined, decision)
   return { client, token: checkPresentedToken(request.form) }
 }
 

@@ -1,12 +1,14 @@
-const PARAMETER_NAME = /[?&]([^=&#]*)/g
+const PARAMETER_NAME = /(?:^\?|&)([^=&#]*)/g
 
 /**
  * Tells whether the query of a URL has a parameter of one of these names, however the name is written: parsers decode
  * it, and so does this.
  */
 export function hasQueryParameter (url: string, names: ReadonlySet<string>): boolean {
-  if (!url.includes('?')) return false
-  for (const [, name = ''] of url.matchAll(PARAMETER_NAME)) {
+  const start = url.indexOf('?')
+  if (start === -1) return false
+  // In the path, "&" separates nothing.
+  for (const [, name = ''] of url.slice(start).matchAll(PARAMETER_NAME)) {
     if (names.has(plainParameterName(name))) return true
   }
   return false

@@ -30,6 +30,8 @@ export interface PlainRequest {
   readonly origin?: string | undefined
   /** The address of the client, as far as it can be trusted. Undefined where it is not known. */
   readonly address?: string | undefined
+  /** What the request is called in the log. Undefined where it has no name. */
+  readonly id?: string | undefined
   /** The client's certificate, read when it is asked for. Undefined without one, or behind a proxy that nobody trusts. */
   clientCertificate? (): ClientCertificate | undefined
 }

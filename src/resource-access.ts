@@ -1,10 +1,12 @@
 import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResult } from './access-token/index.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
+import { stopwatch } from './clock.ts'
 import {
   RETRY_AFTER, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown, withChallenge
 } from './errors.ts'
+import { isAccessObserved, publishRejected, publishVerified } from './events/access-decision.ts'
 import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
@@ -26,7 +28,8 @@ export interface ResourceAccessSettings {
 const QUERY_TOKEN = new Set(['access_token'])
 
 /**
- * Verifies the access token of a resource request (RFC 6750). Does NOT check scopes: see {@link checkScope}.
+ * Verifies the access token of a resource request (RFC 6750), and publishes what comes of it. Does NOT check scopes: see
+ * {@link checkScope}.
  *
  * @param needed the scopes that the resource wants, for the challenge
  * @returns at once where verifyToken does, so that a token that is remembered costs a request no turn
@@ -38,6 +41,41 @@ export function verifyAccess (
   request: PlainRequest,
   needed: readonly string[] = []
 ): AuthCredentials | Promise<AuthCredentials> {
+  // Where nobody listens, this is all that events cost.
+  return isAccessObserved() ? decideObserved(settings, request, needed) : decide(settings, request, needed)
+}
+
+function decideObserved (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
+  const startedAt = stopwatch()
+  try {
+    const credentials = decide(settings, request, needed)
+    if (credentials instanceof Promise) return settleObserved(settings, request, needed, startedAt, credentials)
+    publishVerified(settings, request, credentials, startedAt)
+    return credentials
+  } catch (error) {
+    publishRejected(settings, request, error as StrategyError, { needed, startedAt })
+    throw error
+  }
+}
+
+async function settleObserved (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  needed: readonly string[],
+  startedAt: number,
+  deciding: Promise<AuthCredentials>
+): Promise<AuthCredentials> {
+  try {
+    const credentials = await deciding
+    publishVerified(settings, request, credentials, startedAt)
+    return credentials
+  } catch (error) {
+    publishRejected(settings, request, error as StrategyError, { needed, startedAt })
+    throw error
+  }
+}
+
+function decide (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
   try {
     const credentials = verify(settings, request)
     return credentials instanceof Promise ? credentials.catch((error: unknown) => { throw refusal(settings, request, needed, error) }) : credentials
@@ -47,7 +85,7 @@ export function verifyAccess (
 }
 
 /**
- * Checks that verified credentials hold every scope that is needed.
+ * Checks that verified credentials hold every scope that is needed. Publishes a refusal.
  *
  * @throws StrategyInsufficientScopeError 403, with the scopes needed in its challenge (RFC 6750 §3.1)
  */
@@ -58,13 +96,34 @@ export function checkScope (
   needed: readonly string[]
 ): void {
   for (const scope of needed) {
-    if (!credentials.scope.includes(scope)) throw challenging(settings, request, needed, new StrategyInsufficientScopeError())
+    if (!credentials.scope.includes(scope)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
   }
 }
 
-/** The refusal of a request that sends a token in its body beside the one in its header (RFC 6750 §2). */
-export function severalTokens (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): StrategyError {
-  return challenging(settings, request, needed, severalMethods())
+/**
+ * Refuses a request that sends a token in its body beside the one in its header (RFC 6750 §2). Publishes it.
+ *
+ * @returns the error to throw
+ */
+export function refuseSeveralTokens (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  credentials: AuthCredentials,
+  needed: readonly string[]
+): StrategyError {
+  return rejected(settings, request, needed, credentials, severalMethods())
+}
+
+// What is refused though its token is valid.
+function rejected (
+  settings: ResourceAccessSettings,
+  request: PlainRequest,
+  needed: readonly string[],
+  credentials: AuthCredentials,
+  error: StrategyError
+): StrategyError {
+  publishRejected(settings, request, error, { needed, credentials })
+  return challenging(settings, request, needed, error)
 }
 
 function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {

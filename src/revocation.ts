@@ -11,11 +11,12 @@ import type { TokenRequest } from './request.ts'
  * @throws OAuth2Error for the token of another client, among others: the request is refused and the client informed (§2.1)
  */
 export function revokeToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
-  return answerClient(settings, request, async () => {
-    const { client, token } = await readPresentedToken(settings, request)
+  return answerClient(settings, request, 'revocation', async (decision) => {
+    const { client, token } = await readPresentedToken(settings, request, decision)
     const information = await settings.accessTokens?.introspect?.(token)
     if (information === undefined) return
     if (information.client_id !== client.id) throw new InvalidRequestError('The token was not issued to this client')
     await settings.accessTokens?.revoke?.(token)
+    decision?.revoked(information.jti)
   })
 }

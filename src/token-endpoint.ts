@@ -2,6 +2,7 @@ import type { GenerateAccessToken, GeneratedAccessToken } from './access-token/i
 import { isB64Token } from './authorization.ts'
 import { authenticateClient } from './client-auth/index.ts'
 import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from './client-auth/index.ts'
+import type { ClientDecision } from './events/client-decision.ts'
 import { InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors.ts'
 import { parameter, refuseRepeatedParameters } from './form.ts'
 import { answerClient } from './oauth-endpoint.ts'
@@ -36,15 +37,15 @@ export interface TokenEndpointSettings extends ClientAuthSettings {
 
 /**
  * The client credentials grant (RFC 6749 §4.4): from a token request to the body of its response.
- * The caller has seen to the method and the media type.
+ * The caller has seen to the method and the media type. Publishes what comes of it.
  *
  * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
  */
 export function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
-  return answerClient(settings, request, () => grantAccessToken(settings, request))
+  return answerClient(settings, request, 'token', (decision) => grantAccessToken(settings, request, decision))
 }
 
-async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
+async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
   const { form } = request
 
   // §3.2: no parameter more than once. §4.4.2, §5.2: a missing grant_type is a malformed request, another one is not supported.
@@ -56,7 +57,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
 
   // §2.3, §3.2.1: the client must authenticate, in one way only.
-  const client = await authenticateClient(settings, request, grantType, requestedScope)
+  const client = await authenticateClient(settings, request, grantType, requestedScope, decision)
 
   // §5.2: the client must be registered for this grant.
   if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
@@ -83,7 +84,9 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   })
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
-  return toResponse(tokenType.name, accessTokenLifetime, generated, scope)
+  const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
+  decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as GeneratedAccessToken).audience })
+  return response
 }
 
 // RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.

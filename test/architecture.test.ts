@@ -32,16 +32,16 @@ const CORE_EXPORTS = [
   'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys', 'StoreUnavailableError', 'StrategyError',
   'StrategyInsufficientScopeError', 'StrategyInternalError', 'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError',
   'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError',
-  'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'canSignIntrospection', 'checkPresentedToken',
+  'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'canSignIntrospection', 'checkPresentedToken',
   'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
-  'grantAudience', 'guardedFetch', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isIssuer', 'isScopeToken',
-  'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'parseForm', 'plainParameterName',
-  'privateKeyJwt', 'revokeToken', 'selfSignedTlsClientAuth', 'severalTokens', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
+  'grantAudience', 'guardedFetch', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
+  'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'openTelemetrySpans', 'parseForm', 'plainParameterName',
+  'privateKeyJwt', 'prometheusMetrics', 'publishDenial', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
   'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
   'workloadIdentities'
 ]
 
-const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'toad-cache']
+const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:diagnostics_channel', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'toad-cache']
 
 // Beyond those of the core. Drivers are loaded by name, when a store is opened.
 const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']

@@ -24,7 +24,7 @@ import { ClientRegistry } from '../src/clients/client-registry.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
 import { sqliteStore } from '../src/store/sqlite.ts'
 import { startPostgres } from './support/postgres.ts'
-import { readmeTable } from './support/readme.ts'
+import { pageTable } from './support/pages.ts'
 
 const NOW = 1_800_000_000
 const NOW_ISO = '2027-01-15T08:00:00Z'
@@ -150,7 +150,7 @@ t.test('--help teaches every command, and without a command it lists all', async
 })
 
 t.test('the table of commands in the README is the one of the code', async (t) => {
-  t.strictSame(readmeTable('Command line'), COMMANDS.map(({ name }) => name))
+  t.strictSame(pageTable('Command line'), COMMANDS.map(({ name }) => name))
 })
 
 t.test('a SQLite file that is not there is made by migrate, client add and client import alone', async (t) => {

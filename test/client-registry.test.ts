@@ -14,7 +14,7 @@ import { SecretUses } from '../src/clients/secret-uses.ts'
 import { ClientCredentialsFlowBuilder, ClientRegistry, FlowConfigurationError, MemoryStore, StoreUnavailableError, TemporarilyUnavailableError } from '../src/index.ts'
 import type { ClientRegistration, ClientRegistryOptions, ClientStore, NewClient, OAuth2Client } from '../src/index.ts'
 import { basic, FORM } from './support/demo.ts'
-import { stopwatch } from './support/forge.ts'
+import { stopwatch } from './support/stopwatch.ts'
 
 const START = 1_800_000_000
 const HUMAN = 'correct horse battery staple'

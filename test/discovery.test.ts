@@ -335,7 +335,7 @@ test('RFC 9728 §1: a resource server whose tokens another server issues has the
   t.equal((await app.inject('/data')).headers['www-authenticate'], challenge(READ))
 })
 
-test('MCP, RFC 9728 §7.4: a token for another resource of the same server is refused', async (t) => {
+test('RFC 9728 §7.4: a token for another resource of the same server is refused, as MCP wants it', async (t) => {
   const other = 'https://other.example'
   const server = await appOf(jwtTokens({ audience: [RESOURCE, other] }))
   const api = await appOf(jwtTokens())

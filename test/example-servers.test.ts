@@ -73,6 +73,29 @@ t.test('example/mcp-server.ts serves curl and the client of the MCP SDK, and end
   t.equal(await program.stop('SIGTERM'), 0)
 })
 
+t.test('example/observability.ts shows an audit line and a metric for every decision, and ends cleanly', async (t) => {
+  const port = String(await freePort())
+  const program = await startExample('observability', { PORT: port }, 'grep ^oauth_tokens')
+  const lines = program.output.split('\n').filter((line) => line.includes('"audit":')).map((line) => JSON.parse(line) as { msg: string, reqId?: string, audit: object })
+  t.match(lines, [
+    { msg: 'key rotated', audit: { alg: 'ES256' } },
+    { msg: 'token issued', reqId: /^req-/, audit: { flow: 'notes', clientId: 'demo', scope: ['notes:read'], audience: [`http://localhost:${port}`] } },
+    { msg: 'token verified', audit: { clientId: 'demo' } },
+    { msg: 'token denied', audit: { error: 'invalid_client', presentedClientId: 'demo' } },
+    { msg: 'token verified' },
+    { msg: 'token rejected', audit: { error: 'insufficient_scope', clientId: 'demo' } },
+    { msg: 'token rejected', audit: { error: 'unauthorized' } }
+  ])
+  t.equal(lines.length, 7)
+
+  const metrics = await runPrinted(program.output)
+  t.match(metrics, 'oauth_requests_denied_total{flow="notes",endpoint="token",method="client_secret_basic",error="invalid_client",status="401",client=""} 1')
+  t.match(metrics, 'oauth_decision_duration_seconds_count{flow="notes",decision="verified"} 2')
+  t.match(metrics, '{"caller":"demo","notes":["Buy milk"]}')
+  t.match(metrics, 'oauth_tokens_issued_total{flow="notes",method="client_secret_basic",token_type="Bearer",client="demo"} 2')
+  t.equal(await program.stop('SIGTERM'), 0)
+})
+
 t.test('example/cluster.ts prints curl lines that work with every worker, twice, and ends cleanly', async (t) => {
   const [postgres, redis, port] = await Promise.all([startPostgres(t), startRedis(t), freePort()])
   const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, PORT: String(port), WORKERS: '4' }

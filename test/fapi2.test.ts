@@ -52,7 +52,7 @@ function fapiBuilder (clients = nobody): ClientCredentialsFlowBuilder {
     .useAccessTokens(jwtTokens())
 }
 
-test('§5.3.2.1: a flow is built that keeps to the profile', async (t) => {
+test('FAPI 2.0 §5.3.2.1: a flow is built that keeps to the profile', async (t) => {
   t.ok(fapiBuilder().build())
   t.ok(fapiBuilder().setTokenType(new CertificateBoundTokenType()).build())
   t.ok(fapiBuilder().setTokenType(dpop(), new CertificateBoundTokenType()).addClientAuthenticationMethod('tls_client_auth').addClientAuthenticationMethod('self_signed_tls_client_auth').build())
@@ -60,26 +60,26 @@ test('§5.3.2.1: a flow is built that keeps to the profile', async (t) => {
 })
 
 const BROKEN: [name: string, (builder: ClientCredentialsFlowBuilder) => unknown, words: RegExp][] = [
-  ['§5.3.2.1 (6): secrets', (builder) => builder.addClientAuthenticationMethod('client_secret_basic'), /may not authenticate by client_secret_basic/],
-  ['§5.3.2.1 (6): a method of one\'s own', (builder) => builder.addClientAuthenticationMethod({ name: 'mine', authenticate: () => undefined }), /may not authenticate by mine/],
-  ['§5.3.2.1 (6): the method that is set when there is none', (builder) => builder.removeClientAuthenticationMethod('private_key_jwt'), /may not authenticate by client_secret_basic/],
-  ['§5.3.2.1 (4): bearer tokens', (builder) => builder.setTokenType(new BearerTokenType()), /bearer tokens may not be issued: call setTokenType/],
-  ['§5.3.2.1 (4): bearer tokens beside bound ones', (builder) => builder.setTokenType(dpop(), new BearerTokenType()), /bearer tokens may not be issued/],
-  ['§5.3.2.1 (8): the token endpoint as audience', (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients: nobody, replays: new MemoryReplays(), algorithms: ['ES256'], tokenEndpointAudience: TOKEN_URL })), /may take the issuer only as audience/],
-  ['§5.4.1: assertions by RS256', (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients: nobody, replays: new MemoryReplays() })), /private_key_jwt may take PS256, ES256 and EdDSA only/],
-  ['§5.4.1: proofs by RS256', (builder) => builder.setTokenType(new DPoPTokenType({ replays: new MemoryReplays(), algorithms: ['ES256', 'RS256'] })), /DPoP proofs may be by PS256/],
-  ['§5.4.1: access tokens by RS256', (builder) => builder.useAccessTokens(jwtTokens('RS256')), /access tokens may be signed by PS256/]
+  ['FAPI 2.0 §5.3.2.1 (6): build refuses secrets', (builder) => builder.addClientAuthenticationMethod('client_secret_basic'), /may not authenticate by client_secret_basic/],
+  ['FAPI 2.0 §5.3.2.1 (6): build refuses a method of one\'s own', (builder) => builder.addClientAuthenticationMethod({ name: 'mine', authenticate: () => undefined }), /may not authenticate by mine/],
+  ['FAPI 2.0 §5.3.2.1 (6): build refuses the method that is set when there is none', (builder) => builder.removeClientAuthenticationMethod('private_key_jwt'), /may not authenticate by client_secret_basic/],
+  ['FAPI 2.0 §5.3.2.1 (4): build refuses bearer tokens', (builder) => builder.setTokenType(new BearerTokenType()), /bearer tokens may not be issued: call setTokenType/],
+  ['FAPI 2.0 §5.3.2.1 (4): build refuses bearer tokens beside bound ones', (builder) => builder.setTokenType(dpop(), new BearerTokenType()), /bearer tokens may not be issued/],
+  ['FAPI 2.0 §5.3.2.1 (8): build refuses the token endpoint as audience', (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients: nobody, replays: new MemoryReplays(), algorithms: ['ES256'], tokenEndpointAudience: TOKEN_URL })), /may take the issuer only as audience/],
+  ['FAPI 2.0 §5.4.1: build refuses assertions by RS256', (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients: nobody, replays: new MemoryReplays() })), /private_key_jwt may take PS256, ES256 and EdDSA only/],
+  ['FAPI 2.0 §5.4.1: build refuses proofs by RS256', (builder) => builder.setTokenType(new DPoPTokenType({ replays: new MemoryReplays(), algorithms: ['ES256', 'RS256'] })), /DPoP proofs may be by PS256/],
+  ['FAPI 2.0 §5.4.1: build refuses access tokens by RS256', (builder) => builder.useAccessTokens(jwtTokens('RS256')), /access tokens may be signed by PS256/]
 ]
 
 for (const [name, change, words] of BROKEN) {
-  test(`${name}: build names it`, async (t) => {
+  test(`${name}, and names it`, async (t) => {
     const builder = fapiBuilder()
     change(builder)
     t.throws(() => builder.build(), { code: 'FST_OAUTH_PROFILE', message: words })
   })
 }
 
-test('§5.3.2.1 (1): without metadata, build names that, and all else that is wrong', async (t) => {
+test('FAPI 2.0 §5.3.2.1 (1): without metadata, build names that, and all else that is wrong', async (t) => {
   const builder = new ClientCredentialsFlowBuilder().setProfile('fapi2')
   t.throws(() => builder.build(), { message: /^The flow does not keep to its profile\. .*client_secret_basic.*; bearer tokens.*; the server must have metadata/ })
 })
@@ -139,7 +139,7 @@ function ask (app: App, form: Record<string, string>, proof?: string) {
 
 const assertion = (jwt: string) => ({ client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: jwt })
 
-test('discovery-end-point-verification: the metadata is what the profile wants, and nothing more is taken', async (t) => {
+test('FAPI 2.0 §5.3.2.1 (1): discovery-end-point-verification: the metadata is what the profile wants, and nothing more is taken', async (t) => {
   const app = await served()
   const metadata = (await app.inject('/.well-known/oauth-authorization-server')).json()
   t.match(metadata, {
@@ -150,7 +150,7 @@ test('discovery-end-point-verification: the metadata is what the profile wants, 
   t.strictSame(metadata.introspection_endpoint_auth_signing_alg_values_supported, BY_ALG)
 })
 
-test('happy-flow, two clients: a token without refresh token, and of no use to the other', async (t) => {
+test('FAPI 2.0 §5.3.2.1 (4), (5): happy-flow, two clients: a token without refresh token, and of no use to the other', async (t) => {
   const [first, second] = [await makeHolder('first'), await makeHolder('second', 'PS256')]
   const app = await served(first, second)
   const take = async (holder: Holder) => (await ask(app, assertion(await assertionOf(holder)), await proofOf(holder))).json()
@@ -167,7 +167,7 @@ test('happy-flow, two clients: a token without refresh token, and of no use to t
   t.equal(await calculateJwkThumbprint(first.jwk), JSON.parse(Buffer.from(answer.access_token.split('.')[1], 'base64url').toString()).cnf.jkt)
 })
 
-test('The negative steps at the token endpoint', async (t) => {
+test('FAPI 2.0 §5.3.2.1: the negative steps at the token endpoint', async (t) => {
   const [first, second, rs256] = [await makeHolder('first'), await makeHolder('second'), await makeHolder('rs256', 'RS256')]
   const app = await served(first, second, rs256)
   const proof = () => proofOf(first)

@@ -17,8 +17,9 @@ import type { GenerateAccessTokenContext, OAuth2Client, SigningKey, TokenType, V
 import { basic, CLIENTS, demoApp, demoBuilder, FORM, form, TOKEN_PATH } from './support/demo.ts'
 import {
   ATTACKS, AUDIENCE, decode, EQUIVALENTS, EXPIRED, FixedKeys, Forge, INVALID, ISSUER, KEY_ATTACKS, KIDS, NOT_OURS, now, OTHER_AUDIENCE, pairs,
-  PUBLIC_ALGORITHMS, PUBLIC_KEY_ATTACKS, READ, stopwatch, TestStore
+  PUBLIC_ALGORITHMS, PUBLIC_KEY_ATTACKS, READ, TestStore
 } from './support/forge.ts'
+import { stopwatch } from './support/stopwatch.ts'
 
 const OTHER = 'https://other.example'
 const TENANT = `${AUDIENCE}/tenant`

@@ -517,6 +517,18 @@ test('A token that was wrongly sent in the query is not logged', async (t) => {
   }
 })
 
+test('A token in the query is seen, and kept out of the log, whatever the path has before it', async (t) => {
+  const logged: string[] = []
+  const app = Fastify({ logger: { level: 'info', stream: { write: (line) => { logged.push(line) } } } })
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  app.get('/files/:name', { preHandler: app.requireScopes(READ) }, credentials)
+  for (const path of ['/files/a&b', '/files/a&b=c', '/files/&', '/files/a&access_token=b']) {
+    t.equal(await statusOf(app, `${path}?access_token=s3cret`, reader), 400, path)
+    t.equal(await statusOf(app, `${path}?next=/a?access_token=x`, reader), 200, `${path}: a question mark in a value`)
+  }
+  t.notMatch(logged.join(''), 's3cret')
+})
+
 test('A 401 schema of the user does not break the refusal', async (t) => {
   const jsonSchema = { type: 'object', required: ['message'], properties: { message: { type: 'string' } }, additionalProperties: false }
   const plain = await pluginApp()

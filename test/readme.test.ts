@@ -1,13 +1,16 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
+import { conformityPage } from '../.ci/conformity.ts'
 import { PLUGIN_ERRORS } from '../plugin/index.ts'
 import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../plugin/index.ts'
+import { COMMANDS } from '../src/cli/commands.ts'
+import { GLOBAL_OPTIONS } from '../src/cli/help.ts'
 import { FLOW_DEFAULTS, FLOW_ERRORS } from '../src/index.ts'
 import { freePort, startProgram } from './support/program.ts'
-import { readmeSnippets, readmeTable } from './support/readme.ts'
+import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from './support/pages.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Inside the project, so that the snippets import the package by its name, as its users do.
@@ -15,6 +18,8 @@ const folder = join(root, '.tap', 'readme')
 
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
+import cors from '@fastify/cors'
+import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import {
@@ -48,14 +53,14 @@ declare global {
 t.before(() => { mkdirSync(folder, { recursive: true }) })
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
 
-t.test('every snippet of the README compiles, strictly', async (t) => {
-  const snippets = readmeSnippets()
-  t.ok(snippets.length >= 6)
-  const files = snippets.map((code, index) => {
-    const file = join(folder, `snippet-${index}.ts`)
-    writeFileSync(file, index === 0 ? code : `${IMPORTS}${code}`)
+t.test('every snippet of the README and its pages compiles, strictly', async (t) => {
+  const files = PAGES.flatMap((page) => pageSnippets(page).map((code, index) => {
+    const file = join(folder, `${page.replace(/\W/g, '-')}-${index}.ts`)
+    // What has imports is whole.
+    writeFileSync(file, /^import /m.test(code) ? code : `${IMPORTS}${code}`)
     return file
-  })
+  }))
+  t.ok(files.length >= 20)
   const globals = join(folder, 'globals.ts')
   writeFileSync(globals, GLOBALS)
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
@@ -68,7 +73,7 @@ t.test('every snippet of the README compiles, strictly', async (t) => {
 t.test('the quick start runs as it stands, but for its port', async (t) => {
   const port = await freePort()
   const file = join(folder, 'quick-start.ts')
-  writeFileSync(file, readmeSnippets()[0]!.replaceAll('3000', String(port)))
+  writeFileSync(file, pageSnippets('README.md')[0]!.replaceAll('3000', String(port)))
   const program = await startProgram([process.execPath, '--import', 'tsx', file], { cwd: root, ready: 'Server listening' })
   const origin = `http://localhost:${port}`
 
@@ -86,8 +91,34 @@ t.test('the quick start runs as it stands, but for its port', async (t) => {
   await program.stop('SIGKILL')
 })
 
+t.test('every command that the pages tell to type is there, and has the options', async (t) => {
+  const typed = PAGES.flatMap((page) => [...pageText(page).matchAll(/(?:fastify-client-credentials |`)((?:client|keys) [a-z][^`\n|)]*|migrate(?!:)\b[^`\n|)]*)/g)].map(([, line = '']) => line.trim()))
+  t.ok(typed.length >= 40)
+  for (const line of typed) {
+    const command = COMMANDS.find(({ name }) => line === name || line.startsWith(`${name} `))
+    const options = [...line.matchAll(/ --([a-z-]+)/g)].map(([, name = '']) => name)
+    t.strictSame(options.filter((name) => command?.options[name] === undefined && GLOBAL_OPTIONS[name] === undefined), [], line)
+    t.ok(command, line)
+  }
+})
+
+t.test('every link from page to page leads somewhere, to its very heading', async (t) => {
+  const broken = ALL_PAGES.flatMap((page) => linksOf(page).filter((link) => {
+    const [path = '', anchor] = link.split('#')
+    const target = path === '' ? page : posix.join(posix.dirname(page), path)
+    return !existsSync(join(root, target)) || (anchor !== undefined && !anchorsOf(target).has(anchor))
+  }).map((link) => `${page}: ${link}`))
+  t.strictSame(broken, [])
+  const reached = new Set(ALL_PAGES.flatMap((page) => linksOf(page).map((link) => posix.join(posix.dirname(page), link.split('#')[0]!))))
+  t.strictSame(ALL_PAGES.filter((page) => !reached.has(page)), [], 'and there is a way to every page')
+})
+
+t.test('the page of what the tests prove is made of their titles, as they are now', async (t) => {
+  t.equal(pageText('test/README.md'), conformityPage(), 'else run: npm run docs')
+})
+
 t.test('the table of error codes is the one of the code', async (t) => {
-  t.strictSame(readmeTable('Error codes'), [...Object.keys(PLUGIN_ERRORS), ...Object.keys(FLOW_ERRORS)])
+  t.strictSame(pageTable('Error codes'), [...Object.keys(PLUGIN_ERRORS), ...Object.keys(FLOW_ERRORS)])
 })
 
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
@@ -100,7 +131,7 @@ t.test('every error code is the code of its error, and its message names a mend'
 t.test('the tables of options are the ones of the code', async (t) => {
   const plugin = { flow: true, prefix: true, acceptJson: true, metadata: true, origin: true, clientCertificate: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
   const jwt = { issuer: true, audience: true } satisfies Record<keyof FastifyJwtTokensOptions, true>
-  t.strictSame(readmeTable('Of the plugin'), Object.keys(plugin))
-  t.strictSame(readmeTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
-  t.strictSame(readmeTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
+  t.strictSame(pageTable('Of the plugin'), Object.keys(plugin))
+  t.strictSame(pageTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
+  t.strictSame(pageTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
 })

@@ -1,8 +1,7 @@
 // The lines of RFC 8705 (mutual TLS) that a server and its API are judged by, on real TLS connections.
-import { spawn } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { request as sendHttp } from 'node:http'
 import { request as sendHttps } from 'node:https'
@@ -29,9 +28,9 @@ import clientCredentialsPlugin, {
 import type { ClientCertificateOptions, ClientCredentialsPluginOptions, ClientMetadata, OAuth2Client, TokenType } from '../plugin/index.ts'
 import { makeCertificate } from './support/certificates.ts'
 import type { Certified } from './support/certificates.ts'
-import { needCommand } from './support/debian.ts'
 import { basic, exchange, form, FORM, SECRET, TOKEN_PATH } from './support/demo.ts'
 import { HttpsServer } from './support/https-server.ts'
+import { startNginx } from './support/nginx.ts'
 import { freePort } from './support/program.ts'
 import { MemoryReplays } from './support/replays.ts'
 
@@ -146,7 +145,7 @@ const STRANGERS: [title: string, certified: Certified | undefined, cause: RegExp
   ['no certificate', NONE, /no credentials/]
 ]
 
-test('tls_client_auth: the certificate has the one name that the client is registered by (section 2.1.2)', async (t) => {
+test('RFC 8705 §2.1.2: the certificate has the one name that the client is registered by', async (t) => {
   const clients = Object.fromEntries(REGISTRATIONS)
   const world = await worldOf(t, { clients })
   for (const [title] of REGISTRATIONS) {
@@ -177,7 +176,7 @@ const UNUSABLE: [title: string, metadata: ClientMetadata, cause: RegExp][] = [
 ]
 
 for (const [title, metadata, cause] of UNUSABLE) {
-  test(`A client that is registered by ${title} has no certificate that would do`, async (t) => {
+  test(`RFC 8705 §2.1.2: a client that is registered by ${title} has no certificate that would do`, async (t) => {
     const world = await worldOf(t, { clients: { reader: metadata } })
     isRefused(t, await askToken(world, reader))
     t.match(world.refusals, [cause])
@@ -185,13 +184,13 @@ for (const [title, metadata, cause] of UNUSABLE) {
   })
 }
 
-test('The client_id is there in every request (section 2)', async (t) => {
+test('RFC 8705 §2: the client_id is there in every request', async (t) => {
   const world = await worldOf(t)
   isRefused(t, await askToken(world, reader, {}))
   isRefused(t, await askToken(world, reader, { client_id: 'nobody' }), 'an unknown one')
 })
 
-test('The certificate of one client with the client_id of another is invalid_client', async (t) => {
+test('RFC 8705 §2: the certificate of one client with the client_id of another is invalid_client', async (t) => {
   const world = await worldOf(t, { clients: { reader: SUBJECT, writer: { tls_client_auth_subject_dn: 'CN=writer,O=Example' }, self: { jwks: { keys: [{ kty: 'EC', x5c: x5cOf(selfSigned) }] } } } })
   isRefused(t, await askToken(world, reader, { client_id: 'writer' }))
   isRefused(t, await askToken(world, writer, { client_id: 'reader' }))
@@ -221,7 +220,7 @@ const SELF: Record<string, ClientMetadata> = {
   'x5c, the method, and a name that means nothing then': { ...SUBJECT, token_endpoint_auth_method: 'self_signed_tls_client_auth', jwks: { keys: [{ kty: 'EC', x5c: x5cOf(selfSigned) }] } }
 }
 
-test('self_signed_tls_client_auth: the certificate is one of those that are registered (section 2.2)', async (t) => {
+test('RFC 8705 §2.2: the certificate is one of those that are registered', async (t) => {
   const world = await worldOf(t, { clients: SELF })
   for (const id of Object.keys(SELF)) {
     t.equal((await askToken(world, selfSigned, { client_id: id })).status, 200, id)
@@ -230,13 +229,13 @@ test('self_signed_tls_client_auth: the certificate is one of those that are regi
   t.strictSame(world.refusals.filter((refusal) => /not registered/.test(String(refusal))).length, 2 * Object.keys(SELF).length, 'and says so of every certificate')
 })
 
-test('self_signed_tls_client_auth: a chain and dates mean nothing (section 2.2)', async (t) => {
+test('RFC 8705 §2.2: a chain and dates mean nothing', async (t) => {
   const clients = Object.fromEntries([expired, foreign, reader].map((certified, index) => [String(index), { jwks: { keys: [{ kty: 'EC', x5c: x5cOf(certified) }] } }]))
   const world = await worldOf(t, { clients })
   t.strictSame(await Promise.all([expired, foreign, reader].map(async (certified, index) => (await askToken(world, certified, { client_id: String(index) })).status)), [200, 200, 200])
 })
 
-test('self_signed_tls_client_auth: the first certificate of a chain is the key\'s, and no other', async (t) => {
+test('RFC 8705 §2.2: the first certificate of a chain is the key\'s, and no other', async (t) => {
   const world = await worldOf(t, { clients: { reader: { jwks: { keys: [{ kty: 'EC', x5c: [...x5cOf(writer), ...x5cOf(selfSigned)] }] } } } })
   isRefused(t, await askToken(world, selfSigned))
 })
@@ -253,7 +252,7 @@ test('Keys without certificates are no certificates', async (t) => {
   t.match(world.refusals, [/no credentials of/, /no JWKS/])
 })
 
-test('self_signed_tls_client_auth: certificates at the jwks_uri of the client, read again for one that is missing', async (t) => {
+test('RFC 8705 §2.2.2: certificates at the jwks_uri of the client, read again for one that is missing', async (t) => {
   const keys = await HttpsServer.start()
   t.teardown(() => keys.close())
   keys.serve({ keys: [{ kty: 'EC', x5c: x5cOf(selfSigned) }] })
@@ -287,7 +286,7 @@ test('Beside a secret, a certificate binds the token and does not authenticate',
   isRefused(t, await askToken(world, reader, { client_id: 'nobody', client_secret: 'wrong' }), 'a wrong secret beside the right certificate')
 })
 
-test('The registered method is the only one', async (t) => {
+test('RFC 7591 §2: the registered method is the only one', async (t) => {
   const world = await worldOf(t, {
     clients: {
       secret: { ...SUBJECT, token_endpoint_auth_method: 'client_secret_post' },
@@ -305,7 +304,7 @@ test('The registered method is the only one', async (t) => {
 // Section 3: tokens that are bound to the certificate
 
 for (const tokens of ['jwt', 'opaque'] as const) {
-  test(`A ${tokens} token is bound to the certificate, and good for nobody else (section 3)`, async (t) => {
+  test(`RFC 8705 §3: a ${tokens} token is bound to the certificate, and good for nobody else`, async (t) => {
     const world = await worldOf(t, { tokens })
     const { status, json } = await askToken(world, reader)
     t.equal(status, 200)
@@ -328,7 +327,7 @@ for (const tokens of ['jwt', 'opaque'] as const) {
   })
 }
 
-test('Where every token is bound, a request without a certificate gets none', async (t) => {
+test('RFC 8705 §3: where every token is bound, a request without a certificate gets none', async (t) => {
   const world = await worldOf(t, { clients: { reader: {} } })
   const refused = await askToken(world, NONE, {}, { authorization: basic('reader') })
   t.equal(refused.status, 400)
@@ -355,7 +354,7 @@ test('Beside Bearer, a certificate binds, and tokens that are bound to nothing a
   }
 })
 
-test('A client that is registered for bound tokens gets none where they are not made (section 3.4)', async (t) => {
+test('RFC 8705 §3.4: a client that is registered for bound tokens gets none where they are not made', async (t) => {
   const world = await worldOf(t, { types: [new BearerTokenType()], clients: { reader: { ...SUBJECT, tls_client_certificate_bound_access_tokens: true } } })
   t.equal((await askToken(world, reader)).json.error, 'invalid_request')
 })
@@ -395,7 +394,7 @@ test('With the certificate first, it binds though a proof of DPoP is there too',
 
 // Sections 3.3 and 5: metadata
 
-test('Metadata names the methods, bound tokens and the aliases of endpoints', async (t) => {
+test('RFC 8705 §3.3, §5: metadata names the methods, bound tokens and the aliases of endpoints', async (t) => {
   const aliases = { token_endpoint: 'https://mtls.localhost/oauth2/token' }
   const world = await worldOf(t, { plugin: { metadata: { mtls_endpoint_aliases: aliases } } })
   const { json } = await send(world.port, { path: '/.well-known/oauth-authorization-server' })
@@ -532,7 +531,7 @@ for (const format of ['rfc9440', 'nginx', 'envoy'] as const) {
   })
 }
 
-test('From anybody but a trusted proxy the field means nothing', async (t) => {
+test('RFC 8705 §6.5: from anybody but a trusted proxy the field means nothing', async (t) => {
   const fields = [`x-ssl-client-cert: ${pem}`, 'x-forwarded-for: 10.0.0.1']
   const worldBehind = (trustedProxies: string[]) => worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies, format: 'nginx', verified: true } } })
   for (const trustedProxies of [['10.0.0.0/8'], ['127.0.0.2', '::1'], ['126.0.0.0/8', '2001:db8::/32', 'fe80::1%1']]) t.equal(await askBehindProxy(await worldBehind(trustedProxies), fields), 401, trustedProxies.join())
@@ -592,7 +591,7 @@ const VERDICTS: [verified: true | string | undefined, fields: string[], status: 
   ['X-SSL-Client-Verify', ['x-ssl-client-verify: SUCCESS', 'x-ssl-client-verify: FAILED'], 401]
 ]
 
-test('tls_client_auth needs a proxy that says that the chain was validated', async (t) => {
+test('RFC 8705 §2.1: tls_client_auth needs a proxy that says that the chain was validated', async (t) => {
   for (const [verified, fields, status] of VERDICTS) {
     const world = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: LOCAL, format: 'nginx', ...(verified !== undefined && { verified }) } } })
     t.equal(await askBehindProxy(world, [`x-ssl-client-cert: ${pem}`, ...fields]), status, `${verified}: ${fields.join()}`)
@@ -612,7 +611,7 @@ test('nginx in front', async (t) => {
   const clients = { reader: SUBJECT, self: { jwks: { keys: [{ kty: 'EC', x5c: x5cOf(selfSigned) }] } } }
   const clientCertificate = { trustedProxies: LOCAL, format: 'nginx', verified: 'x-ssl-client-verify' } as const
   const world = await worldOf(t, { listener: 'http', clients, plugin: { clientCertificate } })
-  const port = await startNginx(t, world.port)
+  const port = await startTlsProxy(t, world.port)
   const behind = { port }
 
   const { status, json } = await askToken(behind, reader)
@@ -634,39 +633,19 @@ test('nginx in front', async (t) => {
 })
 
 /** Starts nginx as a proxy that ends TLS and asks for certificates of any authority. */
-async function startNginx (t: Test, upstream: number): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
-  const port = await freePort()
-  for (const [name, content] of Object.entries({ 'cert.pem': server.cert, 'key.pem': server.key, 'ca.pem': authority.cert })) writeFileSync(join(folder, name), content)
-  writeFileSync(join(folder, 'nginx.conf'), `
-    daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
-    events {}
-    http {
-      access_log off;
-      ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
-      server {
-        listen 127.0.0.1:${port} ssl;
-        ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;
-        ssl_verify_client optional_no_ca; ssl_client_certificate ${folder}/ca.pem;
-        location / {
-          proxy_pass http://127.0.0.1:${upstream};
-          proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
-          proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
-        }
-      }
-    }`)
-  const nginx = spawn(needCommand(['nginx', '/usr/sbin/nginx'], 'nginx-light'), ['-c', join(folder, 'nginx.conf'), '-p', folder, '-e', join(folder, 'error.log')], { stdio: 'ignore' })
-  t.teardown(async () => {
-    nginx.kill()
-    if (nginx.exitCode === null && nginx.signalCode === null) await once(nginx, 'exit')
-    rmSync(folder, { recursive: true, force: true })
+function startTlsProxy (t: Test, upstream: number): Promise<number> {
+  return startNginx(t, {
+    listen: 'ssl',
+    files: { 'cert.pem': server.cert, 'key.pem': server.key, 'ca.pem': authority.cert },
+    server: `
+      ssl_certificate $folder/cert.pem; ssl_certificate_key $folder/key.pem;
+      ssl_verify_client optional_no_ca; ssl_client_certificate $folder/ca.pem;
+      location / {
+        proxy_pass http://127.0.0.1:${upstream};
+        proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
+        proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
+      }`
   })
-  for (;;) {
-    const isUp = await send(port, { path: '/data' }).then(() => true, () => false)
-    if (isUp) return port
-    if (nginx.exitCode !== null) throw new Error('nginx does not start')
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
-  }
 }
 
 // Real clients

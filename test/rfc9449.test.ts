@@ -156,7 +156,7 @@ const WRONG: Record<string, (proof: (parts: ProofParts) => Promise<string>) => P
   '2: critical extensions': async (proof) => [encode({ typ: 'dpop+jwt', alg: 'ES256', jwk: holder.jwk, crit: ['exp'], exp: 1 }), ...(await proof({})).split('.').slice(1)].join('.')
 }
 
-test('§4.3 check 1: exactly one DPoP field', async (t) => {
+test('RFC 9449 §4.3: check 1: exactly one DPoP field', async (t) => {
   const { app } = await worldOf()
   t.teardown(() => app.close())
   const body = 'grant_type=client_credentials'
@@ -173,7 +173,7 @@ test('§4.3 check 1: exactly one DPoP field', async (t) => {
 })
 
 for (const [name, make] of Object.entries(WRONG)) {
-  test(`§4.3 check ${name}: refused at the token endpoint and at the resource`, async (t) => {
+  test(`RFC 9449 §4.3: check ${name}: refused at the token endpoint and at the resource`, async (t) => {
     const { app, replays } = await worldOf()
     const refused = await askToken(app, await make(proofOf))
     t.equal(refused.statusCode, 400, '§5: 400 at the token endpoint')
@@ -193,7 +193,7 @@ for (const [name, make] of Object.entries(WRONG)) {
   })
 }
 
-test('§4.3 check 9: the URL is compared without query and fragment, and normalised (RFC 3986 §6.2.2, §6.2.3)', async (t) => {
+test('RFC 9449 §4.3: check 9: the URL is compared without query and fragment, and normalised (RFC 3986 §6.2.2, §6.2.3)', async (t) => {
   const { app } = await worldOf()
   const same = [TOKEN_URL, `${TOKEN_URL}?x=1`, `${TOKEN_URL}#f`, 'HTTPS://API.example/oauth2/token', 'https://api.example:443/oauth2/token', `${ISSUER}/oauth2/%74oken`, `${ISSUER}/oauth2/tok%65n`, `${ISSUER}/x/../oauth2/token`, `${ISSUER}/oauth2/./token`]
   for (const htu of same) t.equal((await askToken(app, await proofOf({ claims: { htu } }))).statusCode, 200, htu)
@@ -205,7 +205,7 @@ test('§4.3 check 9: the URL is compared without query and fragment, and normali
   t.equal((await app.inject({ url: '/data', headers: { host: 'evil.example', authorization: `DPoP ${token}`, dpop: await accessProof(token) } })).statusCode, 200)
 })
 
-test('§4.3 check 9: a proof for one path opens no other, however a router reads that', async (t) => {
+test('RFC 9449 §4.3: check 9: a proof for one path opens no other, however a router reads that', async (t) => {
   const { app } = await worldOf()
   app.get('/admin/*', { preHandler: app.requireScopes('data:read') }, async () => 'admin')
   const token = await takeToken(app)
@@ -223,7 +223,7 @@ test('§4.3 check 9: a proof for one path opens no other, however a router reads
   t.equal(await ask('/admin/../data', `${ISSUER}/admin/../data`), 200, 'it is what the proof says')
 })
 
-test('§11.6: an RSA key is taken that costs no more to verify by than is usual', async (t) => {
+test('RFC 9449 §11.6: an RSA key is taken that costs no more to verify by than is usual', async (t) => {
   const { app } = await worldOf()
   const strong = await makeHolder('PS256')
   t.equal((await askToken(app, await proofOf({ by: strong }))).statusCode, 200)
@@ -232,7 +232,7 @@ test('§11.6: an RSA key is taken that costs no more to verify by than is usual'
   }
 })
 
-test('§4.3 check 9: behind a proxy that takes a path away, the option origin has it', async (t) => {
+test('RFC 9449 §4.3: check 9: behind a proxy that takes a path away, the option origin has it', async (t) => {
   const { flow } = await flowFor()
   const app = Fastify()
   await app.register(clientCredentialsPlugin, { flow, origin: 'https://public.example/base/' })
@@ -249,7 +249,7 @@ async function flowFor () {
   return { flow }
 }
 
-test('§4.3 check 9: a web Request says by which URL it came', async (t) => {
+test('RFC 9449 §4.3: check 9: a web Request says by which URL it came', async (t) => {
   const { flow } = await flowFor()
   const ask = async (htu: string) => await flow.token(new Request('https://web.example/oauth2/token', {
     method: 'POST', headers: { authorization: basic('reader'), dpop: await proofOf({ claims: { htu } }) }, body: new URLSearchParams({ grant_type: 'client_credentials' })
@@ -272,7 +272,7 @@ test('§4.3 check 9: a web Request says by which URL it came', async (t) => {
   await t.rejects(async () => await verifyAccess(settings, { method: 'GET', url: '/data', header: (name) => ({ authorization: `DPoP ${token}`, dpop })[name] }), { code: 'server_error' })
 })
 
-test('§4.3 check 11: ten seconds before and after, and with nbf and exp of its own', async (t) => {
+test('RFC 9449 §4.3: check 11: ten seconds before and after, and with nbf and exp of its own', async (t) => {
   const { app } = await worldOf()
   for (const claims of [{ iat: START - 10 }, { iat: START + 10 }, { iat: START - 59 }, { iat: START + 0.5 }, { nbf: START, exp: START + 300 }, { extra: { claim: true } }]) {
     t.equal((await askToken(app, await proofOf({ claims }))).statusCode, 200, JSON.stringify(claims))
@@ -280,7 +280,7 @@ test('§4.3 check 11: ten seconds before and after, and with nbf and exp of its 
   t.equal((await askToken(app, await proofOf({ header: { extra: 'field', kid: 'mine' } }))).statusCode, 200)
 })
 
-test('§4.3 check 12: the ath is the hash of the token, and the key is the one that the token is bound to', async (t) => {
+test('RFC 9449 §4.3: check 12: the ath is the hash of the token, and the key is the one that the token is bound to', async (t) => {
   const { app } = await worldOf()
   const token = await takeToken(app)
   const other = await takeToken(app)
@@ -296,7 +296,7 @@ test('§4.3 check 12: the ath is the hash of the token, and the key is the one t
 })
 
 for (const alg of ['PS256', 'ES256', 'EdDSA', 'Ed25519']) {
-  test(`§11.6: a proof by ${alg} is taken`, async (t) => {
+  test(`RFC 9449 §11.6: a proof by ${alg} is taken`, async (t) => {
     const { app } = await worldOf()
     const by = await makeHolder(alg)
     const token = await takeToken(app, by)
@@ -304,7 +304,7 @@ for (const alg of ['PS256', 'ES256', 'EdDSA', 'Ed25519']) {
   })
 }
 
-test('§11.6: the algorithms are those that are set', async (t) => {
+test('RFC 9449 §11.6: the algorithms are those that are set', async (t) => {
   const { app } = await worldOf({ algorithms: ['RS256'] })
   t.equal((await askToken(app, await proofOf({ by: rsa }))).statusCode, 200)
   t.equal((await askToken(app, await proofOf())).statusCode, 400)
@@ -312,21 +312,21 @@ test('§11.6: the algorithms are those that are set', async (t) => {
 
 // The token endpoint
 
-test('§5, §6.1: the answer says DPoP, and the token is bound to the thumbprint of the key', async (t) => {
+test('RFC 9449 §5, §6.1: the answer says DPoP, and the token is bound to the thumbprint of the key', async (t) => {
   const { app } = await worldOf()
   const answer = await askToken(app, await proofOf())
   t.equal(answer.json().token_type, 'DPoP')
   t.strictSame(decodeJwt(answer.json().access_token).cnf, { jkt: holder.jkt })
 })
 
-test('§5: without Bearer a proof is mandatory', async (t) => {
+test('RFC 9449 §5: without Bearer a proof is mandatory', async (t) => {
   const { app } = await worldOf()
   const refused = await askToken(app)
   t.equal(refused.statusCode, 400)
   t.strictSame(refused.json(), MISSING_PROOF)
 })
 
-test('§5: with Bearer beside it, whichever comes first, a request without proof gets a bearer token', async (t) => {
+test('RFC 9449 §5: with Bearer beside it, whichever comes first, a request without proof gets a bearer token', async (t) => {
   for (const order of [[new BearerTokenType()], []]) {
     const { app } = await worldOf({}, { before: order, after: order.length === 0 ? [new BearerTokenType()] : [] })
     t.equal((await askToken(app)).json().token_type, 'Bearer')
@@ -334,12 +334,12 @@ test('§5: with Bearer beside it, whichever comes first, a request without proof
   }
 })
 
-test('§5: without Bearer among several, the first says what is missing', async (t) => {
+test('RFC 9449 §5: without Bearer among several, the first says what is missing', async (t) => {
   const { app } = await worldOf({}, { after: [new CertificateBoundTokenType()] })
   t.strictSame((await askToken(app)).json(), MISSING_PROOF)
 })
 
-test('§5.1: the metadata of server and resource name the algorithms', async (t) => {
+test('RFC 9449 §5.1: the metadata of server and resource name the algorithms', async (t) => {
   const { app } = await worldOf()
   const algorithms = ['PS256', 'ES256', 'EdDSA', 'Ed25519']
   const server = (await app.inject('/.well-known/oauth-authorization-server')).json()
@@ -352,7 +352,7 @@ test('§5.1: the metadata of server and resource name the algorithms', async (t)
 
 const bound = (metadata: Record<string, unknown>): OAuth2Client => ({ id: 'bound', grants: ['client_credentials'], scopes: ['data:read'], metadata })
 
-test('§5.2: a client that is registered for bound tokens gets no other', async (t) => {
+test('RFC 9449 §5.2: a client that is registered for bound tokens gets no other', async (t) => {
   const clients = { bound: bound({ dpop_bound_access_tokens: true }), certified: bound({ tls_client_certificate_bound_access_tokens: true }) }
   const { app } = await worldOf({}, { before: [new BearerTokenType()], clients })
   const refused = await askToken(app, undefined, 'bound')
@@ -363,7 +363,7 @@ test('§5.2: a client that is registered for bound tokens gets no other', async 
   t.match((await askToken(app, await proofOf(), 'certified')).json(), { error: 'invalid_request' }, 'and none by a proof of another kind')
 })
 
-test('§5.2: what a database has for true is not taken for false', async (t) => {
+test('RFC 9449 §5.2: what a database has for true is not taken for false', async (t) => {
   const clients = { bound: bound({ dpop_bound_access_tokens: 1 }), certified: bound({ tls_client_certificate_bound_access_tokens: 'true' }), free: bound({ dpop_bound_access_tokens: null }) }
   const { app } = await worldOf({}, { before: [new BearerTokenType()], clients })
   t.equal((await askToken(app, undefined, 'bound')).statusCode, 500)
@@ -371,7 +371,7 @@ test('§5.2: what a database has for true is not taken for false', async (t) => 
   t.equal((await askToken(app, undefined, 'free')).json().token_type, 'Bearer')
 })
 
-test('§5: a proof is checked behind the client, so that failed authentication uses none up', async (t) => {
+test('RFC 9449 §5: a proof is checked behind the client, so that failed authentication uses none up', async (t) => {
   const { app, replays } = await worldOf()
   const proof = await proofOf()
   const unknown = await app.inject({ method: 'POST', url: '/oauth2/token', headers: { authorization: basic('reader', 'wrong'), 'content-type': FORM, dpop: proof }, payload: 'grant_type=client_credentials' })
@@ -382,20 +382,20 @@ test('§5: a proof is checked behind the client, so that failed authentication u
 
 // The resource
 
-test('§7.1: the scheme is DPoP, in any case', async (t) => {
+test('RFC 9449 §7.1: the scheme is DPoP, in any case', async (t) => {
   const { app } = await worldOf()
   const token = await takeToken(app)
   for (const scheme of ['DPoP', 'dpop', 'dPOP']) t.equal((await askData(app, token, await accessProof(token), { scheme })).statusCode, 200, scheme)
 })
 
-test('§7.1: no proof with a token is a refusal', async (t) => {
+test('RFC 9449 §7.1: no proof with a token is a refusal', async (t) => {
   const { app } = await worldOf()
   const refused = await askData(app, await takeToken(app))
   t.equal(refused.statusCode, 401)
   t.equal(refused.headers['www-authenticate'], REFUSED.replace('The DPoP proof is invalid', 'A DPoP proof is required'))
 })
 
-test('§7.2: a bound token is no bearer token, nor the other way round', async (t) => {
+test('RFC 9449 §7.2: a bound token is no bearer token, nor the other way round', async (t) => {
   const { app } = await worldOf({}, { before: [new BearerTokenType()] })
   const token = await takeToken(app)
   const plain = (await askToken(app)).json().access_token
@@ -408,7 +408,7 @@ test('§7.2: a bound token is no bearer token, nor the other way round', async (
   t.match((await askData(app, plain, await accessProof(plain))).json(), { error: 'invalid_token' })
 })
 
-test('§7.1, figures 17 to 19: every scheme is offered, and the error stands with the one that was used', async (t) => {
+test('RFC 9449 §7.1: as in figures 17 to 19, every scheme is offered, and the error stands with the one that was used', async (t) => {
   const { app } = await worldOf({}, { before: [new BearerTokenType()] })
   const metadata = `resource_metadata="${ISSUER}/.well-known/oauth-protected-resource"`
   const common = 'realm="demo", scope="data:read"'
@@ -438,7 +438,7 @@ test('§7.1, figures 17 to 19: every scheme is offered, and the error stands wit
 
 const nonceOf = (answer: { headers: Record<string, unknown> }) => answer.headers['dpop-nonce'] as string
 
-test('§8: without the nonce of the server, 400 use_dpop_nonce with exactly one', async (t) => {
+test('RFC 9449 §8: without the nonce of the server, 400 use_dpop_nonce with exactly one', async (t) => {
   const { app } = await worldOf({ nonceKey: NONCE_KEY })
   const refused = await askToken(app, await proofOf())
   t.equal(refused.statusCode, 400)
@@ -449,7 +449,7 @@ test('§8: without the nonce of the server, 400 use_dpop_nonce with exactly one'
   t.equal((await askToken(app, await proofOf({ claims: { nonce: nonceOf(refused) } }))).statusCode, 200)
 })
 
-test('§9: without the nonce of the resource, 401 with the challenge and the nonce', async (t) => {
+test('RFC 9449 §9: without the nonce of the resource, 401 with the challenge and the nonce', async (t) => {
   const { app } = await worldOf({ nonceKey: NONCE_KEY })
   const nonce = nonceOf(await askToken(app, await proofOf()))
   const token = (await askToken(app, await proofOf({ claims: { nonce } }))).json().access_token
@@ -461,14 +461,14 @@ test('§9: without the nonce of the resource, 401 with the challenge and the non
   t.equal((await askData(app, token, await accessProof(token, { claims: { nonce: nonceOf(refused) } }))).statusCode, 200)
 })
 
-test('§11.3: a wrong nonce is refused, and a proof without one once they are wanted', async (t) => {
+test('RFC 9449 §11.3: a wrong nonce is refused, and a proof without one once they are wanted', async (t) => {
   const { app } = await worldOf({ nonceKey: NONCE_KEY })
   for (const nonce of ['x', '', 5, nonceOf(await (await worldOf({ nonceKey: 'm'.repeat(32) })).app.inject({ method: 'POST', url: '/oauth2/token', headers: { authorization: basic('reader'), 'content-type': FORM, dpop: await proofOf() }, payload: 'grant_type=client_credentials' }))]) {
     t.match((await askToken(app, await proofOf({ claims: { nonce } }))).json(), { error: 'use_dpop_nonce' })
   }
 })
 
-test('§8: nonces rotate, and the one before the last rotation is still taken', async (t) => {
+test('RFC 9449 §8: nonces rotate, and the one before the last rotation is still taken', async (t) => {
   const { app, time } = await worldOf({ nonceKey: NONCE_KEY })
   const first = nonceOf(await askToken(app, await proofOf()))
   const statusAfter = async (seconds: number) => {
@@ -481,7 +481,7 @@ test('§8: nonces rotate, and the one before the last rotation is still taken', 
   t.equal(await statusAfter(240), 400)
 })
 
-test('§8: processes with the same key take each other\'s nonces', async (t) => {
+test('RFC 9449 §8: processes with the same key take each other\'s nonces', async (t) => {
   const [first, second] = [await worldOf({ nonceKey: NONCE_KEY }), await worldOf({ nonceKey: NONCE_KEY })]
   const nonce = nonceOf(await askToken(first.app, await proofOf()))
   t.equal((await askToken(second.app, await proofOf({ claims: { nonce } }))).statusCode, 200)
@@ -489,7 +489,7 @@ test('§8: processes with the same key take each other\'s nonces', async (t) => 
 
 // Replay
 
-test('§11.1: a proof is taken once, at the token endpoint and at the resource', async (t) => {
+test('RFC 9449 §11.1: a proof is taken once, at the token endpoint and at the resource', async (t) => {
   const { app, replays } = await worldOf()
   const proof = await proofOf()
   t.equal((await askToken(app, proof)).statusCode, 200)
@@ -503,7 +503,7 @@ test('§11.1: a proof is taken once, at the token endpoint and at the resource',
   t.ok([...replays.reserved.keys()].every((key) => key.length === 43), 'only a hash is kept')
 })
 
-test('§11.1: it is remembered for as long as it would be taken', async (t) => {
+test('RFC 9449 §11.1: it is remembered for as long as it would be taken', async (t) => {
   for (const iat of [START - 30, START, START + 10]) {
     const { app, replays } = await worldOf()
     await askToken(app, await proofOf({ claims: { iat } }))
@@ -511,14 +511,14 @@ test('§11.1: it is remembered for as long as it would be taken', async (t) => {
   }
 })
 
-test('§11.1: two clients may have the same jti', async (t) => {
+test('RFC 9449 §11.1: two clients may have the same jti', async (t) => {
   const { app } = await worldOf()
   const claims = { jti: 'same' }
   t.equal((await askToken(app, await proofOf({ claims }))).statusCode, 200)
   t.equal((await askToken(app, await proofOf({ claims, by: stranger }))).statusCode, 200)
 })
 
-test('§11.1: of many uses at once, one is taken', async (t) => {
+test('RFC 9449 §11.1: of many uses at once, one is taken', async (t) => {
   const { app } = await worldOf()
   const proof = await proofOf()
   const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await askToken(app, proof)).statusCode))
@@ -529,13 +529,13 @@ test('§11.1: of many uses at once, one is taken', async (t) => {
   t.equal(answers.filter((status) => status === 200).length, 1)
 })
 
-test('Nothing is remembered of a proof whose token is wrong: a stranger fills no store', async (t) => {
+test('RFC 9449 §11.1: nothing is remembered of a proof whose token is wrong: a stranger fills no store', async (t) => {
   const { app, replays } = await worldOf()
   t.equal((await askData(app, 'wrong', await accessProof('wrong'))).statusCode, 401)
   t.equal(replays.reserved.size, 0)
 })
 
-test('A store of replays that is away refuses: 503, never 200 and never 401', async (t) => {
+test('RFC 9449 §11.1: a store of replays that is away refuses: 503, never 200 and never 401', async (t) => {
   let isAway = false
   const replays = { reserve: async () => { if (isAway) throw new StoreUnavailableError(new Error('refused')); return true } }
   const { app } = await worldOf({ replays })

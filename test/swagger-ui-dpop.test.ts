@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
@@ -41,6 +42,8 @@ async function serve (t: Test, options: Partial<DPoPTokenTypeOptions> = {}, pref
     .build()
   const app: FastifyInstance = Fastify()
   t.teardown(() => app.close())
+  // With its content security policy: the interceptor is a script of the page.
+  await app.register(helmet)
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' } } })
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { requestInterceptor: dpopRequestInterceptor } })
   await app.register(async (api) => {

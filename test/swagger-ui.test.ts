@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
@@ -9,6 +10,7 @@ import clientCredentialsPlugin from '../plugin/index.ts'
 import { answerFrom, launchBrowser, storedBy, visit } from './support/browser.ts'
 import type { Visit } from './support/browser.ts'
 import { CLIENTS, demoBuilder, rawBasic, TOKEN_PATH } from './support/demo.ts'
+import { startNginx } from './support/nginx.ts'
 import { freePort, startProgram } from './support/program.ts'
 import { authorize, closeAuthorized, failed, isClean, logout, tryOut } from './support/swagger-ui.ts'
 
@@ -111,17 +113,18 @@ t.test('The page lists the token route under the tag OAuth 2.0', async (t) => {
   isClean(t, visited)
 })
 
+const credentials = { id: 'reader', secret: 'only-for-this-test' }
+const demoFlow = () => demoBuilder()
+  .getClient(({ clientId, clientSecret }) => clientSecret === credentials.secret ? CLIENTS[clientId] : undefined)
+  .build()
+
 t.test('Authorize works where the plugin is registered under a prefix', async (t) => {
-  const credentials = { id: 'reader', secret: 'only-for-this-test' }
-  const flow = demoBuilder()
-    .getClient(({ clientId, clientSecret }) => clientSecret === credentials.secret ? CLIENTS[clientId] : undefined)
-    .build()
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' } } })
   await app.register(swaggerUi, { routePrefix: '/docs' })
   await app.register(async (api) => {
-    await api.register(clientCredentialsPlugin, { flow })
+    await api.register(clientCredentialsPlugin, { flow: demoFlow() })
     api.get('/data', { preHandler: api.requireScopes('data:read') }, async (request) => request.credentials)
   }, { prefix: '/api' })
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -131,6 +134,48 @@ t.test('Authorize works where the plugin is registered under a prefix', async (t
   t.equal(response.status(), 200)
   await closeAuthorized(visited.page)
   const readData = await tryOut(visited.page, 'get', '/api/data')
+  t.same(await readData(), { status: 200, shown: { app: { id: 'reader' }, scope: ['data:read'] } })
+  isClean(t, visited)
+})
+
+for (const [whose, options] of [['@fastify/helmet', {}], ['@fastify/swagger-ui', { staticCSP: true, transformStaticCSP: (header: string) => header }]] as const) {
+  t.test(`Authorize works under the content security policy of ${whose}`, async (t) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(helmet)
+    await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' } } })
+    await app.register(swaggerUi, { routePrefix: '/docs', ...options })
+    await app.register(clientCredentialsPlugin, { flow: demoFlow() })
+    app.get('/data', { preHandler: app.requireScopes('data:read') }, async (request) => request.credentials)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+
+    const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/docs`
+    t.match((await fetch(url)).headers.get('content-security-policy'), /default-src 'self'/)
+    const visited = await open(t, url)
+    t.equal((await authorize(visited.page, credentials, ['data:read'])).status(), 200)
+    await closeAuthorized(visited.page)
+    const readData = await tryOut(visited.page, 'get', '/data')
+    t.same(await readData(), { status: 200, shown: { app: { id: 'reader' }, scope: ['data:read'] } })
+    // Swagger UI sets styles that the policy of @fastify/swagger-ui does not let it set. It does without.
+    isClean(t, { ...visited, errors: visited.errors.filter((error) => !error.startsWith('Applying inline style')) })
+  })
+}
+
+t.test('Authorize works behind nginx that takes a prefix away', async (t) => {
+  const upstream = await freePort()
+  const port = await startNginx(t, { server: `location /auth/ { proxy_pass http://127.0.0.1:${upstream}/; }` })
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' }, servers: [{ url: '/auth' }] } })
+  await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: '/auth' })
+  await app.register(clientCredentialsPlugin, { flow: demoFlow(), origin: `http://127.0.0.1:${port}/auth` })
+  app.get('/data', { preHandler: app.requireScopes('data:read') }, async (request) => request.credentials)
+  await app.listen({ port: upstream, host: '127.0.0.1' })
+
+  const visited = await open(t, `http://127.0.0.1:${port}/auth/docs`)
+  t.equal((await authorize(visited.page, credentials, ['data:read'], `/auth${TOKEN_PATH}`)).status(), 200)
+  await closeAuthorized(visited.page)
+  const readData = await tryOut(visited.page, 'get', '/data', undefined, '/auth')
   t.same(await readData(), { status: 200, shown: { app: { id: 'reader' }, scope: ['data:read'] } })
   isClean(t, visited)
 })

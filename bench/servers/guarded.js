@@ -9,8 +9,8 @@ const schema = {
   response: { 200: { type: 'object', properties: { caller: { type: 'string' }, items: { type: 'array', items: { type: 'string' } } } } }
 }
 
-// callerOf(request) says whom the route answers to.
-function serve (app, options, callerOf) {
+/** Adds the route. `callerOf` says whom it answers to. */
+export function serve (app, options, callerOf) {
   app.get('/data', { ...options, schema }, async (request) => ({ caller: callerOf(request), items: ['milk', 'bread'] }))
   return app
 }
@@ -28,11 +28,11 @@ function refusal (status, error, challenge) {
   return Object.assign(new Error(error), { statusCode: status, headers: { 'www-authenticate': challenge } })
 }
 
-function invalidToken () {
+export function invalidToken () {
   return refusal(401, 'invalid_token', 'Bearer realm="bench", error="invalid_token"')
 }
 
-function insufficientScope () {
+export function insufficientScope () {
   return refusal(403, 'insufficient_scope', `Bearer realm="bench", error="insufficient_scope", scope="${SCOPE}"`)
 }
 
@@ -112,5 +112,7 @@ export const servers = {
   handJwtUncached: (fixture) => handJwt(fixture, 0),
   oursAccessTokens: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture)),
   oursAccessTokensSmall: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture, { cacheSize: 1000 })),
+  oursEdDsa: (fixture) => guardedByOurs(fixture, useJwtAccessTokens({ ...fixture, privateKey: fixture.edPrivateKey }, { cacheSize: 10_000 }, 'EdDSA')),
+  oursEdDsaSmall: (fixture) => guardedByOurs(fixture, useJwtAccessTokens({ ...fixture, privateKey: fixture.edPrivateKey }, { cacheSize: 1000 }, 'EdDSA')),
   oursJwtCached: (fixture) => guardedByOurs(fixture, useFastifyJwt(fixture, CACHED))
 }

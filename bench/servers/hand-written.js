@@ -1,6 +1,6 @@
 // What a careful person writes by hand, and what ours does in its callbacks too: the same functions, so the same work.
 import { createHash, createPrivateKey, createPublicKey, randomBytes, randomUUID, sign, timingSafeEqual, verify } from 'node:crypto'
-import { LIFETIME, SCOPE } from '../fixture.js'
+import { clientsOf, LIFETIME, SCOPE } from '../fixture.js'
 
 const BASIC = /^basic +([a-z0-9+/]+=*)$/i
 const BEARER = /^bearer +([a-z0-9\-._~+/]+=*)$/i
@@ -11,8 +11,9 @@ const sha256 = (text) => createHash('sha256').update(text).digest()
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 /** Looks a client up and compares its secret in constant time. */
-export function clientTable ({ clientId, clientSecret }) {
-  const clients = new Map([[clientId, { id: clientId, secretHash: sha256(clientSecret), grants: ['client_credentials'], scopes: [SCOPE, 'data:write'] }]])
+export function clientTable (fixture) {
+  const all = [{ id: fixture.clientId, secret: fixture.clientSecret }, ...clientsOf(fixture)]
+  const clients = new Map(all.map(({ id, secret }) => [id, { id, secretHash: sha256(secret), grants: ['client_credentials'], scopes: [SCOPE, 'data:write'] }]))
   const nobody = { secretHash: randomBytes(32) }
   return (id, secret) => {
     const client = clients.get(id) ?? nobody

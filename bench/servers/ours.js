@@ -4,8 +4,9 @@ import Fastify from 'fastify'
 import { LIFETIME, SCOPE } from '../fixture.js'
 import { clientTable } from './hand-written.js'
 
-const { ClientCredentialsFlowBuilder, default: clientCredentialsPlugin, fastifyJwtTokens, JwtAccessTokens, MemoryStore, SigningKeys } =
-  await import(new URL(process.env.BENCH_PACKAGE ?? '../../dist/plugin/index.js', import.meta.url))
+export const {
+  ClientCredentialsFlowBuilder, ClientRegistry, default: clientCredentialsPlugin, fastifyJwtTokens, JwtAccessTokens, MemoryStore, SigningKeys
+} = await import(new URL(process.env.BENCH_PACKAGE ?? '../../dist/plugin/index.js', import.meta.url))
 
 /**
  * @param complete gets the builder and the application, and sets what makes and verifies tokens
@@ -41,10 +42,10 @@ export function useFastifyJwt (fixture, verify) {
 }
 
 /** Access tokens of our own, with revocation. */
-export function useJwtAccessTokens ({ issuer, audience, privateKey }, options) {
+export function useJwtAccessTokens ({ issuer, audience, privateKey }, options, algorithm = 'ES256') {
   return async (builder) => {
     const store = new MemoryStore()
-    const keys = new SigningKeys(store)
+    const keys = new SigningKeys(store, { algorithm })
     await keys.import(privateKey)
     builder.useAccessTokens(new JwtAccessTokens({ issuer, audience, keys, revocations: store, ...options }))
   }

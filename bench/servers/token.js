@@ -1,11 +1,13 @@
 // Token endpoints: a constant answer, hand-written ones, and ours.
+import { createHash } from 'node:crypto'
 import formbody from '@fastify/formbody'
 import { createSigner } from 'fast-jwt'
 import Fastify from 'fastify'
-import { LIFETIME } from '../fixture.js'
+import { clientsOf, LIFETIME, SCOPE } from '../fixture.js'
 import { claimsOf, clientTable, es256Signer, grantScope, readBasic, tokenStore } from './hand-written.js'
-import { ours, useFastifyJwt, useJwtAccessTokens } from './ours.js'
+import { ClientRegistry, MemoryStore, ours, useFastifyJwt, useJwtAccessTokens } from './ours.js'
 
+const SCOPES = [SCOPE, 'data:write']
 const NO_TOKEN = () => undefined
 const string = { type: 'string' }
 const schema = {
@@ -76,6 +78,15 @@ export const servers = {
   },
   oursFastifyJwt: (fixture) => ours(fixture, useFastifyJwt(fixture)),
   oursJwtAccessTokens: (fixture) => ours(fixture, useJwtAccessTokens(fixture)),
+  // Clients in the registry, as most will have them.
+  oursRegistry: async (fixture) => {
+    const store = new MemoryStore()
+    const clients = new ClientRegistry(store)
+    for (const { id, secret } of [{ id: fixture.clientId, secret: fixture.clientSecret }, ...clientsOf(fixture)]) {
+      await clients.add({ id, secretHash: `sha256:${createHash('sha256').update(secret).digest('hex')}`, scopes: SCOPES })
+    }
+    return ours(fixture, async (builder) => { await useJwtAccessTokens(fixture)(builder.useClients(clients)) })
+  },
   oursBatch: (fixture) => ours(fixture, useJwtAccessTokens(fixture, { signing: 'batch' })),
   oursPool: (fixture) => ours(fixture, useJwtAccessTokens(fixture, { signing: 'pool' }))
 }

@@ -26,6 +26,8 @@ export interface GeneratedAccessToken {
   accessToken: string
   /** Seconds, when the token lives for another time than the flow's accessTokenLifetime. */
   expiresIn?: number
+  /** What the token is for (RFC 9068 §3), for the event that it was issued. */
+  audience?: readonly string[]
 }
 
 type Awaitable<T> = T | Promise<T>
@@ -49,6 +51,7 @@ export interface AppCredentials {
 
 /** Who calls, as a verified token says. Augment it by module declaration to add your own members. */
 export interface AuthCredentials {
+  /** The client that calls. */
   app: AppCredentials
   /** The scopes of the token. */
   scope: readonly string[]
@@ -58,6 +61,7 @@ export interface AuthCredentials {
 
 /** Credentials as verifyToken returns them: the scope may also be a space-separated string, or absent when there is none. */
 export interface VerifiedCredentials extends Omit<AuthCredentials, 'scope'> {
+  /** The scopes of the token: a list, or a text with spaces between them. */
   scope?: string | readonly string[]
 }
 
@@ -111,6 +115,10 @@ export interface AccessTokensMetadata {
 export interface AccessTokens {
   /** Left out on a resource server whose tokens another server issues. */
   readonly issue?: GenerateAccessToken
+  /**
+   * Verifies a presented token: signature or row, issuer, audience, times and revocation. Does NOT check that the sender has
+   * the key that it is bound to: the result tells that key. Rejects when nobody can tell, which is a 500 or a 503.
+   */
   readonly verify: VerifyToken
   /** Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid. */
   introspect? (token: string): Promise<TokenInformation | undefined>
@@ -122,5 +130,6 @@ export interface AccessTokens {
    * @param ahead seconds: and those that are going to be issued in this time. Default 0
    */
   revokeClient? (clientId: string, ahead?: number): Promise<void>
+  /** What the documents of server and resource say of them. */
   readonly metadata?: AccessTokensMetadata
 }

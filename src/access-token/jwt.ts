@@ -5,6 +5,7 @@ import type { CompactJWSHeaderParameters } from 'jose'
 import type { OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { publishClientChange } from '../events/administration.ts'
 import type { KeySource } from '../keys/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore } from '../store/index.ts'
@@ -27,6 +28,7 @@ export interface JwtAccessTokensOptions {
   issuer: string
   /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
   audience: string | readonly string[]
+  /** What tokens are signed with, and verified by: a `SigningKeys`. */
   keys: KeySource
   /** Keeps revocations. Default none: then tokens cannot be revoked, and are valid until they expire. */
   revocations?: RevocationStore
@@ -42,6 +44,7 @@ export interface JwtAccessTokensOptions {
   onError?: (error: Error) => void
   /** Takes an issuer without TLS on any host: whoever listens reads secrets and tokens. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
   now?: Clock
 }
 
@@ -105,7 +108,7 @@ export class JwtAccessTokens implements AccessTokens {
       scope: scope.length > 0 ? scope.join(' ') : undefined,
       cnf: confirmation
     })
-    return { accessToken, expiresIn: lifetime }
+    return { accessToken, expiresIn: lifetime, audience }
   }
 
   verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
@@ -140,6 +143,7 @@ export class JwtAccessTokens implements AccessTokens {
   async revokeClient (clientId: string, ahead = 0): Promise<void> {
     if (this.#revocations === undefined) throw new TypeError('JwtAccessTokens has no store of revocations')
     await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#keys.maxTokenLifetime + this.#clockTolerance }))
+    publishClientChange(clientId, 'tokens_revoked')
   }
 
   async #revoke (token: string): Promise<void> {

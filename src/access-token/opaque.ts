@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { publishClientChange } from '../events/administration.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore, StoredToken, TokenStore } from '../store/index.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
@@ -26,6 +27,7 @@ export interface OpaqueAccessTokensOptions {
   maxTokenLifetime?: number
   /** Is told once per outage that revocations cannot be read. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 
@@ -63,7 +65,7 @@ export class OpaqueAccessTokens implements AccessTokens {
     await this.#store.saveToken(keyOf(accessToken), {
       clientId: client.id, scope, audience, issuedAt, expiresAt: issuedAt + lifetime, ...(confirmation && { confirmation })
     })
-    return { accessToken, expiresIn: lifetime }
+    return { accessToken, expiresIn: lifetime, audience }
   }
 
   async verify (token: string): Promise<VerifyTokenResult> {
@@ -103,6 +105,7 @@ export class OpaqueAccessTokens implements AccessTokens {
    */
   async revokeClient (clientId: string, ahead = 0): Promise<void> {
     await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#maxTokenLifetime }))
+    publishClientChange(clientId, 'tokens_revoked')
   }
 
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {

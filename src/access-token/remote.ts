@@ -23,6 +23,7 @@ export interface RemoteAccessTokensOptions {
   onError?: (error: Error) => void
   /** Default Node's own. */
   fetch?: Fetch
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

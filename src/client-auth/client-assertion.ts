@@ -32,6 +32,7 @@ export interface ClientAssertionOptions {
   clockTolerance?: number
   /** Takes an issuer without TLS on any host. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

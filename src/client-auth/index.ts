@@ -1,6 +1,7 @@
 import { formatChallenge } from '../challenge.ts'
 import { isGeneratedSecret } from '../clients/generated-secret.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
+import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter } from '../form.ts'
 import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { hasQueryParameter } from '../query.ts'
@@ -118,6 +119,7 @@ export interface ClientAuthSettings {
 /**
  * Authenticates the client of a token request: exactly one mechanism, one client_id, and a client that getClient knows.
  *
+ * @param decision is told who it is
  * @throws InvalidRequestError when there is more than one mechanism (RFC 6749 §2.3) or client_id
  * @throws InvalidClientError when authentication fails or is absent (RFC 6749 §5.2), without a challenge
  * @throws TemporarilyUnavailableError 429 when it has failed too often
@@ -126,9 +128,11 @@ export async function authenticateClient (
   settings: ClientAuthSettings,
   request: TokenRequest,
   grantType: string,
-  scope: readonly string[] | undefined
+  scope: readonly string[] | undefined,
+  decision?: ClientDecision
 ): Promise<OAuth2Client> {
   const { method, presented } = await findCredentials(settings.clientAuthMethods, request)
+  decision?.presented(presented.clientId, method.name)
 
   // A client_id beside other credentials must name the same client, or it is unclear who asks.
   const clientId = parameter(request.form, 'client_id')
@@ -154,6 +158,7 @@ export async function authenticateClient (
   }
   throttle?.check(presented.clientId, request.address)
   await throttle?.succeeded(presented.clientId, request.address)
+  decision?.authenticated((client as OAuth2Client).id)
   return client as OAuth2Client
 }
 

@@ -23,6 +23,7 @@ export interface WorkloadIdentitiesOptions {
   fetch?: Fetch
   /** Is told once per outage that an issuer is away and that its keys that are known stay in use. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

@@ -2,6 +2,8 @@ import type { Clients, GetClientContext, OAuth2Client } from '../client-auth/ind
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { publishClientChange } from '../events/administration.ts'
+import type { ClientChange } from '../events/index.ts'
 import type { ClientStore, ReplayStore, StoredClient } from '../store/index.ts'
 import { ClientAuthenticator } from './client-authenticator.ts'
 import { changeClient, rotateSecret } from './client-changes.ts'
@@ -21,6 +23,7 @@ export type { ClientSecret, RegisteredClient } from './registered-client.ts'
 export type { ClientRegistration } from '../store/index.ts'
 export type { ClientChanges } from './registration.ts'
 
+/** How secrets are hashed, and what is remembered of clients. */
 export interface ClientRegistryOptions {
   /**
    * Keys of the HMAC that secrets are hashed with, of 32 characters at least. The first hashes new secrets, all of them
@@ -35,6 +38,7 @@ export interface ClientRegistryOptions {
   cacheMaxAge?: number
   /** Is told of what fails behind the scenes: writing when secrets were used last, reading what changed. Once per outage. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 
@@ -105,6 +109,7 @@ export class ClientRegistry implements Clients {
     const added = await this.#store.addClients([stored])
     if (added.length === 0) throw wrongClient('there is a client with this id already')
     this.#authenticator.added([stored])
+    publishClientChange(stored.id, 'added')
     return { client: toRegisteredClient(stored, () => undefined), secret: issued }
   }
 
@@ -124,6 +129,7 @@ export class ClientRegistry implements Clients {
     await beforeCommit?.(unique.flatMap(({ stored: { id }, issued }) => issued === undefined ? [] : [{ id, secret: issued }]))
     const added = new Set(unique.length > 0 ? await this.#store.addClients(unique.map(({ stored }) => stored)) : [])
     this.#authenticator.added(unique.map(({ stored }) => stored))
+    for (const id of added) publishClientChange(id, 'added')
     return made.map((client) => {
       const { id } = client.stored
       const isAdded = added.has(id) && first.get(id) === client
@@ -161,23 +167,25 @@ export class ClientRegistry implements Clients {
    * @throws FlowConfigurationError for what would be a wrong registration
    */
   async update (id: string, changes: ClientChanges): Promise<RegisteredClient | undefined> {
-    return await this.#show(await this.#change(id, (client) => applyChanges(client, changes)))
+    return await this.#show(await this.#change(id, 'updated', (client) => applyChanges(client, changes)))
   }
 
   /** Lets a client authenticate no more. Does NOT revoke its access tokens. @returns undefined for a client that is not there */
   async disable (id: string): Promise<RegisteredClient | undefined> {
-    return await this.#show(await this.#change(id, (client) => ({ ...client, isDisabled: true })))
+    return await this.#show(await this.#change(id, 'disabled', (client) => ({ ...client, isDisabled: true })))
   }
 
   /** @returns undefined for a client that is not there */
   async enable (id: string): Promise<RegisteredClient | undefined> {
-    return await this.#show(await this.#change(id, ({ isDisabled, ...client }) => client))
+    return await this.#show(await this.#change(id, 'enabled', ({ isDisabled, ...client }) => client))
   }
 
   /** Removes a client with all of its secrets. Does NOT revoke its access tokens. @returns false for one that is not there */
   async remove (id: string): Promise<boolean> {
     try {
-      return await this.#store.removeClient(id)
+      const isRemoved = await this.#store.removeClient(id)
+      if (isRemoved) publishClientChange(id, 'removed')
+      return isRemoved
     } finally {
       this.#authenticator.changed(id)
     }
@@ -193,16 +201,16 @@ export class ClientRegistry implements Clients {
   async rotateSecret (id: string, { overlap = OVERLAP, lifetime }: SecretOptions & { overlap?: number } = {}): Promise<IssuedSecret | undefined> {
     if (!Number.isSafeInteger(overlap) || overlap < 0) throw wrongClient('overlap must be a whole number of seconds')
     const { made, issued } = makeSecret(this.#maker, { lifetime })
-    const client = await this.#change(id, (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }))
+    const client = await this.#change(id, 'secret_added', (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }), made.id)
     return client && issued
   }
 
   /** Makes a secret of a client invalid at once. @returns false for one that is not there */
   async revokeSecret (id: string, secretId: string): Promise<boolean> {
-    const client = await this.#change(id, (stored) => {
+    const client = await this.#change(id, 'secret_revoked', (stored) => {
       const secrets = stored.secrets.filter((secret) => secret.id !== secretId)
       return secrets.length < stored.secrets.length ? { ...stored, secrets } : undefined
-    })
+    }, secretId)
     return client !== undefined
   }
 
@@ -211,9 +219,13 @@ export class ClientRegistry implements Clients {
     await this.#uses.flush()
   }
 
-  async #change (id: string, change: (client: StoredClient) => StoredClient | undefined): Promise<StoredClient | undefined> {
+  async #change (
+    id: string, kind: ClientChange, change: (client: StoredClient) => StoredClient | undefined, secretId?: string
+  ): Promise<StoredClient | undefined> {
     try {
-      return await changeClient(this.#store, id, change, this.#maker.now)
+      const client = await changeClient(this.#store, id, change, this.#maker.now)
+      if (client !== undefined) publishClientChange(id, kind, secretId)
+      return client
     } finally {
       // Also when it failed: the store may have got it all the same.
       this.#authenticator.changed(id)

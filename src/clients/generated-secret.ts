@@ -22,6 +22,11 @@ export function isGeneratedSecret (text: string): boolean {
   return FORM.test(text) && text.endsWith(checksumOf(text.slice(0, -CHECKSUM_LENGTH)))
 }
 
+/** Tells whether a secret of {@link generateSecret} may stand anywhere in a text, whole or cut. */
+export function holdsGeneratedSecret (text: string): boolean {
+  return text.includes(PREFIX)
+}
+
 /** Makes a client_id of 95 random bits, which nobody takes for the name of a user (RFC 9700 §4.15). */
 export function generateClientId (): string {
   return `fcc_${randomBase62(16)}`

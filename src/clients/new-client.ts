@@ -9,8 +9,11 @@ import type { SlowSecretHashes } from './slow-secret-hash.ts'
 
 /** A secret that was just made. `secret` is shown this once: what is stored is its hash. */
 export interface IssuedSecret {
+  /** Names the secret, and tells nothing of it: for revokeSecret. */
   id: string
+  /** The secret itself, which nobody can show again. */
   secret: string
+  /** Seconds since 1970. Undefined for one that does not expire. */
   expiresAt: number | undefined
 }
 

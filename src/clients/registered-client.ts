@@ -2,8 +2,11 @@ import type { ClientRegistration, StoredClient, StoredSecret } from '../store/in
 
 /** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
 export interface ClientSecret {
+  /** Names the secret, and tells nothing of it: for revokeSecret. */
   id: string
+  /** Whether somebody else has chosen it, so that it is hashed slowly. */
   isImported: boolean
+  /** Seconds since 1970. */
   createdAt: number
   /** Undefined for one that does not expire. */
   expiresAt: number | undefined
@@ -13,11 +16,16 @@ export interface ClientSecret {
 
 /** A client as operators see it. Times are in seconds since 1970. */
 export interface RegisteredClient extends ClientRegistration {
+  /** The client_id. */
   id: string
   scopes: readonly string[]
+  /** Whether it gets no tokens until it is enabled. */
   isDisabled: boolean
+  /** What may be known of its secrets, those that have expired since the last change included. */
   secrets: readonly ClientSecret[]
+  /** Seconds since 1970. */
   createdAt: number
+  /** Seconds since 1970, of the last change but to the use of its secrets. */
   updatedAt: number
 }
 

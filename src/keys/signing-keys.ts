@@ -2,6 +2,7 @@ import type { JSONWebKeySet, JWK } from 'jose'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { publishKeyChanges } from '../events/administration.ts'
 import { LazyRefresh } from '../lazy-refresh.ts'
 import type { KeySet, KeyStore, StoredKey } from '../store/index.ts'
 import type { KeySource, SigningKey } from './index.ts'
@@ -33,14 +34,19 @@ export interface SigningKeysOptions {
   sealingKeys?: readonly string[]
   /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
   onError?: (error: Error) => void
+  /** Default the clock of the machine. */
   now?: Clock
 }
 
 /** What operators may know of a key. Times are in seconds since 1970. */
 export interface KeyInformation {
+  /** Its name in the header of tokens and in the JWKS: its thumbprint (RFC 7638). */
   kid: string
+  /** What it signs with, as JWS names it (RFC 7518 section 3.1, RFC 8037). */
   alg: string
+  /** Whether it is announced, signs, or has signed. */
   state: KeyState
+  /** When it was made, or imported. */
   createdAt: number
   /** When it begins, or began, to sign. */
   activeFrom: number
@@ -51,14 +57,18 @@ export interface KeyInformation {
 // Each attempt is lost to somebody who has changed something. So many in a row: the store never says yes.
 const MAX_ATTEMPTS = 100
 const MAX_JWKS_AGE = 900
+// Milliseconds. Another process must know within a second that a key was revoked; a look at the store costs the request that
+// comes first after half of that nothing, since it does not wait.
+const FRESH = 500
+const STALE = 1000
 
 /**
  * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then
  * is kept until the last of its tokens has expired. All of that happens by the clock, and when somebody asks: there is
  * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
  *
- * What another process has changed is known here within a second or so, and asking for keys rarely waits. If the store
- * fails, the keys that are known stay in use.
+ * What another process has changed is known here within a second, and asking for keys rarely waits. If the store fails,
+ * the keys that are known stay in use.
  *
  * With `sealingKeys` whoever reads the store cannot sign; keys that were stored without, or sealed with an older one, are
  * sealed anew when a process starts. Whoever writes to the store can add a key of theirs, sealed or not.
@@ -91,6 +101,7 @@ export class SigningKeys implements KeySource {
     const {
       algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, sealingKeys, onError, now = systemClock
     } = options
+    const startedAt = now() * 1000 - performance.now()
     const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1].every((time) => Number.isSafeInteger(time) && time > 0)
     if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
     this.algorithm = algorithm
@@ -101,7 +112,13 @@ export class SigningKeys implements KeySource {
     this.#sealing = new SealingKeys(sealingKeys)
     this.#rules = { algorithm, rotateEvery, announceFor, keepFor: maxTokenLifetime + clockTolerance }
     this.#now = now
-    this.#refresh = new LazyRefresh(() => this.refresh(), { fresh: 1, stale: 5, now, onError: (error) => { if (this.#ring !== undefined) onError?.(error) } })
+    this.#refresh = new LazyRefresh(() => this.refresh(), {
+      fresh: FRESH,
+      stale: STALE,
+      // A clock that is put forward counts too: by then, a key may be due.
+      now: () => Math.max(performance.now(), now() * 1000 - startedAt),
+      onError: (error) => { if (this.#ring !== undefined) onError?.(error) }
+    })
   }
 
   /**
@@ -153,7 +170,7 @@ export class SigningKeys implements KeySource {
     await this.#change(async (keys, time) => {
       isThere ||= keys.some((key) => key.kid === kid)
       return await change(keys, time)
-    }, { isForced: true })
+    }, { revokedKid: kid })
     return isThere
   }
 
@@ -201,7 +218,7 @@ export class SigningKeys implements KeySource {
   }
 
   // Reads, decides and writes, again and again until nobody came in between.
-  async #change (change: KeyChange, { isForced = false } = {}): Promise<KeyInformation[]> {
+  async #change (change: KeyChange, { revokedKid }: { revokedKid?: string } = {}): Promise<KeyInformation[]> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const step = ++this.#steps
       this.#isReadable = false
@@ -209,7 +226,7 @@ export class SigningKeys implements KeySource {
       this.#isReadable = true
       // What others have changed counts, even if this process cannot write.
       const problem = await this.#adopt(set, step)
-      if (problem !== undefined && !isForced) throw problem
+      if (problem !== undefined && revokedKid === undefined) throw problem
       const changed = await change(set.keys, this.#now())
       // What another has sealed is left alone but at start, and when there is something to write anyway: processes
       // whose lists begin with different keys would write in turns for ever.
@@ -217,6 +234,7 @@ export class SigningKeys implements KeySource {
       const isWritten = keys !== set.keys && await this.#store.replaceKeys({ version: set.version, keys })
       if (keys !== set.keys && !isWritten) continue
       this.#hasStarted = true
+      publishKeyChanges(set.keys, keys, revokedKid)
       if (isWritten) await this.#adopt({ version: set.version + 1, keys }, step)
       return this.#describe(keys)
     }

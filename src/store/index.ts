@@ -10,6 +10,7 @@ export interface StoredKey {
   alg: string
   /** A JWK, or, where it is sealed, an encrypted one: a compact JWE (RFC 7517 §7). */
   privateJwk: JWK | string
+  /** Seconds since 1970. */
   createdAt: number
   /** When it begins to sign. Until then it is announced only. */
   activeFrom: number
@@ -17,7 +18,9 @@ export interface StoredKey {
 
 /** All signing keys of a server, and the version of that state. */
 export interface KeySet {
+  /** Counts the changes, for replaceKeys. */
   version: number
+  /** All of them. */
   keys: readonly StoredKey[]
 }
 
@@ -40,6 +43,7 @@ export type Revocation =
 
 /** Keeps revocations until they expire, and hands them out to every process. */
 export interface RevocationStore {
+  /** Keeps a revocation until it expires, at least. Every process finds it in the list once this has resolved. */
   addRevocation (revocation: Revocation): Promise<void>
   /**
    * Lists what was added since a cursor. What was added just before it may be listed again.
@@ -51,19 +55,27 @@ export interface RevocationStore {
 
 /** An opaque access token as it is stored: never the token. Times are in seconds since 1970. */
 export interface StoredToken {
+  /** The client that it was issued to. */
   clientId: string
+  /** Its scopes. */
   scope: readonly string[]
+  /** What it is for. */
   audience: readonly string[]
+  /** Seconds since 1970. */
   issuedAt: number
+  /** Seconds since 1970. */
   expiresAt: number
+  /** What it is bound to. Undefined for a bearer token. */
   confirmation?: Readonly<Record<string, string>>
 }
 
 /** Keeps opaque access tokens under their hash until they expire. */
 export interface TokenStore {
+  /** Keeps a token under its hash until it expires, at least. */
   saveToken (hash: string, token: StoredToken): Promise<void>
   /** @returns undefined for one that is unknown, was removed, or has expired */
   findToken (hash: string): Promise<StoredToken | undefined>
+  /** Forgets a token. Nothing if it is not there. */
   removeToken (hash: string): Promise<void>
 }
 
@@ -75,6 +87,7 @@ export interface StoredSecret {
   hash: string
   /** Made elsewhere, perhaps by a human, and therefore hashed slowly. */
   isImported?: boolean
+  /** Seconds since 1970. */
   createdAt: number
   /** Never, when left out. */
   expiresAt?: number
@@ -108,6 +121,7 @@ export interface ClientRegistration {
   jwks?: JSONWebKeySet
   /** Where its public keys are: an https URL, or http on this machine. */
   jwksUri?: string
+  /** The name in its certificate that it authenticates by. */
   certificateName?: CertificateName
   /** What its tokens must be bound to. */
   senderConstraint?: 'dpop' | 'mtls'
@@ -119,17 +133,23 @@ export interface StoredClient extends ClientRegistration {
   id: string
   /** Counts the changes, from any number on. */
   version: number
+  /** Whether it gets no tokens. */
   isDisabled?: boolean
+  /** What it may have. */
   scopes: readonly string[]
+  /** The hashes of its secrets. */
   secrets: readonly StoredSecret[]
   /** Seconds since 1970. */
   createdAt: number
+  /** Seconds since 1970. */
   updatedAt: number
 }
 
 /** When a secret was used last. */
 export interface SecretUse {
+  /** Whose secret. */
   clientId: string
+  /** Which of its secrets. */
   secretId: string
   /** Seconds since 1970. */
   usedAt: number

@@ -8,6 +8,7 @@ export type { PostgresClient, PostgresPool, PostgresQuery } from './sql/postgres
 export type { SqlStore, SqlStoreOptions } from './sql/sql-store.ts'
 export type { Migrated } from './sql/schema.ts'
 
+/** How a PostgreSQL store works. */
 export interface PostgresStoreOptions extends SqlStoreOptions {
   /**
    * Prepares statements by name, once for each connection: they take half the time. Default false, since it fails behind a

@@ -16,6 +16,7 @@ export interface FailureThrottleOptions {
   limit?: number
   /** Seconds after the first failure when all of them are forgotten. Default 60. */
   window?: number
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

@@ -24,6 +24,7 @@ export interface DPoPTokenTypeOptions {
   nonceKey?: string
   /** Seconds after its iat that a proof is accepted. Default 60. */
   maxAge?: number
+  /** Default the clock of the machine. */
   now?: Clock
 }
 

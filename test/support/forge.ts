@@ -1,7 +1,6 @@
 import { constants, createHmac, generateKeyPair, KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { JSONWebKeySet } from 'jose'
-import type { Test } from 'tap'
 import type { KeySource, SigningKey } from '../../src/keys/index.ts'
 import type { Revocation, StoredToken } from '../../src/store/index.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -178,13 +177,6 @@ export class TestStore extends MemoryStore {
     this.calls.push(method)
     if (this.isAway) throw new Error('the store is away')
   }
-}
-
-/** Sets the clock by which it is told how old the known revocations are. */
-export function stopwatch (t: Test): (milliseconds: number) => void {
-  let time = Math.ceil(performance.now())
-  t.intercept(performance, 'now', { value: () => time })
-  return (milliseconds) => { time += milliseconds }
 }
 
 /** Tokens that another library with the same key may make of the same claims. */

@@ -47,14 +47,15 @@ export async function logout (page: Page): Promise<void> {
  * Opens an operation and presses Try it out. What is returned executes it.
  *
  * @param isLast tells the answer that is shown from one upon which the page asks again
+ * @param base the path of the server that the document names
  */
-export async function tryOut (page: Page, method: string, path: string, isLast?: (response: Response) => boolean): Promise<() => Promise<object>> {
+export async function tryOut (page: Page, method: string, path: string, isLast?: (response: Response) => boolean, base = ''): Promise<() => Promise<object>> {
   const operation = page.locator(`.opblock-${method}:has([data-path="${path}"])`)
   await operation.locator('.opblock-summary-control').click()
   await operation.getByRole('button', { name: 'Try it out' }).click()
 
   return async function execute () {
-    const response = await answerFrom(page, path, () => operation.getByRole('button', { name: 'Execute' }).click(), isLast)
+    const response = await answerFrom(page, `${base}${path}`, () => operation.getByRole('button', { name: 'Execute' }).click(), isLast)
     const shown = operation.locator('.live-responses-table tbody tr').filter({ has: page.locator('.response-col_status', { hasText: String(response.status()) }) })
     return { status: response.status(), shown: JSON.parse(await shown.locator('.highlight-code code').innerText()) }
   }

@@ -13,7 +13,9 @@ const MAX_AGE = 60
 
 /** Who this resource server is at the introspection endpoint. */
 export interface IntrospectionCredentials {
+  /** The client_id that this resource server has at the issuer. */
   clientId: string
+  /** Its secret, sent by HTTP Basic. */
   clientSecret: string
 }
 

@@ -10,6 +10,7 @@ export interface PostgresPool {
   connect (): Promise<PostgresClient>
 }
 
+/** What is used of a connection that a Pool of pg hands out. */
 export interface PostgresClient {
   query (query: PostgresQuery): Promise<{ rows: any[] }>
   /** @param isBroken closes the connection */
@@ -18,6 +19,7 @@ export interface PostgresClient {
   off (event: 'error', listener: (error: Error) => void): unknown
 }
 
+/** A query as pg takes it. */
 export interface PostgresQuery {
   /** Prepares the statement under this name, and keeps it on the connection. */
   name?: string

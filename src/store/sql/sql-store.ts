@@ -12,6 +12,7 @@ import { fromClient, fromRevocation, toClient, toKeySet, toRevocation, toSecretU
 import { MIGRATIONS } from './schema.ts'
 import type { Migrated } from './schema.ts'
 
+/** How a store in SQL works. */
 export interface SqlStoreOptions {
   /**
    * Makes the tables, or brings them to the newest version, before the first use. Default true. When false, the first use

@@ -7,6 +7,7 @@ export interface SqliteHandle {
   prepare (sql: string): SqliteStatement
 }
 
+/** What is used of a prepared statement of a SQLite driver. */
 export interface SqliteStatement {
   all (...values: any[]): unknown[]
   run (...values: any[]): unknown

@@ -1,0 +1,38 @@
+import type { RequestEvent } from '../events/index.ts'
+import { listen } from './listen.ts'
+
+/** As much of pino, and of `app.log`, as is used here. */
+export interface AuditLogger {
+  info (line: object, message: string): void
+}
+
+/** What goes into the audit log. */
+export interface AuditLogOptions {
+  /** Whether each request with a valid token is a line, too. Default true. */
+  verified?: boolean
+}
+
+/**
+ * Writes a line for every decision, at info: who got a token or did not, whose token was taken or was not, and what became
+ * of clients and keys. The event is its member `audit`; `reqId` is that of Fastify's lines for the same request.
+ *
+ * @returns ends it
+ * @example
+ * auditLog(app.log)
+ */
+export function auditLog (logger: AuditLogger, { verified = true }: AuditLogOptions = {}): () => void {
+  const write = (name: string) => (event: object) => {
+    const { requestId, ...members } = event as Partial<RequestEvent>
+    logger.info({ ...(requestId !== undefined && { reqId: requestId }), audit: { event: name, ...members } }, name.replace('.', ' '))
+  }
+  return listen({
+    tokenIssued: write('token.issued'),
+    tokenDenied: write('token.denied'),
+    tokenRejected: write('token.rejected'),
+    tokenRevoked: write('token.revoked'),
+    keyRotated: write('key.rotated'),
+    keyRevoked: write('key.revoked'),
+    clientChanged: write('client.changed'),
+    ...(verified && { tokenVerified: write('token.verified') })
+  })
+}

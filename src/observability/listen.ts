@@ -1,0 +1,22 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { CHANNELS } from '../events/index.ts'
+import type { EventChannel } from '../events/index.ts'
+
+type Channels = typeof CHANNELS
+type Listener<C> = C extends EventChannel<infer E> ? (event: E) => void : never
+
+/** What is called with the events of each channel. */
+export type Listeners = { readonly [Name in keyof Channels]?: Listener<Channels[Name]> }
+
+/**
+ * Subscribes to channels.
+ *
+ * @returns takes all of it back
+ */
+export function listen (listeners: Listeners): () => void {
+  const subscriptions = Object.entries(listeners).map(([name, listener]) => [CHANNELS[name as keyof Channels].name, listener as (event: unknown) => void] as const)
+  for (const [name, listener] of subscriptions) subscribe(name, listener)
+  return () => {
+    for (const [name, listener] of subscriptions) unsubscribe(name, listener)
+  }
+}

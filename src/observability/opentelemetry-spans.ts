@@ -1,0 +1,70 @@
+import { stopwatch } from '../clock.ts'
+import type { RequestEvent, TokenDenied, TokenRejected } from '../events/index.ts'
+import { listen } from './listen.ts'
+
+type Attributes = Record<string, string | number | string[] | undefined>
+
+/** As much of a tracer of @opentelemetry/api as is used here. */
+export interface SpanTracer {
+  startSpan (name: string, options: { startTime: number, attributes: Attributes }): {
+    setStatus (status: { code: number }): unknown
+    end (time: number): void
+  }
+}
+
+/** Which spans are made. */
+export interface OpenTelemetrySpansOptions {
+  /** Whether each verification of a token that is valid is a span, too. Default true. */
+  verified?: boolean
+}
+
+// SpanStatusCode.ERROR: for servers, what is the fault of the client is none.
+const ERROR = 2
+
+/**
+ * Makes a span of every decision about a request, below the span that is active: `oauth.token`, `oauth.introspection` and
+ * `oauth.revocation` for requests of clients, `oauth.verify` for the token of a resource request, `oauth.authorize` where
+ * that is valid and yet refused. An introspection that succeeds is no decision. A span is an error for a 5xx only.
+ *
+ * @param tracer of @opentelemetry/api
+ * @returns ends it
+ * @example
+ * openTelemetrySpans(trace.getTracer('fastify-client-credentials'))
+ */
+export function openTelemetrySpans (tracer: SpanTracer, { verified = true }: OpenTelemetrySpansOptions = {}): () => void {
+  // Made when it is over: who decides need not know of spans.
+  const record = (name: string, { flow, duration }: RequestEvent, attributes: Attributes, status = 200) => {
+    const end = stopwatch()
+    const span = tracer.startSpan(name, { startTime: end - duration * 1000, attributes: { 'oauth.flow': flow, ...attributes } })
+    if (status >= 500) span.setStatus({ code: ERROR })
+    span.end(end)
+  }
+  return listen({
+    tokenIssued: (event) => record('oauth.token', event, {
+      'oauth.client.id': event.clientId,
+      'oauth.client.auth_method': event.method,
+      'oauth.scope': [...event.scope],
+      'oauth.token.type': event.tokenType,
+      'oauth.token.expires_in': event.expiresIn,
+      'oauth.token.audience': event.audience && [...event.audience]
+    }),
+    tokenDenied: (event) => record(`oauth.${event.endpoint}`, event, {
+      ...failureOf(event), 'oauth.client.id': event.clientId, 'oauth.client.auth_method': event.method
+    }, event.status),
+    tokenRevoked: (event) => record('oauth.revocation', event, {
+      'oauth.client.id': event.clientId, 'oauth.client.auth_method': event.method, 'oauth.token.id': event.tokenId
+    }),
+    tokenRejected: (event) => record(event.clientId === undefined ? 'oauth.verify' : 'oauth.authorize', event, {
+      ...failureOf(event), 'oauth.client.id': event.clientId, 'oauth.token.type': event.tokenType, 'oauth.scope.needed': [...event.needed]
+    }, event.status),
+    ...(verified && {
+      tokenVerified: (event) => record('oauth.verify', event, {
+        'oauth.client.id': event.clientId, 'oauth.scope': [...event.scope], 'oauth.token.type': event.tokenType
+      })
+    })
+  })
+}
+
+function failureOf ({ error, status }: TokenDenied | TokenRejected): Attributes {
+  return { 'error.type': error, 'http.response.status_code': status }
+}
