@@ -19,6 +19,7 @@ import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { test } from 'tap'
 import type { Test } from 'tap'
+import { fromProxy } from '../plugin/client-certificate-proxy.ts'
 import { fromTlsSocket } from '../plugin/client-certificate.ts'
 import clientCredentialsPlugin, {
   BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, guardedFetch, JwtAccessTokens,
@@ -438,9 +439,21 @@ test('A client that begins another handshake loses its connection', async (t) =>
 
 test('A certificate that was shown in a later handshake is not trusted for the first', async (t) => {
   const x509 = new X509Certificate(foreign.cert)
-  const socketOf = (authorizationError: unknown) => ({ authorized: true, authorizationError, getPeerX509Certificate: () => x509 }) as unknown as Socket
+  const socketOf = (authorizationError: unknown, authorized = true) => ({ authorized, authorizationError, getPeerX509Certificate: () => x509 }) as unknown as Socket
   t.strictSame(fromTlsSocket()({ socket: socketOf('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), rawHeaders: [] }), { x509, isTrusted: false })
+  t.strictSame(fromTlsSocket()({ socket: socketOf(null, false), rawHeaders: [] }), { x509, isTrusted: false })
   t.strictSame(fromTlsSocket()({ socket: socketOf(null), rawHeaders: [] }), { x509, isTrusted: true })
+})
+
+test('A certificate is read once for each connection, and once for each value of the field of a proxy', async (t) => {
+  let reads = 0
+  const socket = { authorized: true, getPeerX509Certificate: () => { reads++; return new X509Certificate(reader.cert) } } as unknown as Socket
+  const read = fromTlsSocket()
+  t.equal(read({ socket, rawHeaders: [] }), read({ socket, rawHeaders: [] }))
+  t.equal(reads, 1)
+  const behind = fromProxy({ trustedProxies: ['::1'], format: 'nginx' })
+  const request = { socket: { remoteAddress: '::1' } as Socket, rawHeaders: ['x-ssl-client-cert', pem] }
+  t.equal(behind(request)?.x509, behind(request)?.x509)
 })
 
 test('On HTTP/2, all requests of a connection come with its certificate', async (t) => {
@@ -537,6 +550,17 @@ test('A proxy is known by its IPv4 address on a listener for IPv6', async (t) =>
   await other.listen({ port: 0, host: '::' })
   t.equal(await askBehindProxy({ ...world, app: other }, [`x-ssl-client-cert: ${pem}`]), 200)
   t.equal(address, '::ffff:127.0.0.1')
+})
+
+test('A proxy is trusted by its address, of IPv4 and of IPv6, and by as many bits of it as there are', async (t) => {
+  const isTrusted = (trusted: string, remoteAddress: string) =>
+    fromProxy({ trustedProxies: [trusted], format: 'nginx' })({ socket: { remoteAddress } as Socket, rawHeaders: ['x-ssl-client-cert', pem] }) !== undefined
+  for (const [trusted, address] of [['2001:db8::/48', '2001:db8:0:1::1'], ['2001:db8::1/128', '2001:db8::1'], ['::1', '::1'], ['10.0.0.1/32', '10.0.0.1'], ['10.0.0.0/31', '10.0.0.1']] as const) {
+    t.equal(isTrusted(trusted, address), true, trusted)
+  }
+  for (const [trusted, address] of [['2001:db8::/48', '2001:db8:1::1'], ['2001:db8::1/128', '2001:db8::2'], ['10.0.0.1/32', '10.0.0.2'], ['10.0.0.0/31', '10.0.0.2']] as const) {
+    t.equal(isTrusted(trusted, address), false, trusted)
+  }
 })
 
 test('A peer at a Unix socket is no trusted proxy', async (t) => {

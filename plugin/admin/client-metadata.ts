@@ -62,12 +62,9 @@ export function toRegisteredNames (text: string): string {
   return text.replace(/^\w+|\b[a-z]+[A-Z]\w*/g, (name) => OTHER_NAMES[name] ?? MEMBERS.find(({ member }) => member === name)?.name ?? name)
 }
 
-/** Writes what is registered of a client. */
+/** Writes what is registered of a client. What it does not have is undefined, which JSON leaves out. */
 export function toMetadata (client: ClientRegistration): Record<string, unknown> {
-  return Object.fromEntries(MEMBERS.flatMap(({ name, member, write }) => {
-    const value = client[member] === undefined ? undefined : write(client[member])
-    return value === undefined ? [] : [[name, value]]
-  }))
+  return Object.fromEntries(MEMBERS.map(({ name, member, write }) => [name, client[member] === undefined ? undefined : write(client[member])]))
 }
 
 function same (name: string, member: keyof ClientRegistration): Member {

@@ -89,5 +89,5 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
 
 function toNewClient (body: Readonly<Record<string, any>>): NewClient {
   const { client_id: id, client_secret: secret, client_secret_lifetime: lifetime } = body
-  return { ...toRegistration(body), ...(id !== undefined && { id }), ...(secret !== undefined && { secret }), ...(lifetime !== undefined && { lifetime }) }
+  return { ...toRegistration(body), id, secret, lifetime }
 }

@@ -1,9 +1,8 @@
 import { OAuth2Error } from '../../src/index.ts'
-import type { ProtocolErrorOptions } from '../../src/index.ts'
 
 /** 400: what is said of a client is malformed, contradicts itself, or is nothing that this server has (RFC 7591 §3.2.2). */
-export function invalidClientMetadata (description: string, options?: ProtocolErrorOptions): OAuth2Error {
-  return new OAuth2Error('invalid_client_metadata', 400, description, options)
+export function invalidClientMetadata (description: string): OAuth2Error {
+  return new OAuth2Error('invalid_client_metadata', 400, description)
 }
 
 /** 404: RFC 7592 §2 has a 401 here, for a client that asks of itself. Who asks here is an administrator. */

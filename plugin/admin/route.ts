@@ -54,7 +54,7 @@ const REFUSALS = {
 
 /** Serves a route behind the guard. Whatever it answers is JSON of ours that no cache keeps, and who changes what is in the log. */
 export function serveAdminRoute (scope: FastifyInstance, { guard, outage }: AdminSurroundings, route: AdminRoute): void {
-  const { method, url, body, success, answer } = route
+  const { method, url, success, answer } = route
   scope.route({
     method,
     url,
@@ -64,7 +64,7 @@ export function serveAdminRoute (scope: FastifyInstance, { guard, outage }: Admi
     // Before the body is read.
     onRequest: guard,
     // No member of it is needed where it may be left out. One that is null is there.
-    async preValidation (request) { if (body !== undefined && request.body === undefined) request.body = {} },
+    async preValidation (request) { if (request.body === undefined) request.body = {} },
     errorHandler (error, _request, reply) {
       const refusal = toRefusal(error)
       outage.failed(refusal)
@@ -101,7 +101,7 @@ function schemaOf ({ summary, description, params, query, body, success, refusal
 // Who did what to whom. The path names clients and keys, and no secret.
 function logChange (request: FastifyRequest, summary: string, location: string | undefined): void {
   const { params, log } = request
-  log.info({ oauth: { by: credentialsOf(request).app.id, ...params as object, ...(location !== undefined && { location }) } }, `OAuth administration: ${summary}`)
+  log.info({ oauth: { by: credentialsOf(request).app.id, ...params as object, location } }, `OAuth administration: ${summary}`)
 }
 
 // Not reply.serialize, which is the application's own where it has set a reply serializer. The schema lets nothing else out.

@@ -8,7 +8,7 @@ import { invalidClientMetadata } from './refusals.ts'
 /** Whatever a request has failed with, as the error of its answer. */
 export function toRefusal (error: FastifyError): OAuth2Error | StrategyError {
   if (error instanceof StrategyError) return error
-  if (error instanceof FlowConfigurationError && error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toRegisteredNames(error.detail as string), { cause: error })
+  if (error instanceof FlowConfigurationError && error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toRegisteredNames(error.detail as string))
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new InvalidRequestError('The body must be sent as application/json', { status: 415 })
   return refusalOf(error)
 }
