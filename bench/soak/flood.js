@@ -45,7 +45,7 @@ const remote = build(new RemoteAccessTokens({ issuer: `http://127.0.0.1:${server
 const key = keyPair()
 await registry.add({ id: 'strong', scopes: ['data:read'], authMethods: ['private_key_jwt'], jwks: { keys: [key.jwk] } })
 // A key that tokens can be signed with here.
-const { kid } = await keys.import(key.privateKey.export({ format: 'jwk' }))
+const { kid } = await keys.import(key.privateJwk)
 const now = Math.floor(Date.now() / 1000)
 let count = 0
 const CLAIMS = { iss: ISSUER, aud: ISSUER, sub: 'known', client_id: 'known', scope: 'data:read' }

@@ -1,12 +1,18 @@
 // Keys, and what clients of the soak sign with them. Not by the package that is tested.
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createECDH, createPrivateKey, sign } from 'node:crypto'
 
+// Bytes of a number of P-256.
+const SIZE = 32
 export const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
+// Not by generateKeyPairSync: Node.js 20 sometimes never comes back from exporting a key that it made.
 export function keyPair () {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' })
-  return { privateKey, jwk: { kty, crv, x, y } }
+  const pair = createECDH('prime256v1')
+  const point = pair.generateKeys()
+  const encode = (number) => Buffer.concat([Buffer.alloc(SIZE), number]).subarray(-SIZE).toString('base64url')
+  const jwk = { kty: 'EC', crv: 'P-256', x: encode(point.subarray(1, SIZE + 1)), y: encode(point.subarray(SIZE + 1)) }
+  const privateJwk = { ...jwk, d: encode(pair.getPrivateKey()) }
+  return { privateKey: createPrivateKey({ key: privateJwk, format: 'jwk' }), privateJwk, jwk }
 }
 
 export function jws (header, claims, { privateKey }) {
