@@ -1,6 +1,7 @@
 // What clients do in the soak, rightly and wrongly. Each scenario is told with what it must be answered.
-import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto'
-import { ask, cut } from './http.js'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { abort, ask, cut, dribble } from './http.js'
+import { jws, keyPair, kidOf } from './jws.js'
 import { ISSUER, LIFETIME, SHORT_LIFETIME } from './world.js'
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -8,23 +9,15 @@ const TOKEN = '/oauth2/token'
 const GOOD = 20
 // Tokens that are used again, until they are too old.
 const MAX_TOKENS = 20_000
+// Seconds after which another server has read a key that it missed, since somebody always asks it by one that it does not know.
+const KEYS_READ_AFTER = 32
+// How many tokens of a revoked key are tried.
+const OF_REVOKED_KEY = 20
 const now = () => Math.floor(Date.now() / 1000)
 const random = (list) => list[Math.floor(Math.random() * list.length)]
 const basic = (id, secret) => ({ authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` })
 const bearer = (token) => ({ authorization: `Bearer ${token}` })
-const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-function keyPair () {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' })
-  return { privateKey, jwk: { kty, crv, x, y } }
-}
-
-function jws (header, claims, { privateKey }) {
-  const input = `${base64url(header)}.${base64url(claims)}`
-  return `${input}.${sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
-}
 
 function mustBe (what, answer, ...statuses) {
   if (!statuses.includes(answer.status)) throw new Error(`${what}: ${answer.status} ${JSON.stringify(answer.body)}, and not ${statuses.join(' or ')}`)
@@ -63,7 +56,7 @@ export async function prepare (port, { operator, hasty }) {
   async function freshToken (prefix) {
     const { id, secret } = random(good)
     const { access_token: token } = mustBe('a good client', await take(id, secret, { scope: 'data:read' }, prefix), 200)
-    return { id, secret, token, until: now() + LIFETIME - 5 }
+    return { id, secret, token, from: now(), until: now() + LIFETIME - 5 }
   }
 
   const proof = (dpop, method, path, token) => jws({ typ: 'dpop+jwt', alg: 'ES256', jwk: dpop.jwk }, {
@@ -82,6 +75,15 @@ export async function prepare (port, { operator, hasty }) {
       if (until > now()) mustBe('a good token', await data(bearer(token)), 200)
       else tokens = tokens.filter((other) => other.until > now())
     },
+    async accessByKeys () {
+      const token = tokens.find(({ from, until }) => from + KEYS_READ_AFTER < now() && until > now())?.token
+      if (token !== undefined) mustBe('a good token at another server', await data(bearer(token), '/by-keys'), 200)
+    },
+    async accessByIntrospection () {
+      const { token } = await freshToken()
+      mustBe('a good token at a server that asks', await data(bearer(token), '/by-introspection'), 200)
+      mustBe('a token that its issuer does not know', await data(bearer(randomUUID()), '/by-introspection'), 401)
+    },
     async forgedToken () {
       const [header, payload] = (random(tokens) ?? await freshToken()).token.split('.')
       mustBe('a forged token', await data(bearer(`${header}.${payload}.${randomBytes(64).toString('base64url')}`)), 401)
@@ -89,6 +91,7 @@ export async function prepare (port, { operator, hasty }) {
     async unknownKey () {
       const token = jws({ typ: 'at+jwt', alg: 'ES256', kid: randomUUID() }, { iss: ISSUER, aud: ISSUER, sub: 'x', client_id: 'x', iat: now(), exp: now() + 60, jti: randomUUID(), scope: 'data:read' }, key)
       mustBe('a token of an unknown key', await data(bearer(token)), 401)
+      mustBe('a token of an unknown key at another server', await data(bearer(token), '/by-keys'), 401)
     },
     garbage: async () => mustBe('garbage', await data(bearer(randomBytes(40).toString('base64url'))), 401),
     missing: async () => mustBe('no token', await data({}), 401),
@@ -120,8 +123,18 @@ export async function prepare (port, { operator, hasty }) {
       mustBe('revocation', await ask(port, { method: 'POST', path: '/opaque/oauth2/revoke', headers: basic(id, secret), form: { token } }), 200)
       mustBe('a revoked opaque token', await data(bearer(token), '/opaque'), 401)
     },
+    // Some are never revoked.
+    async opaqueTokenToExpire () {
+      const { token } = await freshToken('/opaque')
+      mustBe('an opaque token', await data(bearer(token), '/opaque'), 200)
+    },
     // From one address: beyond ten in a minute they are told so.
     wrongSecret: async () => mustBe('a wrong secret', await take(victim.client_id, randomBytes(16).toString('hex')), 401, 429),
+    async guessing () {
+      const id = randomUUID()
+      for (let guess = 1; guess <= 10; guess++) mustBe(`guess ${guess}`, await take(id, 'secret'), 401)
+      mustBe('one guess too many', await take(id, 'secret'), 429)
+    },
     unknownClient: async () => mustBe('an unknown client', await take(randomUUID(), 'secret'), 401),
     foreignScope: async () => mustBe('a foreign scope', await take(good[0].id, good[0].secret, { scope: 'clients:manage' }), 400),
     wrongGrant: async () => mustBe('another grant', await take(good[0].id, good[0].secret, { grant_type: 'password' }), 400),
@@ -161,19 +174,29 @@ export async function prepare (port, { operator, hasty }) {
     cutHead: () => cut(port, `POST ${TOKEN} HTTP/1.1\r\nhost: soak\r\nauthori`, 5),
     cutBody: () => cut(port, `POST ${TOKEN} HTTP/1.1\r\nhost: soak\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\ngrant_type=client`, 20),
     cutAnswer: () => cut(port, `GET /data HTTP/1.1\r\nhost: soak\r\nauthorization: Bearer ${random(tokens)?.token ?? 'x'}\r\n\r\n`, 0),
+    async slowBody () {
+      const { id, secret } = random(good)
+      mustBe('a slow body', await dribble(port, { method: 'POST', path: TOKEN, headers: basic(id, secret), form: { grant_type: 'client_credentials' } }), 200)
+    },
+    abortedBody: () => abort(port, { method: 'POST', path: TOKEN, form: { grant_type: 'client_credentials' }, isWhole: false }),
+    abortedAnswer: () => abort(port, { method: 'POST', path: TOKEN, headers: basic(good[0].id, good[0].secret), form: { grant_type: 'client_credentials' }, isWhole: true }),
     notHttp: () => cut(port, `${randomBytes(40).toString('hex')}\r\n\r\n`, 5),
     metadata: async () => mustBe('metadata', await ask(port, { path: '/.well-known/oauth-authorization-server' }), 200),
+    metrics: async () => mustBe('metrics', await ask(port, { path: '/metrics' }), 200),
     keys: async () => mustBe('keys', await ask(port, { path: '/.well-known/jwks.json' }), 200),
     rest: () => pause(5)
   }
-  const RARE = { rotation: 0.02, clientLife: 0.3, dpop: 0.5 }
+  const RARE = { rotation: 0.02, clientLife: 0.3, dpop: 0.5, guessing: 0.1 }
   const OFTEN = { token: 4, access: 12, forgedToken: 2, garbage: 2, unknownClient: 2 }
   return {
     scenarios: Object.entries(scenarios).map(([name, play]) => ({ name, play, weight: OFTEN[name] ?? RARE[name] ?? 1 })),
-    // Of the tokens that were got so far none counts as good any more.
-    forgetTokens () {
-      tokens = []
+    /** A key was revoked: its tokens are no good any more, and all others are. */
+    async keyRevoked (kid) {
       managing = undefined
+      const known = tokens.filter(({ until }) => until > now())
+      const revoked = known.filter(({ token }) => kidOf(token) === kid).slice(0, OF_REVOKED_KEY)
+      for (const { token } of revoked) mustBe('a token of a revoked key', await data(bearer(token)), 401)
+      tokens = known.filter(({ token }) => kidOf(token) !== kid)
     }
   }
 }
