@@ -5,8 +5,9 @@ import type { TokenRequest } from '../request.ts'
 import { isCredential } from './credential.ts'
 import type { ClientAuthMethod, PresentedClient } from './index.ts'
 
-// RFC 7617 §2: base64 with its padding. One quantifier for each character: a long field costs no more than its length.
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+// RFC 7617 §2: base64 with its padding, which fills the last group of four.
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+const GROUP = 4
 const FORM_ENCODED = /[%+]/
 
 /** client_secret_basic: id and secret by HTTP Basic, each form-encoded (RFC 6749 §2.3.1). */
@@ -20,7 +21,7 @@ export const clientSecretBasic: ClientAuthMethod = Object.freeze({
     if (scheme !== 'basic') return undefined
 
     const encoded = credentials.trimEnd()
-    if (encoded === '' || !BASE64.test(encoded)) throw malformed('the Basic credentials are not base64')
+    if (encoded.length % GROUP !== 0 || !BASE64.test(encoded)) throw malformed('the Basic credentials are not base64')
     const pair = Buffer.from(encoded, 'base64').toString('utf8')
     // The first colon ends the id: a secret may hold more of them. Decoding comes after splitting, since an encoded
     // id may hold one too.

@@ -7,6 +7,7 @@ import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
 import type { ReplayStore } from '../store/index.ts'
+import { Attempt } from '../throttle/attempt.ts'
 import type { FailureThrottle } from '../throttle/index.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
@@ -143,7 +144,8 @@ export async function authenticateClient (
   // §2.3.1: against guessing. Before the secret is compared, or the right one would come through among the wrong ones. Who is
   // proven by keys has guessed nothing.
   const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
-  throttle?.check(presented.clientId, request.address)
+  const attempt = new Attempt(presented.clientId, request)
+  throttle?.check(attempt)
   const client = await settings.getClient({
     clientId: presented.clientId,
     clientSecret: presented.clientSecret,
@@ -153,11 +155,11 @@ export async function authenticateClient (
   })
   const refusal = refusalOf(client || undefined, presented, method)
   if (refusal !== undefined) {
-    await throttle?.failed(presented.clientId, request.address)
+    await throttle?.failed(attempt)
     throw new InvalidClientError(undefined, { cause: refusal })
   }
-  throttle?.check(presented.clientId, request.address)
-  await throttle?.succeeded(presented.clientId, request.address)
+  throttle?.check(attempt)
+  await throttle?.succeeded(attempt)
   decision?.authenticated((client as OAuth2Client).id)
   return client as OAuth2Client
 }

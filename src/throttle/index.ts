@@ -1,11 +1,10 @@
-import { hash } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 import { LruMap } from 'toad-cache'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { TemporarilyUnavailableError } from '../errors.ts'
 import type { FailureStore } from '../store/index.ts'
+import type { Attempt } from './attempt.ts'
 import { RecentFailures } from './recent-failures.ts'
 
 /** How many wrong guesses are let through. */
@@ -59,9 +58,10 @@ export class FailureThrottle {
    *
    * @throws TemporarilyUnavailableError 429 for a client that has failed too often from this address
    */
-  check (clientId: string, address: string | undefined): void {
-    if ((this.#known.size === 0 && this.#uncounted.size === 0) || address === undefined) return
-    const key = keyOf(clientId, address)
+  check (attempt: Attempt): void {
+    if (this.#known.size === 0 && this.#uncounted.size === 0) return
+    const { key } = attempt
+    if (key === undefined) return
     const time = this.#now()
     const known = this.#known.get(key)
     const { count, forgottenAt } = known !== undefined && known.forgottenAt > time ? known : { count: 0, forgottenAt: time + this.#window }
@@ -74,9 +74,8 @@ export class FailureThrottle {
    * @throws TemporarilyUnavailableError 429 for one too many
    * @throws the store's error: what cannot be counted is not answered
    */
-  async failed (clientId: string, address: string | undefined): Promise<void> {
-    if (address === undefined) return
-    const key = keyOf(clientId, address)
+  async failed ({ key }: Attempt): Promise<void> {
+    if (key === undefined) return
     const failures = await this.#count(key)
     if (failures.count > this.#limit) this.#refuse(failures.forgottenAt)
   }
@@ -95,10 +94,10 @@ export class FailureThrottle {
   }
 
   /** Forgets the failures before a success. Undefined when there were none, and there is nothing to wait for. Never rejects. */
-  succeeded (clientId: string, address: string | undefined): Promise<void> | undefined {
-    if (this.#known.size === 0 || address === undefined) return undefined
-    const key = keyOf(clientId, address)
-    if (this.#known.get(key) === undefined) return undefined
+  succeeded (attempt: Attempt): Promise<void> | undefined {
+    if (this.#known.size === 0) return undefined
+    const { key } = attempt
+    if (key === undefined || this.#known.get(key) === undefined) return undefined
     this.#known.delete(key)
     // What cannot be forgotten counts on until the window is over: no reason to refuse who has proven the secret.
     return this.#store.forgetFailures(key).catch(() => {})
@@ -111,24 +110,4 @@ export class FailureThrottle {
       status: TOO_MANY_REQUESTS, retryAfter, cause: `more than ${this.#limit} failures of this client from this address`
     })
   }
-}
-
-// Of one length, whatever was presented, and no list of who comes from where.
-function keyOf (clientId: string, address: string): string {
-  return hash('sha256', `${networkOf(address)} ${clientId.toLowerCase()}`, 'base64url')
-}
-
-const MAPPED = /^\[::ffff:([\da-f]+):([\da-f]+)\]$/
-
-function networkOf (address: string): string {
-  if (!isIPv6(address)) return address
-  // In the one spelling of URLs, which know no zone.
-  const { hostname } = new URL(`http://[${address.replace(/%.*/, '')}]`)
-  const [, high, low] = MAPPED.exec(hostname) ?? []
-  if (high !== undefined) return [high, low as string].flatMap((text) => [parseInt(text, 16) >> 8, parseInt(text, 16) & 0xff]).join('.')
-  const [head = '', tail] = hostname.slice(1, -1).split('::')
-  const groups = head === '' ? [] : head.split(':')
-  // What "::" leaves out are zeros, as many as there is room for.
-  if (tail !== undefined) groups.push(...Array<string>(8 - groups.length - tail.split(':').filter(Boolean).length).fill('0'), ...tail.split(':'))
-  return groups.slice(0, 4).join(':')
 }
