@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -134,4 +134,12 @@ t.test('the tables of options are the ones of the code', async (t) => {
   t.strictSame(pageTable('Of the plugin'), Object.keys(plugin))
   t.strictSame(pageTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
   t.strictSame(pageTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
+})
+
+t.test('the chart and the tables of the speed are those of the bench', async (t) => {
+  const bench = (name: string) => join(root, 'bench', name)
+  const [{ chartOf }, { speedTables }] = await Promise.all([import(bench('chart.js')), import(bench('speed.js'))])
+  const results: unknown = JSON.parse(readFileSync(bench('results.json'), 'utf8'))
+  t.equal(readFileSync(bench('chart.svg'), 'utf8'), chartOf(results))
+  for (const table of speedTables(results)) t.ok(pageText('README.md').includes(table), table)
 })
