@@ -112,8 +112,12 @@ export interface AccessTokens {
   /** Left out on a resource server whose tokens another server issues. */
   readonly issue?: GenerateAccessToken
   readonly verify: VerifyToken
-  /** Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid. */
-  introspect? (token: string): Promise<TokenInformation | undefined>
+  /**
+   * Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid.
+   *
+   * @param isThorough for a token that is to be revoked: what another process has just made must be found too. Default false
+   */
+  introspect? (token: string, isThorough?: boolean): Promise<TokenInformation | undefined>
   /** Makes a token that `introspect` knows invalid (RFC 7009). Nothing for any other. */
   revoke? (token: string): Promise<void>
   /**
