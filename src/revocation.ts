@@ -13,7 +13,8 @@ import type { TokenRequest } from './request.ts'
 export function revokeToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
   return answerClient(settings, request, 'revocation', async (decision) => {
     const { client, token } = await readPresentedToken(settings, request, decision)
-    const information = await settings.accessTokens?.introspect?.(token)
+    // Thoroughly: what is taken for no token here is not revoked, and the client told that it is.
+    const information = await settings.accessTokens?.introspect?.(token, true)
     if (information === undefined) return
     if (information.client_id !== client.id) throw new InvalidRequestError('The token was not issued to this client')
     await settings.accessTokens?.revoke?.(token)

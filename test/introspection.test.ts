@@ -16,6 +16,8 @@ import { SigningKeys } from '../src/keys/signing-keys.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH } from './support/demo.ts'
 import type { Answer } from './support/demo.ts'
 import { AUDIENCE, ISSUER, now, READ, TestStore } from './support/forge.ts'
+import { issue, memoryStore, present, revoke as revokeAt, startProcess } from './support/server-world.ts'
+import { stopwatch } from './support/stopwatch.ts'
 
 const INTROSPECT = '/oauth2/introspect'
 const REVOKE = '/oauth2/revoke'
@@ -553,4 +555,19 @@ test('RFC 7662 §4: introspection of JWTs goes on while the store of revocations
 testBoth('A getClient that throws is a server_error at both endpoints', async (t, name) => {
   const { app } = await worldOf(name, { adapt: (builder) => builder.getClient(() => { throw new Error('away') }) })
   for (const url of ENDPOINTS) isRefused(t, await post(app, url, { token: 'aaa' }), SERVER_ERROR)
+})
+
+test('RFC 7009 §2.1: a token whose key another process has just made is revoked', async (t) => {
+  const elapse = stopwatch(t)
+  const store = memoryStore(now)
+  const [here, there] = [startProcess(store, 'jwt', now), startProcess(store, 'jwt', now)]
+  const { secret } = await here.clients.add({ id: 'reader', scopes: [READ] })
+  const old = await issue(here, 'reader', secret!.secret, undefined, undefined)
+  const [leaked] = await there.keys.list()
+  await there.keys.revoke(leaked!.kid)
+  const { token } = await issue(there, 'reader', secret!.secret, undefined, undefined)
+  t.equal(await revokeAt(here, 'reader', secret!.secret, token), undefined, 'it does not know the key yet')
+  t.equal(await revokeAt(here, 'reader', secret!.secret, old.token), undefined)
+  elapse(1000)
+  for (const process of [here, there]) t.equal(await present(process, token), undefined)
 })

@@ -120,8 +120,12 @@ export interface AccessTokens {
    * the key that it is bound to: the result tells that key. Rejects when nobody can tell, which is a 500 or a 503.
    */
   readonly verify: VerifyToken
-  /** Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid. */
-  introspect? (token: string): Promise<TokenInformation | undefined>
+  /**
+   * Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid.
+   *
+   * @param isThorough for a token that is to be revoked: what another process has just made must be found too. Default false
+   */
+  introspect? (token: string, isThorough?: boolean): Promise<TokenInformation | undefined>
   /** Makes a token that `introspect` knows invalid (RFC 7009). Nothing for any other. */
   revoke? (token: string): Promise<void>
   /**

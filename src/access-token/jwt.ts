@@ -116,8 +116,8 @@ export class JwtAccessTokens implements AccessTokens {
     return verdict !== undefined ? resultOf(verdict) : this.#judge(token).then(resultOf)
   }
 
-  async introspect (token: string): Promise<TokenInformation | undefined> {
-    const verdict = await this.#judge(token)
+  async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
+    const verdict = await this.#judge(token, isThorough)
     if (!('result' in verdict)) return undefined
     const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
     return {
@@ -147,7 +147,7 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   async #revoke (token: string): Promise<void> {
-    const verdict = await this.#judge(token)
+    const verdict = await this.#judge(token, true)
     if (!('result' in verdict)) return
     const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
     await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#clockTolerance })
@@ -165,9 +165,9 @@ export class JwtAccessTokens implements AccessTokens {
     return key === undefined || key instanceof Promise ? undefined : this.#unlessRevoked(verdict)
   }
 
-  async #judge (token: string): Promise<Verdict | Refusal> {
+  async #judge (token: string, isThorough = false): Promise<Verdict | Refusal> {
     await this.#revocations?.ready()
-    const verdict = await this.#verify(token)
+    const verdict = await this.#verify(token, isThorough)
     if (!('result' in verdict)) return verdict
     const judged = this.#unlessRevoked(verdict)
     if (judged === verdict) this.#verified.set(token, verdict, (verdict.claims.exp as number) + this.#clockTolerance)
@@ -179,12 +179,12 @@ export class JwtAccessTokens implements AccessTokens {
     return this.#revocations?.isTokenRevoked(jti) || this.#revocations?.isClientRevoked(clientId, iat) ? REVOKED : verdict
   }
 
-  async #verify (token: string): Promise<Verdict | Refusal> {
+  async #verify (token: string, isThorough: boolean): Promise<Verdict | Refusal> {
     if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
     let kid = ''
     const keyOf = async (header: CompactJWSHeaderParameters) => {
       // Whoever wrote the token may have put anything there.
-      const key = typeof header.kid === 'string' ? await this.#keys.find(header.kid) : undefined
+      const key = typeof header.kid === 'string' ? await this.#keys.find(header.kid, isThorough) : undefined
       // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
       if (key === undefined || key.alg !== header.alg) throw new errors.JWSInvalid('no key of ours has this kid and alg')
       kid = key.kid

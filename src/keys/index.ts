@@ -21,8 +21,13 @@ export interface KeySource {
   readonly jwksMaxAge: number
   /** The key that signs now. */
   current (): SigningKey | Promise<SigningKey>
-  /** The key that a token names. Undefined for one that this server never had, or has dropped. */
-  find (kid: string): SigningKey | undefined | Promise<SigningKey | undefined>
+  /**
+   * The key that a token names. Undefined for one that this server never had, or has dropped.
+   *
+   * @param isThorough looks for a key that is not known here whatever that costs: another process may have just made it.
+   *   Default false: strangers write kids
+   */
+  find (kid: string, isThorough?: boolean): SigningKey | undefined | Promise<SigningKey | undefined>
   /** The public keys that are announced, sign, or have signed tokens that may still be valid (RFC 7517). */
   toJwks (): Promise<JSONWebKeySet>
 }

@@ -130,8 +130,13 @@ export class SigningKeys implements KeySource {
     return ring instanceof Promise ? ring.then((ready) => ready.current(this.#now())) : ring.current(this.#now())
   }
 
-  /** The key that a token names. A promise as `current`, and for one that is not known here but may be in the store. */
-  find (kid: string): SigningKey | undefined | Promise<SigningKey | undefined> {
+  /**
+   * The key that a token names. A promise as `current`, and for one that is not known here but may be in the store.
+   *
+   * @param isThorough reads the store for each that is not known. Default false: twice a second at most
+   */
+  find (kid: string, isThorough = false): SigningKey | undefined | Promise<SigningKey | undefined> {
+    if (isThorough) return this.#findThoroughly(kid)
     const ring = this.#ready()
     return ring instanceof Promise ? ring.then((ready) => ready.find(kid, this.#now())) : ring.find(kid, this.#now()) ?? this.#findMissing(kid)
   }
@@ -215,6 +220,13 @@ export class SigningKeys implements KeySource {
       if (key === undefined && error !== undefined && !this.#isReadable) throw error
       return key
     })
+  }
+
+  async #findThoroughly (kid: string): Promise<SigningKey | undefined> {
+    const known = await (await this.#ready()).find(kid, this.#now())
+    if (known !== undefined) return known
+    await this.refresh()
+    return await (this.#ring as KeyRing).find(kid, this.#now())
   }
 
   // Reads, decides and writes, again and again until nobody came in between.

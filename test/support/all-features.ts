@@ -90,7 +90,7 @@ export async function allFeatures (): Promise<{ app: FastifyInstance, registry: 
     .setTokenType(new BearerTokenType(), new DPoPTokenType({ replays: store }), new CertificateBoundTokenType())
     .useAccessTokens(new JwtAccessTokens({ issuer: ISSUER, audience: [ISSUER, REPORTS], keys, revocations: store }))
     .build()
-  const app = Fastify({ exposeHeadRoutes: false })
+  const app = Fastify({ exposeHeadRoutes: false, connectionTimeout: 2000 })
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'All', version: '1' } } })
   await app.register(clientCredentialsPlugin, { flow, clientCertificate: { trustedProxies: ['127.0.0.1'], format: 'rfc9440', verified: true } })
   await app.register(clientAdminPlugin, { clients: registry, keys, prefix: '/admin' })
