@@ -1,0 +1,11 @@
+// Which test files to ask first: those that are about the file that the mutant is in.
+
+/**
+ * @param ids the mutants of the source file
+ * @param reachedBy for each test file, the set of mutants that its tests reach while they run
+ * @returns the names of the test files, the most telling first: how much of what a test file reaches is in the source file
+ */
+export function rank (ids, reachedBy) {
+  const share = (reached) => ids.filter((id) => reached.has(id)).length / (reached.size || 1)
+  return [...reachedBy].map(([file, reached]) => ({ file, share: share(reached) })).sort((a, b) => b.share - a.share).map(({ file }) => file)
+}
