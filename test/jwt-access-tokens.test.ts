@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { jwtVerify } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
+import { judgeClaims } from '../src/access-token/claims.ts'
 import { JwtAccessTokens } from '../src/access-token/jwt.ts'
 import type { JwtAccessTokensOptions } from '../src/access-token/jwt.ts'
 import { Revocations } from '../src/access-token/revocations.ts'
@@ -322,6 +323,28 @@ test('A remembered token expires on the second', async (t) => {
   time++
   t.equal(await verdictOn(tokens, token), EXPIRED)
   t.equal(await verdictOn(tokens, token), EXPIRED)
+})
+
+test('RFC 9068 §4: claims are judged one by one, whatever a library in front lets through', (t) => {
+  const expectation = { issuer: ISSUER, audience: [AUDIENCE], now: () => START, clockTolerance: 5 }
+  const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'reader', client_id: 'reader', jti: 'x', iat: START, exp: START + 60 }
+  t.match(judgeClaims({ ...claims }, expectation), { isValid: true, credentials: { scope: [] } }, 'no scope is none')
+  for (const member of [{ exp: START - 4 }, { iat: START + 5 }, { nbf: START + 5 }, { cnf: { jkt: 'x', 'x5t#S256': 'y' } }]) t.match(judgeClaims({ ...claims, ...member }, expectation), { isValid: true }, JSON.stringify(member))
+  const wrong: [object, string, string?][] = [
+    ...[undefined, null, String(START + 60), NaN, Infinity].map((exp): [object, string] => [{ exp }, 'exp, iat or nbf is no time']),
+    ...[undefined, null, '0', NaN].map((iat): [object, string] => [{ iat }, 'exp, iat or nbf is no time']),
+    ...[null, '0', NaN].map((nbf): [object, string] => [{ nbf }, 'exp, iat or nbf is no time']),
+    [{ exp: START - 5 }, 'exp is over', 'The access token has expired'],
+    [{ iat: START + 6 }, 'iat is to come'],
+    [{ nbf: START + 6 }, 'nbf is to come'],
+    ...['sub', 'client_id', 'jti'].flatMap((name) => [undefined, null, '', 5].map((value): [object, string] => [{ [name]: value }, 'sub, client_id or jti is missing'])),
+    [{ scope: ['a'] }, 'scope is no string'],
+    ...[null, 'x', [], ['x'], { jkt: '' }, { jkt: 'x', 'x5t#S256': 5 }].map((cnf): [object, string] => [{ cnf }, 'cnf is no set of thumbprints'])
+  ]
+  for (const [member, cause, message] of wrong) {
+    t.strictSame(judgeClaims({ ...claims, ...member }, expectation), { isValid: false, ...(message !== undefined && { message }), cause }, JSON.stringify(member))
+  }
+  t.end()
 })
 
 test('As many tokens are remembered as is said; the one longest unused goes, and none for a bad or revoked one', async (t) => {

@@ -722,3 +722,14 @@ test('YAML of many guarded routes can be read again', async (t) => {
   await app.ready()
   t.strictSame(parse(app.swagger({ yaml: true })), JSON.parse(JSON.stringify(app.swagger())))
 })
+
+test('An open route beside a guarded one of the same path is described as open', async (t) => {
+  const app = Fastify()
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Demo', version: '1.0.0' } } })
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  app.get('/both', { preHandler: app.requireScopes('data:read') }, async () => ({}))
+  app.post('/both', async () => ({}))
+  await app.ready()
+  const { get, post } = app.swagger().paths!['/both'] as Record<string, { security?: unknown }>
+  t.strictSame([get!.security, post!.security], [[{ demo: ['data:read'] }], undefined])
+})

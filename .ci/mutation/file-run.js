@@ -1,7 +1,7 @@
 // Runs tests of a test file in a process of their own, which ends with them.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -11,7 +11,11 @@ let folder
 
 // For what tests leave behind that are ended from outside.
 function ownFolder () {
-  folder ??= mkdtempSync(join(tmpdir(), 'mutation-'))
+  if (folder === undefined) {
+    folder = mkdtempSync(join(tmpdir(), 'mutation-'))
+    // A database server may be another user's.
+    chmodSync(folder, 0o755)
+  }
   return folder
 }
 

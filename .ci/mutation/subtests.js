@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { TestBase } from '@tapjs/core'
 
 const { only, report, hitLimit, isServed = false } = JSON.parse(process.env.MUTATION_RUN ?? '{}')
-// The processes that a test starts run all that they are told to.
+// The processes that a test starts have this hook too, and nothing to tell.
 delete process.env.MUTATION_RUN
 
 const wanted = only && new Set(only)
@@ -50,7 +50,7 @@ TestBase.prototype.sub = function (Class, extra, caller) {
   }, caller)
 }
 
-if (!isServed) {
+if (report !== undefined) {
   process.on('exit', (code) => {
     writeFileSync(report, JSON.stringify({ code, tests, hitCount: stryker.hitCount, coverage: wanted === undefined ? stryker.mutantCoverage : undefined }))
   })
