@@ -157,7 +157,7 @@ async function sendTwice (sent: Sent): Promise<void> {
 // --- The properties
 
 t.test('token requests, changed in up to four ways, are granted where a small reading of the RFCs finds them good, and nowhere else', async () => {
-  await forAllAsync(1200, fc.tuple(plans, mutations()), async ([plan, changes]) => { await sendTwice(mutate(tokenRequest(plan), changes)) })
+  await forAllAsync(700, fc.tuple(plans, mutations()), async ([plan, changes]) => { await sendTwice(mutate(tokenRequest(plan), changes)) })
 })
 
 /** A token of each kind, as it was granted. */
@@ -192,12 +192,12 @@ function accessRequest (route: string, index: number): Sent {
 }
 
 t.test('guarded routes let a request in where the reading knows its token as valid and sufficient, and nowhere else', async () => {
-  await forAllAsync(1200, fc.tuple(routes, tokens, mutations()), async ([route, index, changes]) => { await sendTwice(mutate(accessRequest(route, index), changes)) })
+  await forAllAsync(800, fc.tuple(routes, tokens, mutations()), async ([route, index, changes]) => { await sendTwice(mutate(accessRequest(route, index), changes)) })
 })
 
 t.test('introspection and revocation answer whom the reading knows', async () => {
   const requests = fc.record({ plan: plans, index: tokens, isOwn: fc.boolean(), endpoint: fc.constantFrom(1, 1, 2), text: fc.option(hostileText, { freq: 5 }), changes: mutations() })
-  await forAllAsync(600, requests, async ({ plan, index, isOwn, endpoint, text, changes }) => {
+  await forAllAsync(400, requests, async ({ plan, index, isOwn, endpoint, text, changes }) => {
     const [token] = endpoint === 2 || isOwn ? await tokenFor(plan) : TOKENS[index]!
     await send(mutate({ method: 'POST', target: ENDPOINTS[endpoint]!, ...authenticated(plan, [['token', text ?? token]]) }, changes))
   })

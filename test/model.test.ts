@@ -29,7 +29,7 @@ for (const kind of ['jwt', 'opaque'] satisfies TokenKind[]) {
       const clock = { milliseconds: 0 }
       const seen: Seen = new Map()
       t.intercept(performance, 'now', { value: () => clock.milliseconds })
-      await forAllAsync(50, histories, async (steps) => { await new History({ kind, openStores, clock, seen }).live(steps) })
+      await forAllAsync(30, histories, async (steps) => { await new History({ kind, openStores, clock, seen }).live(steps) })
       // A history in which everything is refused would prove nothing.
       if (isReplayed) return
       for (const outcome of ['granted', 'invalid_client', 'invalid_scope', 'invalid_target', 'accepted', 'refused', 'active', 'inactive', 'revocation done', 'revocation invalid_request']) {
@@ -43,6 +43,6 @@ for (const kind of ['jwt', 'opaque'] satisfies TokenKind[]) {
   test(`what was acknowledged is in force, in whatever order a store ends its calls, with ${kind} tokens`, async (t) => {
     const clock = { milliseconds: 0 }
     t.intercept(performance, 'now', { value: () => clock.milliseconds })
-    await forAllAsync(100, fc.tuple(races, fc.scheduler()), async ([race, scheduler]) => { await run(race, scheduler, kind, memoryStore, clock) })
+    await forAllAsync(50, fc.tuple(races, fc.scheduler()), async ([race, scheduler]) => { await run(race, scheduler, kind, memoryStore, clock) })
   })
 }

@@ -20,6 +20,7 @@ export type Step =
   | { do: 'revokeKey', at: At, key: number }
   | { do: 'readKeys', at: At }
   | { do: 'wait', milliseconds: number }
+  | { do: 'outlive', token: number, /** from the moment on which it is accepted no more */ milliseconds: number }
 
 export const CLIENT_IDS = ['billing', 'reports', 'Billing'] as const
 
@@ -55,7 +56,8 @@ const STEPS: ReadonlyArray<[weight: number, step: fc.Arbitrary<Step>]> = [
   [1, fc.record({ do: fc.constant('rotateKey'), at })],
   [1, fc.record({ do: fc.constant('revokeKey'), at, key: index })],
   [1, fc.record({ do: fc.constant('readKeys'), at })],
-  [6, fc.record({ do: fc.constant('wait'), milliseconds })]
+  [6, fc.record({ do: fc.constant('wait'), milliseconds })],
+  [2, fc.record({ do: fc.constant('outlive'), token, milliseconds: fc.constantFrom(-1000, -1, 0, 0, 999, 1000) })]
 ]
 
 const step = fc.oneof(...STEPS.map(([weight, arbitrary]) => ({ weight, arbitrary })))

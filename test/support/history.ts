@@ -59,6 +59,7 @@ export class History {
   async #do (step: Step): Promise<void> {
     switch (step.do) {
       case 'wait': return this.#wait(step.milliseconds)
+      case 'outlive': return await this.#withToken(step.token, (token) => this.#outlive(token, step.milliseconds))
       case 'issue': return await this.#issue(step.at, this.#id(step), this.#secretOf(step)?.secret ?? 'none', step.scopes, step.resource)
       case 'present': return await this.#withToken(step.token, (token) => this.#present(token, step.at))
       case 'introspect': return await this.#withToken(step.token, (token) => this.#introspect(token, step.at))
@@ -79,6 +80,11 @@ export class History {
   #wait (milliseconds: number): void {
     this.#clock.milliseconds += milliseconds
     this.#model.now += milliseconds
+  }
+
+  async #outlive (token: ModelToken, milliseconds: number): Promise<void> {
+    this.#wait(Math.max(0, this.#model.endOf(token) * 1000 + milliseconds - this.#model.now))
+    for (const at of [0, 1, READER] as const) await this.#present(token, at)
   }
 
   #id ({ client }: { client: number }): string {

@@ -90,9 +90,14 @@ export class ServerModel {
     this.#revokedClients.push({ at: this.now, by, clientId, issuedBefore: this.seconds + 1 + ahead })
   }
 
+  /** From which second on a token is accepted no more. */
+  endOf ({ expiresAt }: ModelToken): number {
+    return expiresAt + this.#options.tolerance
+  }
+
   /** Whether a process must refuse a token, and whether it may. */
   judge (token: ModelToken, by: number): { mustRefuse: boolean, mayRefuse: boolean } {
-    const isExpired = token.expiresAt + this.#options.tolerance <= this.seconds
+    const isExpired = this.endOf(token) <= this.seconds
     const revokedKey = token.kid === undefined ? undefined : this.revokedKeys.get(token.kid)
     const endings: Event[] = [
       ...token.endings,
