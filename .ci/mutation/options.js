@@ -36,8 +36,8 @@ export function optionsOf (part, root) {
     reporters: ['progress-append-only', 'json', 'clear-text'],
     clearTextReporter: { allowColor: false, reportTests: false, logTests: false },
     jsonReporter: { fileName: `coverage/mutation/${part}.json` },
-    // What has not changed since is not judged again.
-    incremental: true,
+    // What has not changed since is not judged again, after a run of all mutants.
+    incremental: process.env.SAMPLE === undefined,
     incrementalFile: `coverage/mutation/${part}.incremental.json`,
     // Time limits are the runner's own.
     timeoutMS: 600_000,

@@ -13,9 +13,9 @@ setInterval(() => {}, 1 << 30)
 
 const loading = import(pathToFileURL(resolve(process.argv[2])))
 process.on('disconnect', () => process.exit())
+loading.then(() => process.send({ isReady: true }))
 process.on('message', async ({ test, mutant, hitLimit, isAtLoad = false }) => {
   if (test === undefined) return
-  await loading
   activate(mutant, hitLimit)
   const isKilled = !await passes(test)
   const { hitCount } = globalThis.__stryker__
