@@ -20,7 +20,7 @@ import { encode, pairs, publicPem, signatureOf, strangers } from './support/forg
 import type { Algorithm, PublicAlgorithm } from './support/forge.ts'
 import { HttpsServer } from './support/https-server.ts'
 import { freePort } from './support/program.ts'
-import { MemoryReplays } from './support/replays.ts'
+import { MemoryReplays, SlowReplays } from './support/replays.ts'
 
 const ISSUER = 'https://as.example'
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -374,6 +374,25 @@ t.test('RFC 7523 §3: an assertion is good once, per client, until it has expire
   time += 1
   replays.reserved.clear()
   await isRefused(t, jwt, 'when it is forgotten, it has expired', {}, used)
+})
+
+t.test('RFC 7523 §3: one that expires on the way to the store is not taken: nobody remembers then whether it was used', async (t) => {
+  const clock = { now: START }
+  const options = { replays: new SlowReplays(clock), now: () => clock.now }
+  const slow = await setUp(() => [privateKeys(options), secretKeys(options)])
+  for (const sign of [assertion, hmac]) {
+    clock.now = START
+    const jwt = sign()
+    await isTaken(t, jwt, 'first', {}, slow)
+    for (const before of [2, 1]) {
+      clock.now = START + 70 - before
+      await isRefused(t, jwt, 'again', {}, slow)
+    }
+    clock.now = START + 68
+    await isTaken(t, sign(), 'just in time', {}, slow)
+    clock.now = START + 69
+    await isRefused(t, sign(), 'too late, and never used', {}, slow)
+  }
 })
 
 t.test('RFC 7523 §3: no two names of client and jti are one', async (t) => {

@@ -11,7 +11,7 @@ import clientCredentialsPlugin, {
 import type { DPoPTokenTypeOptions, OAuth2Client, TokenType } from '../plugin/index.ts'
 import { StoreUnavailableError } from '../src/store/unavailable.ts'
 import { basic, exchange, getClient } from './support/demo.ts'
-import { MemoryReplays } from './support/replays.ts'
+import { MemoryReplays, SlowReplays } from './support/replays.ts'
 
 const ISSUER = 'https://api.example'
 const TOKEN_URL = `${ISSUER}/oauth2/token`
@@ -509,6 +509,26 @@ test('RFC 9449 §11.1: it is remembered for as long as it would be taken', async
     await askToken(app, await proofOf({ claims: { iat } }))
     t.strictSame([...replays.reserved.values()], [iat + 60])
   }
+})
+
+test('RFC 9449 §11.1: one that becomes too old on the way to the store is not taken: nobody remembers then whether it was used', async (t) => {
+  const time = { now: START }
+  const { app } = await worldOf({ replays: new SlowReplays(time), now: () => time.now })
+  const proof = await proofOf()
+  t.equal((await askToken(app, proof)).statusCode, 200)
+  const token = await takeToken(app)
+  const access = await accessProof(token)
+  t.equal((await askData(app, token, access)).statusCode, 200)
+
+  for (const before of [2, 1]) {
+    time.now = START + 60 - before
+    t.strictSame((await askToken(app, proof)).json(), INVALID_PROOF, 'at the token endpoint')
+    time.now = START + 60 - before
+    t.equal((await askData(app, token, access)).statusCode, 401, 'at the resource')
+  }
+  time.now = START + 58
+  t.equal((await askToken(app, await proofOf())).statusCode, 200, 'just in time')
+  t.strictSame((await askToken(app, await proofOf())).json(), INVALID_PROOF, 'too late, and never used')
 })
 
 test('RFC 9449 §11.1: two clients may have the same jti', async (t) => {

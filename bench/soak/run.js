@@ -20,6 +20,8 @@ const minutes = Number(process.env.SOAK_MINUTES ?? 30)
 const loops = Number(process.env.SOAK_LOOPS ?? 8)
 const EVERY = Math.min(10_000, minutes * 60_000 / 20)
 const KEY_REVOCATIONS = 6
+// Minutes from which on a run tells whether anything grows.
+const LONG = 10
 const QUARTER = Math.round(minutes * 60_000 / EVERY / 4)
 
 process.execArgv.push('--expose-gc')
@@ -27,6 +29,7 @@ const stores = process.env.SOAK_STORES ?? 'sqlite'
 const databases = stores === 'servers' ? await startDatabases() : undefined
 const server = start('soak/server.js', [], 0, { ...process.env, ...databases?.env, NODE_ENV: 'production' })
 const [world] = await once(server.child, 'message')
+if (minutes >= LONG) await server.ask({ deed: 'fill' })
 const { scenarios, keyRevoked } = await prepare(world.port, world)
 
 const total = scenarios.reduce((sum, { weight }) => sum + weight, 0)

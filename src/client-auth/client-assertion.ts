@@ -87,7 +87,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
 
     await proof.verify(assertion, clientId, { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
     // Behind the signature, so that a stranger cannot use it up.
-    await useOnce(replays, clientId, jti, until)
+    await useOnce({ replays, now }, clientId, jti, until)
     return { clientId, signingAlgorithm: alg }
   }
 

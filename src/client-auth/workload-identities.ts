@@ -67,7 +67,7 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
     const clientId: unknown = await issuer.client(Object.freeze({ ...claims }))
     if (!isCredential(clientId)) throw refuse(`${issuer.name} issued it to a workload that is no client`)
     checkClientId(request, clientId)
-    if (jti !== undefined) await useOnce(issuer.replays!, issuer.name, jti, until)
+    if (jti !== undefined) await useOnce({ replays: issuer.replays!, now }, issuer.name, jti, until)
     return { clientId }
   }
 

@@ -1,6 +1,8 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { isFirstUse } from '../replay.ts'
+import type { Replays } from '../replay.ts'
 import type { PlainRequest, TokenRequest } from '../request.ts'
 import type { ReplayStore } from '../store/index.ts'
 import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './dpop/errors.ts'
@@ -49,7 +51,7 @@ export class DPoPTokenType implements TokenType {
   readonly confirmationName = 'jkt'
   readonly challengeParameters: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, unknown>>
-  readonly #replays: ReplayStore
+  readonly #replays: Replays
   readonly #rules: ProofRules
   // The proofs whose tokens are being verified, by what they prove.
   readonly #unsettled = new WeakMap<Confirmation, VerifiedProof>()
@@ -62,7 +64,7 @@ export class DPoPTokenType implements TokenType {
     }
     this.challengeParameters = Object.freeze({ algs: algorithms.join(' ') })
     this.metadata = Object.freeze({ dpop_signing_alg_values_supported: [...algorithms] })
-    this.#replays = replays
+    this.#replays = { replays, now }
     this.#rules = { keys: new ProofKeys(algorithms), nonces: nonceKey === undefined ? undefined : new Nonces(nonceKey, now), maxAge, now }
   }
 
@@ -106,7 +108,7 @@ export class DPoPTokenType implements TokenType {
 
   // RFC 9449 §11.1: in one step, until nobody would take the proof any more.
   async #spend ({ replayKey, expiresAt }: VerifiedProof): Promise<void> {
-    if (!await this.#replays.reserve(replayKey, expiresAt)) throw new ProofRefusal('the proof was used before')
+    if (!await isFirstUse(this.#replays, replayKey, expiresAt)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
   }
 
   #wantedNonce (error: ProofRefusal, side: NonceSide): string | undefined {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
-import type { ReplayStore } from '../../store/index.ts'
+import { isFirstUse } from '../../replay.ts'
+import type { Replays } from '../../replay.ts'
 import { refuse } from './read.ts'
 import type { Assertion } from './read.ts'
 
@@ -57,10 +58,10 @@ export function checkJti ({ jti }: Assertion['claims']): string {
  * Uses an assertion up. Call it when everything else is good, so that a stranger cannot use up the assertions of others.
  *
  * @param owner who chose the jti: two of them may choose the same
- * @throws InvalidClientError when it was used before
+ * @throws InvalidClientError when it was used before, or has expired meanwhile
  */
-export async function useOnce (replays: ReplayStore, owner: string, jti: string, expiresAt: number): Promise<void> {
+export async function useOnce (replays: Replays, owner: string, jti: string, expiresAt: number): Promise<void> {
   // A list, since no separator is safe in names that others choose.
   const key = hash('sha256', JSON.stringify(['client_assertion', owner, jti]), 'base64url')
-  if (!await replays.reserve(key, expiresAt)) throw refuse('it was used before')
+  if (!await isFirstUse(replays, key, expiresAt)) throw refuse('it was used before, or has expired meanwhile')
 }
