@@ -12,6 +12,7 @@ import {
   OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, revokeToken, SigningKeys, verifyAccess
 } from '../src/index.ts'
 import type { AccessTokens, FormParameters, PlainRequest } from '../src/index.ts'
+import { Attempt } from '../src/throttle/attempt.ts'
 import { RecentFailures } from '../src/throttle/recent-failures.ts'
 import { basic } from './support/demo.ts'
 import { watchEntries } from './support/entries.ts'
@@ -180,7 +181,7 @@ test('what has expired is forgotten', async (t) => {
 test('what strangers can fill is bounded', async (t) => {
   const world = await setUp()
   const throttle = new FailureThrottle({ store: new RecentFailures({ max: FEW, now: () => START }), now: () => START })
-  const failed = await watch(t, MAX_FAILED + MANY, (number) => throttle.failed(`stranger ${number}`, '192.0.2.1'))
+  const failed = await watch(t, MAX_FAILED + MANY, (number) => throttle.failed(new Attempt(`stranger ${number}`, request({}))))
   failed.entries.stop()
   t.equal(failed.growth, MAX_FAILED, 'who has failed')
   const proven = await watch(t, MAX_PROOF_KEYS + MANY, async (number) => {
