@@ -228,7 +228,10 @@ test('A failure is counted though the client has hung up before its secret was c
 })
 
 test('Without an address nothing is counted: a web Request has none', async (t) => {
-  const flow = new ClientCredentialsFlowBuilder().setThrottle(throttleOf()).getClient(getClient).generateAccessToken(() => 'token').build()
+  const throttle = throttleOf()
+  const { app } = await appWith(throttle)
+  t.strictSame(await statuses(app, LIMIT + 1), [401, 401, 401, 429], 'with one, it is')
+  const flow = new ClientCredentialsFlowBuilder().setThrottle(throttle).getClient(getClient).generateAccessToken(() => 'token').build()
   const ask = (secret: string) => flow.token(new Request('https://auth.example/token', {
     method: 'POST', headers: { authorization: basic('reader', secret) }, body: new URLSearchParams({ grant_type: 'client_credentials' })
   }))
