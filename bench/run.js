@@ -26,11 +26,14 @@ const wanted = process.env.BENCH_GROUPS?.split(',')
 const groups = GROUPS.filter(({ name }) => wanted?.includes(name) ?? true)
 
 async function measure ({ load, server }, generator, seconds) {
+  const from = performance.now()
   const before = await server.ask()
   const { all, failed, perSecond, busy } = await generator.ask({ port: server.port, load, seconds, settle: SETTLE })
   const after = await server.ask()
   if (failed > 0) throw new Error(`${failed} of ${all} answers were not 2xx`)
-  return { perSecond, cpu: (after.cpu - before.cpu) / all, loop: (after.loop - before.loop) / all, loadBusy: busy }
+  const cpu = after.cpu - before.cpu
+  const share = cpu / 1000 / (performance.now() - from)
+  return { perSecond, cpu: cpu / all, loop: (after.loop - before.loop) / all, share, loadBusy: busy }
 }
 
 function rotated (list, by) {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -103,4 +103,13 @@ t.test('the tables of options are the ones of the code', async (t) => {
   t.strictSame(readmeTable('Of the plugin'), Object.keys(plugin))
   t.strictSame(readmeTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
   t.strictSame(readmeTable('Of the flow'), Object.keys(FLOW_DEFAULTS))
+})
+
+t.test('the chart and the figures of "Speed" are those of the results of the bench', async (t) => {
+  const { chartOf, withTables } = await import(new URL('../bench/chart.js', import.meta.url).href)
+  const { readResults } = await import(new URL('../bench/results.js', import.meta.url).href)
+  const read = (name: string) => readFileSync(join(root, name), 'utf8')
+  const results = readResults()
+  t.equal(read('bench/chart.svg'), chartOf(results), 'npm run bench:chart draws it anew')
+  t.equal(read('README.md'), withTables(read('README.md'), results), 'npm run bench:chart writes them anew')
 })
