@@ -1,6 +1,8 @@
-// The chart of the README, from results.json: node bench/chart.js. One bar for each contender, in requests a second.
+// The chart and the tables of the README, from results.json: npm run bench:chart. One bar for each contender, in requests a second.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { readResults } from './results.js'
+import { tablesOf } from './tables.js'
 
 const WIDTH = 760
 const LABEL = 330
@@ -22,10 +24,10 @@ const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600 }
   .figure { font-size: 12px; fill: #59636e }
-  .peer { fill: #9aa4b0 } .raw { fill: #d5dae0 } .ours { fill: #1a7f37 }
+  .peer { fill: #9aa4b0 } .raw { fill: none; stroke: #59636e } .ours { fill: #1a7f37 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .figure { fill: #9198a1 }
-    .peer { fill: #6e7781 } .raw { fill: #373e47 } .ours { fill: #3fb950 }
+    .peer { fill: #6e7781 } .raw { stroke: #9198a1 } .ours { fill: #3fb950 }
   }
 `
 
@@ -40,8 +42,8 @@ function kindOf (name) {
 const labelOf = (name) => name.replace(/, (?:ES256|EdDSA), .*/, '')
 
 /** The bars of a panel, the fastest first, each with its speed and what part of the best of ours that is. */
-function barsOf ({ group, holds }, summaries) {
-  const rows = summaries.find(({ name }) => name === group).rows.filter(({ name }) => holds(name))
+function barsOf ({ group, holds }, results) {
+  const rows = results.find(({ name }) => name === group).rows.filter(({ name }) => holds(name))
   const best = Math.max(...rows.filter(({ name }) => kindOf(name) === 'ours').map(({ perSecond }) => perSecond.median))
   return rows.map(({ name, perSecond: { median } }) => ({ name, speed: median, share: median / best })).sort((a, b) => b.speed - a.speed)
 }
@@ -60,27 +62,42 @@ function drawPanel (panel, bars, top) {
 }
 
 /** Draws the chart. */
-export function chartOf ({ machine, settings, summaries }) {
+export function chartOf (results) {
   let top = 0
   const parts = []
   for (const panel of PANELS) {
-    const bars = barsOf(panel, summaries)
+    const bars = barsOf(panel, results)
     parts.push(drawPanel(panel, bars, top))
     top += HEAD + bars.length * ROW + MARGIN
   }
-  const how = `Requests a second, and the part of ours. Median of ${settings.rounds} rounds, Node.js ${machine.node}, the server on one core.`
+  const drawn = results.filter(({ name }) => PANELS.some(({ group }) => group === name))
+  const rounds = Math.min(...drawn.map(({ settings }) => settings.rounds))
+  const versions = new Set(drawn.map(({ machine }) => machine.node))
+  const how = `Requests a second, and as a part of ours. Median of ${rounds} rounds or more, Node.js ${[...versions].join(', ')}, the server on one core.`
   parts.push(`<text class="figure" x="${MARGIN}" y="${top + 12}">${how}</text>`)
   const height = top + 28
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title desc">
 <title id="title">Speed of token endpoints and guarded routes</title>
-<desc id="desc">${PANELS.map((panel) => `${panel.title}. ${barsOf(panel, summaries).map(({ name, share }) => `${labelOf(name)}: ${share.toFixed(2)}`).join(', ')}`).map(escape).join('. ')}</desc>
+<desc id="desc">${PANELS.map((panel) => `${panel.title}. ${barsOf(panel, results).map(({ name, share }) => `${labelOf(name)}: ${share.toFixed(2)}`).join(', ')}`).map(escape).join('. ')}</desc>
 <style>${STYLE}</style>
 ${parts.join('\n')}
 </svg>
 `
 }
 
+/** The README with its tables of these results. A table stays where its head is. */
+export function withTables (readme, results) {
+  return tablesOf(results).reduce((text, table) => {
+    const [head] = table.split('\n', 1)
+    const from = text.indexOf(`${head}\n`)
+    if (from === -1) throw new Error(`the README has no table ${head}`)
+    return text.slice(0, from) + table + text.slice(text.indexOf('\n\n', from))
+  }, readme)
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const read = (name) => new URL(name, import.meta.url)
-  writeFileSync(read('chart.svg'), chartOf(JSON.parse(readFileSync(read('results.json'), 'utf8'))))
+  const results = readResults()
+  const readme = new URL('../README.md', import.meta.url)
+  writeFileSync(new URL('chart.svg', import.meta.url), chartOf(results))
+  writeFileSync(readme, withTables(readFileSync(readme, 'utf8'), results))
 }

@@ -6,7 +6,7 @@ const LENGTH = /\r\ncontent-length: (\d+)/i
 
 /**
  * @param next gives the bytes of the next request; undefined to close the connection
- * @param answered is told the status of every answer
+ * @param answered is told the status of every answer, and its text
  * @returns a promise of the connection's end
  */
 export function keepAsking (port, next, answered) {
@@ -29,8 +29,9 @@ export function keepAsking (port, next, answered) {
       if (length === null) return socket.destroy(new Error('an answer without content-length'))
       if (rest.length < head + 4 + Number(length[1])) return
       const status = Number(rest.slice(9, 12))
+      const text = rest
       rest = ''
-      answered(status)
+      answered(status, text)
       ask()
     })
     socket.once('error', reject)

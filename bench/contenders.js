@@ -22,6 +22,7 @@ const ED_PEERS = [
   { name: 'fastify-jwt-jwks with its cache', file: PEERS_VERIFY, server: 'fastifyJwtJwksCached' }
 ]
 const PEER_LOADS = [
+  { words: 'one token', count: 1, suffix: '' },
   { words: '1,000 tokens', count: 1000, suffix: '' },
   // Ours remembers a hundredth of them, and verifies nearly all.
   { words: '100,000 tokens', count: 100_000, suffix: 'Small' }
@@ -38,7 +39,7 @@ const RAW_TOKEN = 'raw Fastify, constant token answer'
 const RAW_ROUTE = 'raw Fastify, open route'
 
 const JWT_LOADS = [
-  { load: 'jwt', words: 'one token' },
+  { load: 'jwts-1', words: 'one token' },
   { load: 'jwts-1000', words: '1,000 tokens' },
   { load: 'jwts-100000', words: '100,000 tokens' }
 ]
@@ -99,10 +100,10 @@ export const GROUPS = [
     name: 'access-tokens',
     title: 'Guarded route, ES256 token by JwtAccessTokens',
     contenders: [
-      { name: 'hand-written, cached, one token', file: GUARDED, server: 'handJwtCached', load: 'kid-jwt' },
-      { name: 'ours, one token', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwt', against: 'hand-written, cached, one token', target: 0.95 },
-      { name: '@fastify/jwt, cache on, one token', file: GUARDED, server: 'jwtVerifyCached', load: 'jwt' },
-      { name: 'ours, one token, again', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwt', against: '@fastify/jwt, cache on, one token', target: 1.35 },
+      { name: 'hand-written, cached, one token', file: GUARDED, server: 'handJwtCached', load: 'kid-jwts-1' },
+      { name: 'ours, one token', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwts-1', against: 'hand-written, cached, one token', target: 0.95 },
+      { name: '@fastify/jwt, cache on, one token', file: GUARDED, server: 'jwtVerifyCached', load: 'jwts-1' },
+      { name: 'ours, one token, again', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwts-1', against: '@fastify/jwt, cache on, one token', target: 1.35 },
       { name: 'hand-written, cached, 1,000 tokens', file: GUARDED, server: 'handJwtCached', load: 'kid-jwts-1000' },
       { name: 'ours, 1,000 tokens', file: GUARDED, server: 'oursAccessTokens', load: 'kid-jwts-1000', against: 'hand-written, cached, 1,000 tokens', target: 0.95 },
       { name: 'hand-written, no cache, 100,000 tokens', file: GUARDED, server: 'handJwtUncached', load: 'kid-jwts-100000' },

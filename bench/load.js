@@ -2,6 +2,7 @@
 import { keepAsking } from './connection.js'
 import { readFixture } from './fixture.js'
 import { clientsLoad, LOADS } from './loads.js'
+import { probe } from './probe.js'
 
 const CONNECTIONS = 32
 // A load of this name reads its clients from a file.
@@ -19,21 +20,10 @@ function loadOf (name) {
   return load
 }
 
-async function statusOf (port, request) {
-  let status
-  await keepAsking(port, () => status === undefined ? request : undefined, (answered) => { status = answered })
-  return status
-}
-
-// A contender that lets everybody in would be fast.
-async function probe (port, load) {
-  const { requests, refused } = load
+async function tryOut (port, load) {
   // The first is used up where each is good once.
   load.position = 1
-  const accepted = await statusOf(port, requests[0])
-  if (accepted !== 200) throw new Error(`a good request was answered ${accepted}`)
-  const status = refused === undefined ? 401 : await statusOf(port, refused)
-  if (status !== 401) throw new Error(`a bad request was answered ${status}`)
+  await probe(port, load)
 }
 
 async function run (port, load, seconds, settle) {
@@ -62,8 +52,7 @@ async function run (port, load, seconds, settle) {
 process.on('message', async ({ id, port, load: name, seconds, settle }) => {
   try {
     const load = loadOf(name)
-    if (seconds === 0) await probe(port, load)
-    process.send({ id, result: seconds === 0 ? undefined : await run(port, load, seconds, settle) })
+    process.send({ id, result: await (seconds === 0 ? tryOut(port, load) : run(port, load, seconds, settle)) })
   } catch (error) {
     process.send({ id, error: `${name}: ${error.message}` })
   }

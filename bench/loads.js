@@ -4,28 +4,38 @@ import { readFileSync } from 'node:fs'
 import { createSigner } from 'fast-jwt'
 import { claimsOf } from './servers/hand-written.js'
 import { ASSERTION_TYPE, clientsOf, LIFETIME, ORIGIN, SCOPE } from './fixture.js'
+import { checkIssued, checkServed } from './probe.js'
 
-const FORM = new URLSearchParams({ grant_type: 'client_credentials', scope: SCOPE }).toString()
+const formOf = (scope) => new URLSearchParams({ grant_type: 'client_credentials', scope }).toString()
+const FORM = formOf(SCOPE)
 const COMMON = ['host: localhost', 'connection: keep-alive', 'user-agent: bench', 'accept: application/json', 'accept-encoding: gzip, deflate']
 
-/** Each: which requests it sends in turn, and one that a server must refuse with 401 unless `open`. */
+const COUNTS = [1, 1000, 100_000]
+
+/** Each: which requests it sends in turn, and what the probe asks besides. */
 export const LOADS = {
   token: (fixture) => ({ requests: [post(basic(fixture))], refused: post(basic({ ...fixture, clientSecret: 'wrong' })) }),
-  'tokens-1000': (fixture) => ({
-    requests: clientsOf(fixture).map(({ id, secret }) => post(basic({ clientId: id, clientSecret: secret }))),
-    refused: post(basic({ clientId: 'client-0', clientSecret: 'wrong' }))
-  }),
+  'tokens-1000': (fixture) => {
+    const [first, ...others] = clientsOf(fixture).map(({ id, secret }) => ({ clientId: id, clientSecret: secret }))
+    return {
+      requests: [first, ...others].map((client) => post(basic(client))),
+      refused: post(basic({ ...first, clientSecret: 'wrong' })),
+      rejected: {
+        'the secret of another': post(basic({ ...first, clientSecret: others[0].clientSecret })),
+        'an unknown client': post(basic({ ...first, clientId: 'nobody' }))
+      },
+      overreaching: post(basic(first), formOf('data:delete')),
+      check: (body) => checkIssued(fixture, first.clientId, body)
+    }
+  },
   'token-open': (fixture) => ({ requests: [post(basic(fixture))] }),
   open: () => ({ requests: [get()] }),
   opaque: ({ opaqueToken }) => ({ requests: [get(opaqueToken)], refused: get('wrong') }),
-  jwt: (fixture) => jwtLoad(fixture, 1),
-  'jwts-1000': (fixture) => jwtLoad(fixture, 1000),
-  'jwts-100000': (fixture) => jwtLoad(fixture, 100_000),
-  'kid-jwt': (fixture) => jwtLoad(fixture, 1, fixture.kid),
-  'kid-jwts-1000': (fixture) => jwtLoad(fixture, 1000, fixture.kid),
-  'kid-jwts-100000': (fixture) => jwtLoad(fixture, 100_000, fixture.kid),
-  'ed-jwts-1000': ({ edPrivateKey, edKid, ...fixture }) => jwtLoad({ ...fixture, privateKey: edPrivateKey }, 1000, edKid, 'EdDSA'),
-  'ed-jwts-100000': ({ edPrivateKey, edKid, ...fixture }) => jwtLoad({ ...fixture, privateKey: edPrivateKey }, 100_000, edKid, 'EdDSA'),
+  ...Object.fromEntries(COUNTS.flatMap((count) => [
+    [`jwts-${count}`, (fixture) => jwtLoad(fixture, count)],
+    [`kid-jwts-${count}`, (fixture) => jwtLoad(fixture, count, { kid: fixture.kid })],
+    [`ed-jwts-${count}`, ({ edPrivateKey, edKid, ...fixture }) => jwtLoad({ ...fixture, privateKey: edPrivateKey }, count, { kid: edKid, alg: 'EdDSA' })]
+  ])),
   // Each is good once, so that every contender has its own.
   'dpop-hand': dpopLoad,
   'dpop-ours': dpopLoad,
@@ -39,11 +49,24 @@ export function clientsLoad (file) {
   return { requests }
 }
 
-function jwtLoad (fixture, count, kid, algorithm = 'ES256') {
-  const signToken = createSigner({ key: fixture.privateKey, algorithm, header: { alg: algorithm, typ: 'at+jwt', ...(kid && { kid }) } })
-  const tokens = Array.from({ length: count }, () => signToken(claimsOf(fixture, fixture.clientId, SCOPE, LIFETIME, randomUUID())))
+function jwtLoad (fixture, count, { kid, alg = 'ES256' } = {}) {
+  const signerOf = (typ) => createSigner({ key: fixture.privateKey, algorithm: alg, header: { alg, typ, ...(kid && { kid }) } })
+  const claims = (changes) => ({ ...claimsOf(fixture, fixture.clientId, SCOPE), ...changes })
+  const signToken = signerOf('at+jwt')
+  const tokens = Array.from({ length: count }, () => signToken(claims()))
   const [header, payload, signature] = tokens[0].split('.')
-  return { requests: tokens.map((token) => get(token)), refused: get([header, payload, [...signature].reverse().join('')].join('.')) }
+  return {
+    requests: tokens.map((token) => get(token)),
+    refused: get([header, payload, [...signature].reverse().join('')].join('.')),
+    rejected: {
+      'a token of another issuer': get(signToken(claims({ iss: 'https://other.example' }))),
+      'a token for another audience': get(signToken(claims({ aud: 'https://other.example' }))),
+      'a token that has expired': get(signToken(claims({ exp: Math.floor(Date.now() / 1000) - 60 }))),
+      'a JWT that is no access token': get(signerOf('JWT')(claims()))
+    },
+    forbidden: get(signToken(claims({ scope: 'data:write' }))),
+    check: (body) => checkServed(fixture.clientId, body)
+  }
 }
 
 // As many as a contender can take in a run of some twenty seconds.
@@ -85,13 +108,13 @@ function basic ({ clientId, clientSecret }) {
   return `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`).toString('base64')}`
 }
 
-function post (authorization) {
+function post (authorization, form = FORM) {
   return bytes('POST /oauth2/token HTTP/1.1', [
     ...COMMON,
     `authorization: ${authorization}`,
     'content-type: application/x-www-form-urlencoded',
-    `content-length: ${FORM.length}`
-  ], FORM)
+    `content-length: ${form.length}`
+  ], form)
 }
 
 function get (token) {

@@ -18,27 +18,26 @@ function divided (values, by) {
   return values.map((value, round) => value / by[round])
 }
 
-/** One row per contender. Ratios are taken round by round, so that what both share cancels out. */
-export function summarize (groups, rounds) {
-  const seriesOf = (group, name, figure) => rounds.map((round) => round[group.name][name][figure])
-  return groups.map((group) => ({
-    name: group.name,
-    title: group.title,
-    rows: group.contenders.map(({ name, against, target, loopTarget, beats }) => {
-      const perSecond = seriesOf(group, name, 'perSecond')
-      const cpu = seriesOf(group, name, 'cpu')
-      const loop = seriesOf(group, name, 'loop')
-      const row = { name, against, target, loopTarget, perSecond: summary(perSecond), cpu: summary(cpu), loop: summary(loop), loadBusy: summary(seriesOf(group, name, 'loadBusy')) }
-      const ratioTo = (other) => summary(divided(perSecond, seriesOf(group, other, 'perSecond')))
-      if (beats !== undefined) row.beats = beats.map((other) => ({ name: other, ratio: ratioTo(other) }))
-      if (against === undefined) return row
-      row.ratio = ratioTo(against)
-      row.cpuRatio = summary(divided(seriesOf(group, against, 'cpu'), cpu))
-      row.loopRatio = summary(divided(loop, seriesOf(group, against, 'loop')))
-      if (target !== undefined) row.pass = row.ratio.median >= target
-      return row
+/** A group with a row for each contender. Ratios are taken round by round, so that what both share cancels out. */
+export function summarize ({ name: group, title, contenders }, rounds) {
+  const seriesOf = (name, figure) => rounds.map((round) => round[name][figure])
+  const rows = contenders.map(({ name, against, target, loopTarget, beats }) => {
+    const perSecond = seriesOf(name, 'perSecond')
+    const cpu = seriesOf(name, 'cpu')
+    const loop = seriesOf(name, 'loop')
+    const row = { name, against, target, loopTarget, perSecond: summary(perSecond), cpu: summary(cpu), loop: summary(loop), share: summary(seriesOf(name, 'share')), loadBusy: summary(seriesOf(name, 'loadBusy')) }
+    const ratiosTo = (other) => ({
+      ratio: summary(divided(perSecond, seriesOf(other, 'perSecond'))),
+      cpuRatio: summary(divided(seriesOf(other, 'cpu'), cpu))
     })
-  }))
+    if (beats !== undefined) row.beats = beats.map((other) => ({ name: other, ...ratiosTo(other) }))
+    if (against === undefined) return row
+    Object.assign(row, ratiosTo(against))
+    row.loopRatio = summary(divided(loop, seriesOf(against, 'loop')))
+    if (target !== undefined) row.pass = row.ratio.median >= target
+    return row
+  })
+  return { name: group, title, rows }
 }
 
 const whole = (value) => String(Math.round(value))
@@ -69,17 +68,20 @@ function table (rows) {
     TEXT.has(HEAD[column]) ? cell.padEnd(widths[column]) : cell.padStart(widths[column])).join('  ').trimEnd()).join('\n')
 }
 
-/** The report as text: a table per group, then the targets. */
-export function format (summaries) {
-  const tables = summaries.map(({ title, rows }) => `${title}\n${table(rows)}`)
-  const rows = summaries.flatMap((group) => group.rows)
+/** A group as text: its table, then its targets. */
+export function format ({ title, rows }) {
   const targets = rows.filter(({ target }) => target !== undefined).map(({ name, against, ratio, target, pass }) =>
     `${pass ? 'PASS' : 'MISS'}  ${fixed(2)(ratio.median)} (target ${fixed(2)(target)})  ${name} / ${against}`)
   const loops = rows.filter(({ loopTarget }) => loopTarget !== undefined).map(({ name, against, loopRatio, loopTarget }) =>
     `${loopRatio.median <= loopTarget ? 'PASS' : 'MISS'}  ${fixed(2)(loopRatio.median)} (at most ${fixed(2)(loopTarget)})  event loop of ${name} / ${against}`)
   const beaten = rows.flatMap(({ name, beats = [] }) => beats.map((other) =>
-    `${other.ratio.median > 1 ? 'PASS' : 'MISS'}  ${fixed(2)(other.ratio.median)} (more than 1)  ${name} / ${other.name}`))
+    `${other.ratio.median > 1 ? 'PASS' : 'MISS'}  ${fixed(2)(other.ratio.median)} (more than 1; by CPU ${fixed(2)(other.cpuRatio.median)})  ${name} / ${other.name}`))
   const slow = rows.filter(({ loadBusy }) => loadBusy.median > 0.9)
     .map(({ name, loadBusy }) => `NOTE  the load generator was ${whole(loadBusy.median * 100)} % busy and may have been the limit: ${name}`)
-  return [...tables, [...targets, ...loops, ...beaten, ...slow].join('\n')].join('\n\n')
+  // A server that is asked without a pause takes all of its core, unless something else runs there.
+  const shares = rows.map(({ share }) => share.median)
+  const crowded = Math.min(...shares) < 0.85
+    ? [`NOTE  servers had ${whole(Math.min(...shares) * 100)} to ${whole(Math.max(...shares) * 100)} % of their core: something else ran on it, and the ratios by CPU say more than those of requests`]
+    : []
+  return [title, table(rows), ...targets, ...loops, ...beaten, ...slow, ...crowded].join('\n')
 }

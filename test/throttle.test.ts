@@ -1,4 +1,7 @@
 // The guessing of secrets is stopped (RFC 6749 §2.3.1), and nobody is locked out by the failures of others.
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
@@ -195,8 +198,40 @@ test('A success is one even if the failures before it cannot be forgotten', asyn
   t.strictSame(await statuses(app, LIMIT), [401, 401, 429], 'they count on')
 })
 
+test('A failure is counted though the client has hung up before its secret was compared', async (t) => {
+  const failures = new RecentFailures({ max: 10, now: () => START })
+  let tell = (_count: number) => {}
+  const counted = new Promise<number>((resolve) => { tell = resolve })
+  const store = {
+    async countFailure (key: string, window: number) {
+      const counting = await failures.countFailure(key, window)
+      tell(counting.count)
+      return counting
+    },
+    forgetFailures: (key: string) => failures.forgetFailures(key)
+  }
+  let hangUp = async () => {}
+  const { app } = await appWith(throttleOf({ store }), () => hangUp())
+  t.teardown(() => app.close())
+  const accepted = once(app.server, 'connection') as Promise<[Socket]>
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const client = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  const [socket] = await accepted
+  hangUp = async () => {
+    client.destroy()
+    if (!socket.destroyed) await once(socket, 'close')
+  }
+  const body = 'grant_type=client_credentials'
+  client.write(`POST /token HTTP/1.1\r\nhost: localhost\r\nauthorization: ${basic('reader', 'wrong')}\r\n` +
+    `content-type: application/x-www-form-urlencoded\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+  t.equal(await counted, 1)
+})
+
 test('Without an address nothing is counted: a web Request has none', async (t) => {
-  const flow = new ClientCredentialsFlowBuilder().setThrottle(throttleOf()).getClient(getClient).generateAccessToken(() => 'token').build()
+  const throttle = throttleOf()
+  const { app } = await appWith(throttle)
+  t.strictSame(await statuses(app, LIMIT + 1), [401, 401, 401, 429], 'with one, it is')
+  const flow = new ClientCredentialsFlowBuilder().setThrottle(throttle).getClient(getClient).generateAccessToken(() => 'token').build()
   const ask = (secret: string) => flow.token(new Request('https://auth.example/token', {
     method: 'POST', headers: { authorization: basic('reader', secret) }, body: new URLSearchParams({ grant_type: 'client_credentials' })
   }))

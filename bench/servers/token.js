@@ -78,14 +78,14 @@ export const servers = {
   },
   oursFastifyJwt: (fixture) => ours(fixture, useFastifyJwt(fixture)),
   oursJwtAccessTokens: (fixture) => ours(fixture, useJwtAccessTokens(fixture)),
-  // Clients in the registry, as most will have them.
+  // Clients in the registry, as most will have them, in place of the table that all others have.
   oursRegistry: async (fixture) => {
     const store = new MemoryStore()
     const clients = new ClientRegistry(store)
     for (const { id, secret } of [{ id: fixture.clientId, secret: fixture.clientSecret }, ...clientsOf(fixture)]) {
       await clients.add({ id, secretHash: `sha256:${createHash('sha256').update(secret).digest('hex')}`, scopes: SCOPES })
     }
-    return ours(fixture, async (builder) => { await useJwtAccessTokens(fixture)(builder.useClients(clients)) })
+    return ours(fixture, async (builder) => { await useJwtAccessTokens(fixture)(builder.getClient(clients.getClient).useClients(clients)) })
   },
   oursBatch: (fixture) => ours(fixture, useJwtAccessTokens(fixture, { signing: 'batch' })),
   oursPool: (fixture) => ours(fixture, useJwtAccessTokens(fixture, { signing: 'pool' }))
