@@ -767,6 +767,37 @@ test('The last use of a secret is written once a minute, on the way of a request
   t.equal((await registry.find('reader'))?.secrets[1]?.lastUsedAt, START + 119)
 })
 
+test('Last uses are written in steps; what failed is written from there, and what is later waits on', async (t) => {
+  const { store } = worldOf(t)
+  await store.addClients([{ id: 'a', version: 1, scopes: [], secrets: [], createdAt: START, updatedAt: START }])
+  let time = START
+  let stepsLeft = 0
+  let turns = 0
+  const steps: Array<{ size: number, turns: number }> = []
+  const uses = new SecretUses({
+    findSecretUses: (ids) => store.findSecretUses(ids),
+    async saveSecretUses (batch) {
+      if (stepsLeft-- <= 0) throw new StoreUnavailableError(new Error('refused'))
+      setImmediate(() => { turns++ })
+      steps.push({ size: batch.length, turns })
+      if (steps.length === 1) uses.note('a', { id: '0', notedAt: -Infinity })
+      await store.saveSecretUses(batch)
+    }
+  }, { now: () => time, onError: undefined })
+  for (let index = 0; index < 1200; index++) uses.note('a', { id: String(index), notedAt: -Infinity })
+  await turn()
+  time++
+  stepsLeft = 1
+  await t.rejects(uses.flush(), StoreUnavailableError)
+  stepsLeft = 2
+  await uses.flush()
+  t.strictSame(steps.map(({ size }) => size), [500, 500, 201], 'each once, and the later use of one')
+  t.ok(steps[2]!.turns > steps[1]!.turns, 'others come between')
+  const lastUseOf = await uses.find(['a'])
+  t.strictSame([lastUseOf('a', '0'), lastUseOf('a', '1')], [START + 1, START])
+  t.equal((await store.findSecretUses(['a'])).length, 1200)
+})
+
 test('Last uses wait for a store that is away, and no request does', async (t) => {
   const { store } = worldOf(t)
   const { store: spied, power } = spy(store)

@@ -38,6 +38,8 @@ const failures = []
 const until = Date.now() + minutes * 60_000
 // While a key is being revoked nobody can say which token is good.
 let pausing
+let isOver = false
+server.child.once('exit', (code, signal) => { if (!isOver) failures.unshift(`the server ended with ${signal ?? code}`) })
 const playing = new Set()
 
 function pick () {
@@ -78,7 +80,7 @@ async function startDatabases () {
 }
 
 async function snapshot (name) {
-  if (snapshots !== undefined) await server.ask({ deed: 'snapshot', file: join(snapshots, `${name}.heapsnapshot`) })
+  if (snapshots !== undefined && server.child.connected) await server.ask({ deed: 'snapshot', file: join(snapshots, `${name}.heapsnapshot`) })
 }
 
 const samples = []
@@ -96,6 +98,7 @@ async function watch () {
 
 await Promise.all([watch(), ...Array.from({ length: loops }, loop)])
 await snapshot('end')
+isOver = true
 server.stop()
 await databases?.close()
 

@@ -38,6 +38,9 @@ export interface ClientSecretsOptions {
  */
 export class ClientSecrets {
   readonly #options: ClientSecretsOptions
+  // What no secret has. One for all clients: it is compared with and never told, and random bytes are dear.
+  readonly #noFast = randomDigest()
+  readonly #noSlow = randomSlowDigest()
   /** The secrets of a client that is not there. */
   readonly nobody: ComparableSecrets
 
@@ -48,13 +51,13 @@ export class ClientSecrets {
 
   prepare (clientId: string, secrets: readonly StoredSecret[]): ComparableSecrets {
     const { hashes, slowHashes } = this.#options
-    const fast = secrets.filter(({ isImported }) => !isImported).map((secret) => toComparable(secret, hashes.parse(secret.hash) ?? randomDigest()))
-    const slow = secrets.filter(({ isImported }) => isImported).map((secret) => toComparable(secret, slowHashes.parse(secret.hash) ?? randomSlowDigest()))
+    const fast = secrets.filter(({ isImported }) => !isImported).map((secret) => toComparable(secret, hashes.parse(secret.hash) ?? this.#noFast))
+    const slow = secrets.filter(({ isImported }) => isImported).map((secret) => toComparable(secret, slowHashes.parse(secret.hash) ?? this.#noSlow))
     return {
       clientId,
       hasImported: slow.length > 0,
-      fast: fast.length > 0 ? fast : [toComparable(NONE, randomDigest())],
-      slow: slow.length > 0 ? slow : [toComparable(NONE, randomSlowDigest())]
+      fast: fast.length > 0 ? fast : [toComparable(NONE, this.#noFast)],
+      slow: slow.length > 0 ? slow : [toComparable(NONE, this.#noSlow)]
     }
   }
 

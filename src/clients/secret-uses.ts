@@ -6,6 +6,9 @@ import type { ClientStore, SecretUse } from '../store/index.ts'
 const INTERVAL = 60
 // Secrets whose use may wait to be written. What goes beyond is noted a minute later.
 const MAX_PENDING = 50_000
+// How many are written in one step. Of all at once, SQLite would keep the process from everything else for half a second, and
+// PostgreSQL a connection and the rows for many.
+const BATCH = 500
 
 /** A secret whose uses are noted. */
 export interface NotedSecret {
@@ -22,7 +25,7 @@ export class SecretUses {
   readonly #store: Pick<ClientStore, 'saveSecretUses' | 'findSecretUses'>
   readonly #now: Clock
   readonly #writing: LazyRefresh
-  #pending = new Map<string, SecretUse>()
+  readonly #pending = new Map<string, SecretUse>()
 
   constructor (store: Pick<ClientStore, 'saveSecretUses' | 'findSecretUses'>, { now, onError }: { now: Clock, onError: ((error: Error) => void) | undefined }) {
     this.#store = store
@@ -59,15 +62,14 @@ export class SecretUses {
   }
 
   async #write (): Promise<void> {
-    const uses = this.#pending
-    if (uses.size === 0) return
-    this.#pending = new Map()
-    try {
-      await this.#store.saveSecretUses([...uses.values()])
-    } catch (error) {
-      // What was noted in the meantime is later.
-      this.#pending = new Map([...uses, ...this.#pending])
-      throw error
+    const uses = [...this.#pending]
+    for (let written = 0; written < uses.length; written += BATCH) {
+      // A store may be done without having let go of the event loop.
+      if (written > 0) await new Promise((resolve) => { setImmediate(resolve) })
+      const batch = uses.slice(written, written + BATCH)
+      await this.#store.saveSecretUses(batch.map(([, use]) => use))
+      // What was noted in the meantime is later, and waits on.
+      for (const [key, use] of batch) if (this.#pending.get(key) === use) this.#pending.delete(key)
     }
   }
 }
