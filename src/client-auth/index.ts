@@ -169,11 +169,10 @@ function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorit
     // Whoever takes one for the other would have a secret in the log.
     return `getClient knows no client ${isGeneratedSecret(clientId) ? 'whose id is a secret' : clientId} with these credentials`
   }
-  const { token_endpoint_auth_method: registered = method.name } = client.metadata ?? {}
+  const { token_endpoint_auth_method: registered = method.name, token_endpoint_auth_signing_alg: algorithm } = client.metadata ?? {}
   if (registered !== method.name) return `the client ${client.id} is registered for ${registered}, and used ${method.name}`
-  if (used === undefined) return undefined
-  const { token_endpoint_auth_signing_alg: algorithm = used } = client.metadata ?? {}
-  return isSameAlgorithm(algorithm, used) ? undefined : `the client ${client.id} is registered for ${algorithm}, and signed with ${used}`
+  if (used === undefined || algorithm === undefined || isSameAlgorithm(algorithm, used)) return undefined
+  return `the client ${client.id} is registered for ${algorithm}, and signed with ${used}`
 }
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
