@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net'
 
 /** A server program that runs beside the test. */
 export interface Program {
-  /** What it printed until it was ready. */
-  output: string
+  /** What it has printed so far. */
+  readonly output: string
   pid: number
   /** Sends a signal and resolves to the exit code. */
   stop (signal: NodeJS.Signals): Promise<number | null>
@@ -27,7 +27,7 @@ export async function startProgram (command: readonly string[], options: { cwd: 
   const child = spawn(file, args, { cwd: options.cwd, env: { ...plainEnvironment(), ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = await outputUntil(child, options.ready)
   return {
-    output,
+    get output () { return output() },
     pid: child.pid!,
     async stop (signal) {
       child.kill(signal)
@@ -47,12 +47,12 @@ export async function freePort (): Promise<number> {
   return port
 }
 
-function outputUntil (child: ChildProcess, text: string): Promise<string> {
+function outputUntil (child: ChildProcess, text: string): Promise<() => string> {
   return new Promise((resolve, reject) => {
     let output = ''
     const collect = (chunk: Buffer) => {
       output += chunk.toString()
-      if (output.includes(text)) resolve(output)
+      if (output.includes(text)) resolve(() => output)
     }
     child.stdout?.on('data', collect)
     child.stderr?.on('data', collect)
