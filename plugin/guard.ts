@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { checkScope, FORM_MEDIA_TYPE, isScopeToken, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
+import { checkScope, FORM_MEDIA_TYPE, hasScopes, isScopeToken, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
@@ -99,6 +99,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
       if (!request[verified] && isOpen(request)) return
       const credentials = request[verified] ?? await authenticate(request, reply, scopes)
       refuseSecondToken(request, reply, credentials, scopes)
+      if (hasScopes(credentials, scopes)) return
       try {
         checkScope(settings, new FastifyPlainRequest(request, context), credentials, scopes)
       } catch (error) {

@@ -95,9 +95,12 @@ export function checkScope (
   credentials: AuthCredentials,
   needed: readonly string[]
 ): void {
-  for (const scope of needed) {
-    if (!credentials.scope.includes(scope)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
-  }
+  if (!hasScopes(credentials, needed)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
+}
+
+/** Tells whether credentials hold every scope that is needed, for callers that make a plain request for a refusal only. */
+export function hasScopes ({ scope }: AuthCredentials, needed: readonly string[]): boolean {
+  return needed.every((name) => scope.includes(name))
 }
 
 /**

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { compactVerify, errors } from 'jose'
-import type { CompactJWSHeaderParameters } from 'jose'
 import type { OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
@@ -11,16 +9,17 @@ import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore } from '../store/index.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
-import type { UnverifiedClaims } from './claims.ts'
+import type { ClaimsExpectation, UnverifiedClaims } from './claims.ts'
 import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
+import { decodeObject, isSignedBy, readJws } from './jws.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
 import { REVOKED, Revocations } from './revocations.ts'
 import { createSigner } from './sign.ts'
 import type { Signer, Signing } from './sign.ts'
-import { VerifiedTokens } from './verified-tokens.ts'
+import { keyOf, VerifiedTokens } from './verified-tokens.ts'
 
 /** What JWT access tokens are made and verified with. */
 export interface JwtAccessTokensOptions {
@@ -69,7 +68,7 @@ export class JwtAccessTokens implements AccessTokens {
   readonly #verified: VerifiedTokens<Verdict>
   readonly #revocations: Revocations | undefined
   readonly #now: Clock
-  readonly #clockTolerance: number
+  readonly #expectation: ClaimsExpectation
 
   constructor (options: JwtAccessTokensOptions) {
     const {
@@ -81,7 +80,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.#sign = createSigner(signing)
     this.#claims = claims
     this.#now = now
-    this.#clockTolerance = clockTolerance
+    this.#expectation = { ...this.metadata, now, clockTolerance }
     this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     if (revocations !== undefined) {
       this.#revocations = new Revocations(revocations, { now, onError })
@@ -112,12 +111,13 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
-    const verdict = this.#remembered(token)
-    return verdict !== undefined ? resultOf(verdict) : this.#judge(token).then(resultOf)
+    const key = keyOf(token)
+    const verdict = this.#remembered(key)
+    return verdict !== undefined ? resultOf(verdict) : this.#judge(token, key).then(resultOf)
   }
 
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
-    const verdict = await this.#judge(token, isThorough)
+    const verdict = await this.#judge(token, keyOf(token), isThorough)
     if (!('result' in verdict)) return undefined
     const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
     return {
@@ -142,21 +142,21 @@ export class JwtAccessTokens implements AccessTokens {
    */
   async revokeClient (clientId: string, ahead = 0): Promise<void> {
     if (this.#revocations === undefined) throw new TypeError('JwtAccessTokens has no store of revocations')
-    await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#keys.maxTokenLifetime + this.#clockTolerance }))
+    await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#keys.maxTokenLifetime + this.#expectation.clockTolerance }))
     publishClientChange(clientId, 'tokens_revoked')
   }
 
   async #revoke (token: string): Promise<void> {
-    const verdict = await this.#judge(token, true)
+    const verdict = await this.#judge(token, keyOf(token), true)
     if (!('result' in verdict)) return
     const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
-    await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#clockTolerance })
+    await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#expectation.clockTolerance })
   }
 
   // Without waiting, for the many requests that bring a token which is known already. Undefined: it must be judged.
-  #remembered (token: string): Verdict | Refusal | undefined {
+  #remembered (tokenKey: string): Verdict | Refusal | undefined {
     if (this.#revocations?.refresh() !== undefined) return undefined
-    const verdict = this.#verified.get(token)
+    const verdict = this.#verified.get(tokenKey)
     if (verdict === undefined) return undefined
     // A key that was dropped takes its tokens with it. One that is being looked up may have been: who judges asks again,
     // and hears of a failure then.
@@ -165,12 +165,12 @@ export class JwtAccessTokens implements AccessTokens {
     return key === undefined || key instanceof Promise ? undefined : this.#unlessRevoked(verdict)
   }
 
-  async #judge (token: string, isThorough = false): Promise<Verdict | Refusal> {
+  async #judge (token: string, tokenKey: string, isThorough = false): Promise<Verdict | Refusal> {
     await this.#revocations?.ready()
     const verdict = await this.#verify(token, isThorough)
     if (!('result' in verdict)) return verdict
     const judged = this.#unlessRevoked(verdict)
-    if (judged === verdict) this.#verified.set(token, verdict, (verdict.claims.exp as number) + this.#clockTolerance)
+    if (judged === verdict) this.#verified.set(tokenKey, verdict, (verdict.claims.exp as number) + this.#expectation.clockTolerance)
     return judged
   }
 
@@ -180,38 +180,25 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   async #verify (token: string, isThorough: boolean): Promise<Verdict | Refusal> {
-    if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
-    let kid = ''
-    const keyOf = async (header: CompactJWSHeaderParameters) => {
-      // Whoever wrote the token may have put anything there.
-      const key = typeof header.kid === 'string' ? await this.#keys.find(header.kid, isThorough) : undefined
-      // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
-      if (key === undefined || key.alg !== header.alg) throw new errors.JWSInvalid('no key of ours has this kid and alg')
-      kid = key.kid
-      return key.publicKey
-    }
-    try {
-      const { payload, protectedHeader } = await compactVerify(token, keyOf)
-      if (!isAccessTokenType(protectedHeader.typ)) return { isValid: false, cause: 'the JWT is no access token' }
-      const claims = parseClaims(payload)
-      const result = judgeClaims(claims, { ...this.metadata, now: this.#now, clockTolerance: this.#clockTolerance })
-      return result.isValid ? { result, kid, claims } : result
-    } catch (error) {
-      // Anything else, such as a store of keys that is away, says nothing about the token.
-      if (!(error instanceof errors.JOSEError)) throw error
-      return { isValid: false, cause: error }
-    }
+    if (token.length > MAX_LENGTH) return invalid('the token is too long')
+    const jws = readJws(token)
+    if (jws === undefined) return invalid('the token is no JWT')
+    const { kid, alg, typ } = jws.header
+    // Whoever wrote the token may have put anything there.
+    const key = typeof kid === 'string' ? await this.#keys.find(kid, isThorough) : undefined
+    // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
+    if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
+    if (!await isSignedBy(jws, key)) return invalid('the signature is wrong')
+    if (!isAccessTokenType(typ)) return invalid('the JWT is no access token')
+    // What is signed with our key is what we wrote, unless the key is used for something else too.
+    const claims = decodeObject(jws.payload) ?? {}
+    const result = judgeClaims(claims, this.#expectation)
+    return result.isValid ? { result, kid: key.kid, claims } : result
   }
 }
 
-// What is signed with our key is what we wrote, unless the key is used for something else too.
-function parseClaims (payload: Uint8Array): UnverifiedClaims {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-    return typeof claims === 'object' && claims !== null ? claims as UnverifiedClaims : {}
-  } catch {
-    return {}
-  }
+function invalid (cause: string): Refusal {
+  return { isValid: false, cause }
 }
 
 function resultOf (verdict: Verdict | Refusal): VerifyTokenResult {

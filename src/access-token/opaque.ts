@@ -110,17 +110,17 @@ export class OpaqueAccessTokens implements AccessTokens {
 
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {
     await this.#revocations.ready()
-    const known = this.#found.get(token)
-    const found = known ?? await this.#lookUp(token)
+    const hash = keyOf(token)
+    const known = this.#found.get(hash)
+    const found = known ?? await this.#lookUp(hash)
     if (found === undefined) return { isValid: false, cause: 'the store has no such token' }
-    const { hash, token: { clientId, issuedAt, expiresAt } } = found
+    const { clientId, issuedAt, expiresAt } = found.token
     if (this.#revocations.isTokenRevoked(hash) || this.#revocations.isClientRevoked(clientId, issuedAt)) return REVOKED
-    if (known === undefined) this.#found.set(token, found, expiresAt)
+    if (known === undefined) this.#found.set(hash, found, expiresAt)
     return found
   }
 
-  async #lookUp (token: string): Promise<Found | undefined> {
-    const hash = keyOf(token)
+  async #lookUp (hash: string): Promise<Found | undefined> {
     const stored = await this.#store.findToken(hash)
     // A token of another audience is for another resource server on the same store.
     if (stored === undefined || stored.expiresAt <= this.#now() || !stored.audience.some((name) => this.metadata.audience.includes(name))) return undefined

@@ -1,6 +1,6 @@
-import { constants, sign } from 'node:crypto'
-import type { SignKeyObjectInput } from 'node:crypto'
+import { sign } from 'node:crypto'
 import type { SigningKey } from '../keys/index.ts'
+import { prepareKey } from './prepared-key.ts'
 
 /** Signs the claims of a JWT. */
 export type Signer = (key: SigningKey, typ: string, claims: object) => Promise<string>
@@ -13,11 +13,6 @@ export type Signing = 'pool' | 'batch'
 
 // So many signatures are made before other work has its turn: RS256 takes a quarter of a millisecond each.
 const BATCH = 16
-
-// Ed25519 hashes by itself.
-const DIGESTS: Readonly<Record<string, string | null>> = { ES256: 'sha256', RS256: 'sha256', PS256: 'sha256', EdDSA: null }
-// RFC 7518 §3.5: a salt as long as the digest.
-const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } as const
 
 /** Makes a signer of compact JWTs (RFC 7515 §7.1). */
 export function createSigner (signing: Signing): Signer {
@@ -38,8 +33,9 @@ interface Waiting {
 }
 
 function signInPool (key: SigningKey, data: Buffer): Promise<Buffer> {
+  const { digest, privateInput } = prepareKey(key)
   return new Promise((resolve, reject) => {
-    sign(DIGESTS[key.alg], data, inputOf(key), (error, signature) => { error === null ? resolve(signature) : reject(error) })
+    sign(digest, data, privateInput, (error, signature) => { error === null ? resolve(signature) : reject(error) })
   })
 }
 
@@ -52,7 +48,8 @@ function createBatch (): SignBytes {
     if (waiting.length > 0) setImmediate(flush)
     for (const { key, data, resolve, reject } of batch) {
       try {
-        resolve(sign(DIGESTS[key.alg], data, inputOf(key)))
+        const { digest, privateInput } = prepareKey(key)
+        resolve(sign(digest, data, privateInput))
       } catch (error) {
         reject(error)
       }
@@ -63,18 +60,6 @@ function createBatch (): SignBytes {
     if (waiting.length === 0) setImmediate(flush)
     waiting.push({ key, data, resolve, reject })
   })
-}
-
-const inputs = new WeakMap<SigningKey, SignKeyObjectInput>()
-
-function inputOf (key: SigningKey): SignKeyObjectInput {
-  let input = inputs.get(key)
-  if (input === undefined) {
-    // RFC 7518 §3.4: an ECDSA signature is r and s, not their DER.
-    input = { key: key.privateKey, dsaEncoding: 'ieee-p1363', ...(key.alg === 'PS256' && PSS) }
-    inputs.set(key, input)
-  }
-  return input
 }
 
 const headers = new WeakMap<SigningKey, Map<string, string>>()

@@ -15,7 +15,8 @@ interface Entry<T> { verdict: T, until: number }
 
 /**
  * Remembers what tokens were found to say, so that a token is verified once and not in every request. Only for tokens
- * that are valid: a bad one must never push a good one out. Keyed by SHA-256, so that no token is kept.
+ * that are valid: a bad one must never push a good one out. Keyed by {@link keyOf} a token, so that
+ * none is kept.
  *
  * Does NOT know of revocation: whoever asks looks at that each time.
  */
@@ -33,8 +34,7 @@ export class VerifiedTokens<T> {
   }
 
   /** @returns undefined for a token that is not remembered, or has expired since */
-  get (token: string): T | undefined {
-    const key = keyOf(token)
+  get (key: string): T | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     if (entry.until > this.#now()) return entry.verdict
@@ -43,13 +43,9 @@ export class VerifiedTokens<T> {
   }
 
   /** @param expiresAt the token's own expiry, in seconds since 1970 */
-  set (token: string, verdict: T, expiresAt: number): void {
+  set (key: string, verdict: T, expiresAt: number): void {
     // A map of none would be one without bound.
-    if (this.#max > 0) this.#entries.set(keyOf(token), { verdict, until: Math.min(expiresAt, this.#now() + this.#maxAge) })
-  }
-
-  clear (): void {
-    this.#entries.clear()
+    if (this.#max > 0) this.#entries.set(key, { verdict, until: Math.min(expiresAt, this.#now() + this.#maxAge) })
   }
 }
 

@@ -109,16 +109,7 @@ export class FixedKeys implements KeySource {
   constructor (algorithm: PublicAlgorithm = 'ES256', maxTokenLifetime = 86_400) {
     this.algorithm = algorithm
     this.maxTokenLifetime = maxTokenLifetime
-    const count = () => { this.checks++ }
-    this.#keys = new Map(PUBLIC_ALGORITHMS.map((alg) => [KIDS[alg], {
-      kid: KIDS[alg],
-      alg,
-      privateKey: pairs[alg].privateKey,
-      get publicKey () {
-        count()
-        return pairs[alg].publicKey
-      }
-    }]))
+    this.#keys = new Map(PUBLIC_ALGORITHMS.map((alg) => [KIDS[alg], { kid: KIDS[alg], alg, ...pairs[alg] }]))
   }
 
   current (): SigningKey | Promise<SigningKey> {
@@ -127,7 +118,16 @@ export class FixedKeys implements KeySource {
 
   find (kid: string): SigningKey | undefined | Promise<SigningKey | undefined> {
     if (typeof kid !== 'string') throw new TypeError('A kid is text')
-    return this.#keys.get(kid)
+    const key = this.#keys.get(kid)
+    const count = () => { this.checks++ }
+    // Another object each time: of each, the public key is read once.
+    return key && {
+      ...key,
+      get publicKey () {
+        count()
+        return key.publicKey
+      }
+    }
   }
 
   drop (): void {

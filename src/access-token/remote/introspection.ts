@@ -6,7 +6,7 @@ import { fetchJson } from '../../remote/fetch.ts'
 import { judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
-import { VerifiedTokens } from '../verified-tokens.ts'
+import { keyOf, VerifiedTokens } from '../verified-tokens.ts'
 
 // Seconds that a revocation at the issuer may go unnoticed here.
 const MAX_AGE = 60
@@ -37,7 +37,8 @@ export class RemoteIntrospection {
 
   /** @throws Error when the issuer cannot tell: it is away, or does not know the credentials */
   async verify (token: string): Promise<VerifyTokenResult> {
-    const verdict = this.#verified.get(token)
+    const key = keyOf(token)
+    const verdict = this.#verified.get(key)
     if (verdict !== undefined) return verdict
 
     const answer = await fetchJson(this.#remote.fetch, await this.#endpoint.get(), {
@@ -46,7 +47,7 @@ export class RemoteIntrospection {
       body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString()
     })
     const result = judge(answer, this.#expectation)
-    if (result.isValid) this.#verified.set(token, result, answer.exp as number | undefined ?? Infinity)
+    if (result.isValid) this.#verified.set(key, result, answer.exp as number | undefined ?? Infinity)
     return result
   }
 }

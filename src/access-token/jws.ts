@@ -1,0 +1,47 @@
+import { verify } from 'node:crypto'
+import type { SigningKey } from '../keys/index.ts'
+import { prepareKey } from './prepared-key.ts'
+
+/** A compact JWS (RFC 7515 §7.1) that is read, and not verified. */
+export interface UnverifiedJws {
+  readonly header: Readonly<Record<string, unknown>>
+  /** In base64url. */
+  readonly payload: string
+  /** What the signature is made over (RFC 7515 §5.1). */
+  readonly signingInput: string
+  readonly signature: Buffer
+}
+
+/** @returns undefined for what is none, or needs an extension (`crit`, RFC 7515 §4.1.11): none is known here */
+export function readJws (text: string): UnverifiedJws | undefined {
+  const [encodedHeader, payload, encodedSignature, ...more] = text.split('.', 4) as [string, ...string[]]
+  if (payload === undefined || encodedSignature === undefined || more.length > 0) return undefined
+  const signature = Buffer.from(encodedSignature, 'base64url')
+  // The decoder passes over what it does not know. It is the only part that the signature does not cover.
+  if (signature.toString('base64url') !== encodedSignature) return undefined
+  const header = decodeObject(encodedHeader)
+  if (header === undefined || header.crit !== undefined) return undefined
+  return { header, payload, signingInput: text.slice(0, -encodedSignature.length - 1), signature }
+}
+
+/**
+ * Tells whether a key has signed a JWS, in Node's thread pool.
+ *
+ * Does NOT look at the header: that the key is used by the algorithm that it is for (RFC 8725 §3.1) is the caller's to see to.
+ */
+export function isSignedBy ({ signingInput, signature }: UnverifiedJws, key: SigningKey): Promise<boolean> {
+  const { digest, publicInput } = prepareKey(key)
+  return new Promise((resolve, reject) => {
+    verify(digest, Buffer.from(signingInput), publicInput, signature, (error, isRight) => { error === null ? resolve(isRight) : reject(error) })
+  })
+}
+
+/** Decodes a part that holds a JSON object. Undefined when it does not. */
+export function decodeObject (part: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString())
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
+  } catch {
+    return undefined
+  }
+}
