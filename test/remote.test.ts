@@ -17,6 +17,7 @@ import { FlowConfigurationError } from '../src/configuration-error.ts'
 const AUDIENCE = 'https://api.example'
 const START = 1_800_000_000
 const METADATA_PATH = '/.well-known/oauth-authorization-server'
+const OPENID_PATH = '/.well-known/openid-configuration'
 const JWKS_PATH = '/jwks.json'
 const INTROSPECTION_PATH = '/introspect'
 const CREDENTIALS = { clientId: 'api', clientSecret: 'secret' }
@@ -277,6 +278,35 @@ test('the metadata is looked for between the host and the path of the issuer', a
     await accepts(t, issuer.remote(), issuer.token(), `"${path}"`)
     t.equal(issuer.requests[0], METADATA_PATH + inserted)
   }
+})
+
+test('metadata that is not where RFC 8414 has it is looked for where OpenID Connect has it, behind the path', async (t) => {
+  for (const [path, place] of [['', OPENID_PATH], ['/', OPENID_PATH], ['/tenant/one', `/tenant/one${OPENID_PATH}`], ['/tenant/', `/tenant${OPENID_PATH}`]] as const) {
+    const issuer = await Issuer.start(t, path)
+    issuer.answers[METADATA_PATH] = status(404)
+    issuer.answers[place] = json(issuer.metadata)
+    await accepts(t, issuer.remote(), issuer.token(), `"${path}"`)
+    t.equal(issuer.requests[1], place)
+  }
+})
+
+test('what has no metadata of its own is asked for that of OpenID Connect, and what is broken is not', async (t) => {
+  const issuer = await Issuer.start(t)
+  issuer.answers[OPENID_PATH] = json(issuer.metadata)
+  for (const [code, isAsked] of [[400, true], [403, true], [404, true], [499, true], [399, false], [500, false], [503, false]] as const) {
+    issuer.requests.length = 0
+    issuer.answers[METADATA_PATH] = status(code)
+    const verdict = issuer.remote().verify(issuer.token())
+    if (isAsked) t.match(await verdict, { isValid: true }, String(code))
+    else await t.rejects(verdict, { message: `The authorization server gave no usable answer at ${issuer.url}${METADATA_PATH}`, cause: { message: `The status is ${code}` } })
+    t.equal(issuer.count(OPENID_PATH), Number(isAsked), String(code))
+  }
+  issuer.answers[METADATA_PATH] = status(404)
+  issuer.answers[OPENID_PATH] = json({ ...issuer.metadata, issuer: `${issuer.url}/` })
+  await t.rejects(issuer.remote().verify(issuer.token()), { message: `The authorization server gave no usable answer at ${issuer.url}${METADATA_PATH}` })
+  issuer.answers[METADATA_PATH] = json({ ...issuer.metadata, issuer: `${issuer.url}/` })
+  issuer.answers[OPENID_PATH] = json(issuer.metadata)
+  await t.rejects(issuer.remote().verify(issuer.token()), /of another issuer/)
 })
 
 test('metadata that cannot be trusted is no verdict on the token but an exception', async (t) => {

@@ -32,7 +32,7 @@ const MAX_LENGTH = 16_384
 
 /**
  * Access tokens that another authorization server issues: for a resource server. What is needed is found in the
- * issuer's metadata (RFC 8414), at the first token. JWTs (RFC 9068) are verified by its JWKS, which follows the
+ * issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token. JWTs (RFC 9068) are verified by its JWKS, which follows the
  * rotation of its keys; with `introspection`, tokens of any kind by asking it, and remembered for a minute at most.
  *
  * An issuer that is away never makes a good token a bad one: what is known of it stays in use, and where nothing is,

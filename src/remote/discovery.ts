@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { AUTHORIZATION_SERVER, wellKnownUrl } from '../issuer.ts'
 import { isSecureUrl } from '../secure-url.ts'
 import { RemoteDocument } from './document.ts'
-import { fetchJson } from './fetch.ts'
+import { fetchJson, UnexpectedStatus } from './fetch.ts'
 import type { Fetch } from './fetch.ts'
 
 // Seconds.
@@ -21,19 +21,25 @@ export interface RemoteIssuer {
  * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is read again every hour.
  * The metadata must name the very issuer (§3.3), and the endpoint must be an https URL (http on loopback only).
  *
- * @param isOpenId looks first where OpenID Connect has it (OpenID Connect Discovery §4)
+ * Many have their metadata where OpenID Connect has it (OpenID Connect Discovery §4) and nowhere else: where there is none
+ * at the one place, it is looked for at the other.
+ *
+ * @param isOpenId looks there first
  */
 export function discoverEndpoint (
   { issuer, fetch, now, onError }: RemoteIssuer,
   name: 'jwks_uri' | 'introspection_endpoint',
   isOpenId = false
 ): RemoteDocument<string> {
-  const url = wellKnownUrl(issuer, AUTHORIZATION_SERVER)
+  const places = [wellKnownUrl(issuer, AUTHORIZATION_SERVER), openIdUrl(issuer)] as const
+  const [first, second] = isOpenId ? places.toReversed() as [string, string] : places
 
   async function load (): Promise<string> {
-    if (!isOpenId) return read(url)
-    // Those that have both say the same in both. The one that is told of is the one that is expected.
-    return read(openIdUrl(issuer)).catch((error) => read(url).catch(() => { throw error }))
+    return read(first).catch((error: Error) => {
+      if (!isNotThere(error)) throw error
+      // The one that is told of is the one that is expected.
+      return read(second).catch(() => { throw error })
+    })
   }
 
   async function read (url: string): Promise<string> {
@@ -45,6 +51,11 @@ export function discoverEndpoint (
   }
 
   return new RemoteDocument({ load, maxAge: MAX_AGE, now, onError })
+}
+
+// A server that is away has it nowhere.
+function isNotThere ({ cause }: Error): boolean {
+  return cause instanceof UnexpectedStatus && cause.status >= 400 && cause.status < 500
 }
 
 // Behind the path, not before it.

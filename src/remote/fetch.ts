@@ -5,6 +5,16 @@ export type Fetch = typeof globalThis.fetch
 const TIME_LIMIT = 5000
 const BODY_LIMIT = 512 * 1024
 
+/** Why an answer is not usable: the other server gave another status than 200. */
+export class UnexpectedStatus extends Error {
+  readonly status: number
+
+  constructor (status: number) {
+    super(`The status is ${status}`)
+    this.status = status
+  }
+}
+
 /**
  * Fetches a JSON object within 5 seconds and 512 KiB, decompressed. Follows no redirect: the URL is what was trusted.
  *
@@ -20,7 +30,7 @@ export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = 
     })
     if (response.status !== 200) {
       await response.body?.cancel()
-      throw new Error(`The status is ${response.status}`)
+      throw new UnexpectedStatus(response.status)
     }
     return parseObject(await readText(response))
   } catch (cause) {
