@@ -1,7 +1,7 @@
 // What operators see: a metric and an audit line for every decision. example/grafana-dashboard.json shows the metrics.
 // Run it by: npm run example:observability
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import clientCredentialsPlugin, {
   auditLog, ClientCredentialsFlowBuilder, credentialsOf, JwtAccessTokens, MemoryStore, prometheusMetrics, SigningKeys
 } from 'fastify-client-credentials'
@@ -16,7 +16,7 @@ const secret = randomBytes(32).toString('base64url')
 const secretHash = sha256(secret)
 
 // The lines of Fastify for each request are left out, to leave those of the audit.
-const app = Fastify({ logger: true, disableRequestLogging: true })
+const app = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
 // First of all, so that the first signing key is counted, too. A client of your own has a series of its own, up to 100.
 prometheusMetrics(promClient, { clientLabel: { max: 100 } })
 // In a log of its own: auditLog(pino({ name: 'audit' }, pino.destination('/var/log/audit.log')))

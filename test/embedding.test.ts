@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import swagger from '@fastify/swagger'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyServerOptions } from 'fastify'
 import { decodeJwt } from 'jose'
 import * as oauth from 'oauth4webapi'
@@ -62,7 +62,7 @@ async function checkAnswers (t: Test, app: FastifyInstance, name: string): Promi
 const SERVER_OPTIONS: Record<string, FastifyServerOptions & Record<string, unknown>> = {
   'bodyLimit: 10': { bodyLimit: 10 },
   'logger: false': { logger: false },
-  'no logging of requests, and ids of a header': { disableRequestLogging: true, requestIdHeader: 'x-request-id', logger: { level: 'silent' } },
+  'no logging of requests, and ids of a header': { logController: new LogController({ disableRequestLogging: true }), requestIdHeader: 'x-request-id', logger: { level: 'silent' } },
   'no HEAD routes': { exposeHeadRoutes: false },
   'a lenient router': { routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true } },
   'ajv that coerces, removes and fills in': { ajv: { customOptions: { coerceTypes: 'array', removeAdditional: 'all', useDefaults: true, allErrors: true } } },

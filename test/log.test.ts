@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import formbody from '@fastify/formbody'
 import jwt from '@fastify/jwt'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions, InjectOptions } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
@@ -205,7 +205,7 @@ const SETTINGS: Record<string, { server?: FastifyServerOptions, logger?: object,
   'as Fastify logs by itself': { writes: /remoteAddress/ },
   'by serializers of the application': { logger: { serializers }, writes: /own req.*own res/s },
   'by serializers of a scope': { scope: { logSerializers: serializers }, writes: /own req.*own res/s },
-  'without lines for each request': { server: { disableRequestLogging: true }, writes: /OAuth/ }
+  'without lines for each request': { server: { logController: new LogController({ disableRequestLogging: true }) }, writes: /OAuth/ }
 }
 
 async function loggingApp ({ server, logger, scope }: typeof SETTINGS[string], { issue, verify }: Tokens, right: string, options: object = {}): Promise<{ app: FastifyInstance, lines: string[] }> {
