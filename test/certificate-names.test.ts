@@ -16,6 +16,7 @@ const SAME: [title: string, registered: string, other: string][] = [
   ['type names in any case', 'cn=a,O=b', 'CN=a,o=b'],
   ['numbers of types', '2.5.4.3=a,OID.2.5.4.10=b', 'CN=a,O=b'],
   ['long names of types', 'commonName=a,organizationName=b,countryName=BR', 'CN=a,O=b,C=BR'],
+  ['other short names of types', 's=a,t=b,e=c', 'ST=a,title=b,emailAddress=c'],
   ['numbers of the types of EV certificates', '1.3.6.1.4.1.311.60.2.1.3=BR,2.5.4.15=Private,2.5.4.97=x', 'jurisdictionC=BR,businessCategory=Private,organizationIdentifier=x'],
   ['a number that has no name', '1.2.3.4=a', 'oid.1.2.3.4=a'],
   ['spaces around types and values', ' CN = a , O = b ', 'CN=a,O=b'],
@@ -110,6 +111,22 @@ t.test('subjects that openssl makes are what it writes by RFC 2253, and nothing 
     const values = (found ?? []).toReversed().flatMap((names) => names.split('\n').map((name) => JSON.parse(name.slice(name.indexOf('=') + 1))))
     return isDeepStrictEqual(registered, found) && isDeepStrictEqual(values.sort(), parts.map(({ attribute: { text } }) => text).sort())
   }), { numRuns: 40, examples: [[[{ attribute: { type: 'CN', text: '#' }, joined: false }]]] }))
+})
+
+t.test('types have the names and numbers that openssl knows', async (t) => {
+  const numbers = [
+    ...[3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15, 17, 20, 41, 42, 43, 44, 46, 65, 97].map((number) => `2.5.4.${number}`),
+    ...['0.9.2342.19200300.100.1.1', '0.9.2342.19200300.100.1.25', '1.2.840.113549.1.9.1', '1.2.840.113549.1.9.2'],
+    ...['1.3.6.1.4.1.311.60.2.1.1', '1.3.6.1.4.1.311.60.2.1.2']
+  ]
+  const countries = ['2.5.4.6', '1.3.6.1.4.1.311.60.2.1.3']
+  const { cert, x509 } = certificateOf({ subject: [...numbers.map((number) => `/${number}=a`), ...countries.map((number) => `/${number}=BR`)].join('') })
+  const [names, longNames, byNumber] = (['sname', 'lname', 'oid'] as const).map((types) => subjectOf(cert, types)) as [string, string, string]
+  t.equal(byNumber.split(',').length, 28)
+  t.ok(byNumber.split(',').every((rdn) => /^[\d.]+=/.test(rdn)))
+  t.ok(isSame(byNumber, names))
+  t.ok(isSame(byNumber, longNames))
+  t.strictSame(parseSubject(x509.subject), parseDistinguishedName(byNumber))
 })
 
 t.test('no text makes a parser throw, or take long', async (t) => {

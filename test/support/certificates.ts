@@ -46,8 +46,8 @@ export function makeCertificate ({ subject = '/CN=test', subjectAltName, section
   }
 }
 
-/** The subject of a certificate as openssl writes it by RFC 2253, which is RFC 4514 but for its age. */
-export function subjectOf (cert: string): string {
+/** The subject of a certificate as openssl writes it by RFC 2253, which is RFC 4514 but for its age. Types by their short names, long names or numbers. */
+export function subjectOf (cert: string, types: 'sname' | 'lname' | 'oid' = 'sname'): string {
   const openssl = needCommand(['openssl'], 'openssl')
-  return execFileSync(openssl, ['x509', '-noout', '-subject', '-nameopt', 'RFC2253'], { input: cert, encoding: 'utf8' }).replace(/^subject=/, '').replace(/\n$/, '')
+  return execFileSync(openssl, ['x509', '-noout', '-subject', '-nameopt', `RFC2253,${types}`], { input: cert, encoding: 'utf8' }).replace(/^subject=/, '').replace(/\n$/, '')
 }
