@@ -16,9 +16,14 @@ export function hasQueryParameter (url: string, names: ReadonlySet<string>): boo
 
 /** A parameter's name as a parser reads it: decoded, and without the brackets of a list; in lower case, to be compared. */
 export function plainParameterName (name: string): string {
+  return decode(name).replace(/\[.*$/s, '').toLowerCase()
+}
+
+// Parsers leave what cannot be decoded as it is.
+function decode (name: string): string {
   try {
-    return decodeURIComponent(name).replace(/\[.*$/s, '').toLowerCase()
+    return decodeURIComponent(name)
   } catch {
-    return name.toLowerCase()
+    return name
   }
 }

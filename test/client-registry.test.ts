@@ -1,6 +1,6 @@
 // The registry of clients: what it keeps, whom it lets in, and what it does for that.
 import { createHook } from 'node:async_hooks'
-import { generateKeyPair, hash, scryptSync } from 'node:crypto'
+import { createHmac, generateKeyPair, hash, scryptSync } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { crc32 as zlibCrc32 } from 'node:zlib'
@@ -187,6 +187,7 @@ test('Clients are listed in pages', async (t) => {
   t.equal(first.next, 'c099')
   t.strictSame((await registry.list({ after: first.next!, limit: 20 })), { clients: (await registry.list({ limit: 1000 })).clients.slice(100), next: undefined })
   t.strictSame(await registry.list({ after: 'c119' }), { clients: [], next: undefined })
+  t.equal((await registry.list({ limit: 1 })).next, first.clients[0]?.id)
   for (const limit of [0, 1.5, 1001, -1, NaN]) await t.rejects(registry.list({ limit }), RangeError)
 })
 
@@ -238,9 +239,10 @@ test('A registration is kept whole, and is frozen metadata for the token endpoin
   for (const [given, metadata] of METADATA) t.strictSame((await registry.findClient((await registry.add(given)).client.id))?.metadata, metadata)
 })
 
+const HASH = `sha256:${'A'.repeat(43)}`
 const wrong = (client: object) => client as NewClient
 const WRONG: Record<string, NewClient[]> = {
-  name: [{ name: '' }, { name: 'a\u0000' }, wrong({ name: 1 })],
+  name: [{ name: '' }, { name: 'a\u0000' }, { name: '\u0000a' }, wrong({ name: 1 })],
   scopes: [{ scopes: ['a b'] }, { scopes: [''] }, wrong({ scopes: 'a' }), wrong({ scopes: null })],
   defaultScopes: [{ defaultScopes: ['a'] }, { scopes: ['a'], defaultScopes: ['a', 'b'] }, wrong({ defaultScopes: ['a'], scopes: null })],
   audiences: [{ audiences: [] }, { audiences: [''] }, { audiences: ['a\n'] }],
@@ -251,6 +253,8 @@ const WRONG: Record<string, NewClient[]> = {
     { authMethods: ['self_signed_tls_client_auth'] }, { authMethods: ['tls_client_auth'], jwks: { keys: [PUBLIC_KEY] } }
   ],
   jwks: [
+    ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].map((member) => ({ jwks: { keys: [{ ...PUBLIC_KEY, [member]: 'AAAA' }] } })),
+    { jwks: { keys: [PUBLIC_KEY, { ...PUBLIC_KEY, d: 'x' }] } }, wrong({ jwks: { keys: ['x'] } }),
     wrong({ jwks: null }), wrong({ jwks: [] }), { jwks: { keys: [] } }, wrong({ jwks: { keys: [null] } }), { jwks: { keys: [{ ...PUBLIC_KEY, d: 'x' }] } },
     { jwks: { keys: [{ kty: 'oct', k: 'AAAA' }] } }, { jwks: { keys: [{ ...PUBLIC_KEY, x: 'AA' }] } }, wrong({ jwks: { keys: [{ ...PUBLIC_KEY, kid: 1 }] } }),
     { jwks: { keys: [{ ...PUBLIC_KEY, kid: 'a' }, { ...PUBLIC_KEY, kid: 'a' }] } }, { jwks: { keys: [PUBLIC_KEY] }, jwksUri: FULL.jwksUri }
@@ -263,7 +267,10 @@ const WRONG: Record<string, NewClient[]> = {
   senderConstraint: [wrong({ senderConstraint: 'tls' })],
   id: [{ id: '' }, { id: 'a b' }, { id: 'a"' }, { id: 'a\\' }, { id: 'é' }, { id: 'a\n' }, { id: 'x'.repeat(256) }],
   secret: [{ secret: '' }, { secret: 'a\n' }, { secret: 'x'.repeat(1025) }, { secret: HUMAN, secretHash: 'sha256:' }, wrong({ secret: 1 })],
-  secretHash: [{ secretHash: 'sha256:abc' }, { secretHash: 'md5:abc' }, wrong({ secretHash: 1 })],
+  secretHash: [
+    ...[`x${HASH}`, `${HASH}x`, `\n${HASH}`, `${HASH}\n`, `sha256:${'0'.repeat(65)}`].map((secretHash) => ({ secretHash })),
+    { secretHash: 'sha256:abc' }, { secretHash: 'md5:abc' }, wrong({ secretHash: 1 })
+  ],
   lifetime: [{ lifetime: 0 }, { lifetime: 1.5 }],
   'there is no member "scope"': [wrong({ scope: 'a' })]
 }
@@ -282,9 +289,10 @@ test('A wrong registration is refused by the name of what is wrong', async (t) =
 
 test('A registry with wrong options is refused', async (t) => {
   const options: ClientRegistryOptions[] = [
-    { peppers: [] }, { peppers: ['short'] }, { peppers: [''] }, { peppers: 'x'.repeat(40) as unknown as string[] }, { cacheSize: -1 }, { cacheSize: 1.5 },
+    { peppers: [] }, { peppers: ['short'] }, { peppers: ['x'.repeat(31)] }, { peppers: [PEPPERS[0], 'short'] }, { peppers: [PEPPERS[0].split('')] as unknown as string[] }, { peppers: [''] }, { peppers: 'x'.repeat(40) as unknown as string[] }, { cacheSize: -1 }, { cacheSize: 1.5 },
     { cacheMaxAge: -1 }, { cacheMaxAge: 3601 }, { cacheMaxAge: NaN }
   ]
+  for (const right of [{ peppers: ['x'.repeat(32), null] }, { cacheSize: 0 }, { cacheMaxAge: 0 }, { cacheMaxAge: 3600 }]) t.doesNotThrow(() => new ClientRegistry(new MemoryStore(), right))
   for (const wrongOptions of options) t.throws(() => new ClientRegistry(new MemoryStore(), wrongOptions), { code: 'FST_OAUTH_INVALID_REGISTRY' })
 })
 
@@ -429,6 +437,12 @@ test('A pepper takes the place of another, without a secret that stops working',
   const [old, legacy] = await store.findClients(['old', 'legacy'])
   t.match(old?.secrets[0]?.hash, /^hmac-sha256:[\w-]{8}:[\w-]{43}$/)
   t.match(legacy?.secrets[0]?.hash, /^scrypt:[\w-]{8}:15,8,3:[\w-]{22}:[\w-]{43}$/)
+  const mac = (text: string) => createHmac('sha256', PEPPERS[0]).update(text).digest()
+  const fingerprint = mac('fingerprint').toString('base64url').slice(0, 8)
+  t.equal(old?.secrets[0]?.hash, `hmac-sha256:${fingerprint}:${mac(secrets.old).toString('base64url')}`)
+  const [, , , salt] = legacy!.secrets[0]!.hash.split(':')
+  const digest = scryptSync(mac(HUMAN), Buffer.from(salt!, 'base64url'), 32, { N: 2 ** 15, r: 8, p: 3, maxmem: 2 ** 26 })
+  t.equal(legacy?.secrets[0]?.hash, `scrypt:${fingerprint}:15,8,3:${salt}:${digest.toString('base64url')}`)
 
   const letsIn = async (registry: ClientRegistry) => {
     const ids: string[] = []
@@ -441,6 +455,34 @@ test('A pepper takes the place of another, without a secret that stops working',
   t.strictSame(await letsIn(registryWith(PEPPERS[1])), [])
   t.strictSame(await letsIn(plain), ['plain'])
   t.match(await codeOf(registryWith(PEPPERS[0]).add({ secretHash: `sha256:${'A'.repeat(43)}` })), /^secretHash/)
+})
+
+test('What is stored in another form than hashes have lets nobody in', async (t) => {
+  const { registry, store } = worldOf(t)
+  const secret = generateSecret()
+  await registry.add({ id: 'fast', secret })
+  await registry.add({ id: 'slow', secret: HUMAN })
+  for (const [id, presented] of [['fast', secret], ['slow', HUMAN]] as const) {
+    const [good] = await store.findClients([id])
+    const { hash: stored } = good!.secrets[0]!
+    for (const [index, hash] of [stored, `x${stored}`, `${stored}x`, `\n${stored}`, `${stored}\n`, '', `${stored.split(':')[0]}:`].entries()) {
+      const copy = `${id}-${index}`
+      await store.addClients([{ ...good!, id: copy, secrets: [{ ...good!.secrets[0]!, hash }] }])
+      t.equal(idOf(await authenticate(registry, copy, presented)), index === 0 ? copy : undefined, JSON.stringify(hash))
+    }
+  }
+})
+
+test('A wrong secret takes as long as a right one from the first client on whose secret is hashed slowly', async (t) => {
+  const mixed = [{ id: 'moved', secret: generateSecret() }, { id: 'legacy', secret: HUMAN }]
+  for (const add of [(registry: ClientRegistry) => registry.add(mixed[1]), (registry: ClientRegistry) => registry.addAll(mixed)]) {
+    const { registry } = worldOf(t)
+    await authenticate(registry, 'nobody', HUMAN)
+    await add(registry)
+    const scrypts = scryptCounter(t)
+    await authenticate(registry, 'nobody', HUMAN)
+    t.equal(scrypts(), 1)
+  }
 })
 
 /** A client with a secret from elsewhere that was hashed when that cost less, which is stored with it. */

@@ -240,6 +240,7 @@ const CONFIGURATION_ERRORS: Record<FlowOptionCode, Record<string, Partial<Client
     'a fragment': { tokenEndpoint: '/token#a' },
     'http elsewhere': { tokenEndpoint: 'http://as.example/token' },
     'another scheme': { tokenEndpoint: 'ftp://as.example/token' },
+    'another scheme on loopback': { tokenEndpoint: 'ftp://localhost/token' },
     'a URL with a fragment': { tokenEndpoint: 'https://as.example/token#a' },
     'no text': wrong({ tokenEndpoint: 5 }),
     'a URL object': wrong({ tokenEndpoint: new URL('https://as.example/token') }),

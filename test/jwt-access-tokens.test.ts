@@ -280,7 +280,7 @@ const ISSUERS: [issuer: unknown, dangerouslyAllowHttpIssuer: boolean, isGood: bo
   ...['https://as.example', 'https://as.example/tenant', 'http://localhost:3000', 'http://127.0.0.1', 'http://[::1]:3000']
     .flatMap((issuer): typeof ISSUERS => [[issuer, false, true], [issuer, true, true]]),
   ...['http://as.example', 'http://localhost.example', 'http://127.0.0.1.example', 'http://10.0.0.1'].flatMap((issuer): typeof ISSUERS => [[issuer, false, false], [issuer, true, true]]),
-  ...['https://as.example?', 'https://as.example?a=b', 'https://as.example#', 'https://as.example/#a', 'http://localhost?a', 'http://localhost#a', 'ftp://as.example', 'as.example', '/as', '', undefined, null, 5, ['https://as.example']]
+  ...['https://as.example?', 'https://as.example?a=b', 'https://as.example#', 'https://as.example/#a', 'http://localhost?a', 'http://localhost#a', 'ftp://as.example', 'ftp://localhost', 'as.example', '/as', '', undefined, null, 5, ['https://as.example']]
     .flatMap((issuer): typeof ISSUERS => [[issuer, false, false], [issuer, true, false]])
 ]
 

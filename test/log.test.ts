@@ -143,7 +143,7 @@ function tokenPaths (right: string): Path[] {
     ['a secret in the URL', /must not be in the URL/, ask({}, reader(), inUrl('client_secret'))],
     ['an assertion in the URL', /must not be in the URL/, ask(posted(), {}, inUrl('client_assertion'))],
     ...['access_token', 'token'].map((name): Path => [`${name} in the URL`, DONE, ask({}, reader(), inUrl(name)), TRAFFIC]),
-    ...['CLIENT_SECRET', 'client%5Fsecret', 'client_secret[]'].map((name): Path => [`${name} in the URL`, /must not be in the URL/, ask({}, reader(), inUrl(name))]),
+    ...['CLIENT_SECRET', 'client%5Fsecret', 'client_secret[]', 'CLIENT_SECRET[%'].map((name): Path => [`${name} in the URL`, /must not be in the URL/, ask({}, reader(), inUrl(name))]),
     ['a parameter in the URL whose name cannot be decoded, beside a token', DONE, ask({}, reader(), inUrl('%E0=a&token')), TRAFFIC],
     ['a secret in a text', /sent in the body as/, sentAs('text/plain', secret())],
     ['a secret in JSON', /sent in the body as/, sentAs('application/json', JSON.stringify(posted()))],

@@ -160,7 +160,7 @@ test('RFC 6750 §2.3: a token in the query is not read', async (t) => {
 test('RFC 6750 §2: a token in the query beside a header is invalid_request', async (t) => {
   const { flow, verified } = watchedFlow()
   const app = await demoApp({ flow })
-  for (const query of [`access_token=${TOKEN}`, `a=b&access_token=${TOKEN}`, 'access_token=other', 'access_token=', 'access%5Ftoken=other', 'access_token[]=other', 'access_token']) {
+  for (const query of [`access_token=${TOKEN}`, `a=b&access_token=${TOKEN}`, 'access_token=other', 'access_token=', 'access%5Ftoken=other', 'access_token[]=other', 'access_token[%=other', 'ACCESS_TOKEN[%\n=other', 'access_token']) {
     isRefused(t, await app.inject({ url: `/data?${query}`, headers: READER }), SEVERAL, query)
   }
   t.strictSame(verified, [])
