@@ -9,6 +9,8 @@ import { runAtLoad, TestServers } from './test-servers.js'
 const COVERAGE = 'mutation-coverage.json'
 // Milliseconds that a test may take beyond five times what it took without a mutant.
 const GRACE = 5000
+// So many times the budget is for a mutant that is reached while files are loaded.
+const FILES = 4
 
 // Of so many mutants one, spread over all files, for a look at the score: Stryker leaves the others out of it, as errors.
 const SAMPLE = Number(process.env.SAMPLE ?? 1)
@@ -70,12 +72,13 @@ class SubtestRunner {
   async #runTests (covered, order, { id: mutant, fileName }, hitLimit) {
     const kills = this.#kills.get(fileName) ?? new Map()
     this.#kills.set(fileName, kills)
-    // Kills to be hoped for, in a millisecond: those of neighbours, and a little for what is about the file.
-    const hopeOf = ({ key, rank, cost }) => ((kills.get(key) ?? 0) + 1 / (rank + 2)) / (cost + 20)
     const reaching = order.flatMap((file, rank) => Object.entries(covered[file].tests)
       .filter(([, { reached }]) => reached.includes(mutant))
-      .map(([test, { time, cost }]) => ({ file, rank, test, time, cost, key: `${file} > ${test}` })))
-    reaching.sort((a, b) => hopeOf(b) - hopeOf(a))
+      .map(([test, { time, cost }]) => {
+        const key = `${file} > ${test}`
+        return { file, test, time, cost, key, hope: hopeOf(kills.get(key) ?? 0, rank, cost) }
+      }))
+    reaching.sort((a, b) => b.hope - a.hope)
     let spent = 0
     let count = 0
     for (const { file, test, time, cost, key } of reaching) {
@@ -104,14 +107,20 @@ class SubtestRunner {
   // All tests of the files that reach it while they are loaded.
   async #runFiles (covered, order, { id: mutant, fileName }, hitLimit) {
     const kills = this.#kills.get(fileName)
-    let spent = 0
-    let count = 0
-    for (const file of order.filter((name) => covered[name].atLoad.includes(mutant))) {
-      const killsOf = ({ key }) => kills.get(key) ?? 0
+    const killsOf = ({ key }) => kills.get(key) ?? 0
+    const reaching = order.filter((name) => covered[name].atLoad.includes(mutant)).map((file, rank) => {
       const tests = Object.entries(covered[file].tests).map(([test, more]) => ({ ...more, test, key: `${file} > ${test}` }))
         .sort((a, b) => killsOf(b) - killsOf(a) || a.cost - b.cost)
-      if (spent > this.#budget) break
-      spent += tests.reduce((sum, { cost }) => sum + cost, 0)
+      const cost = tests.reduce((sum, test) => sum + test.cost, 0)
+      return { file, tests, cost, hope: hopeOf(tests.reduce((sum, test) => sum + killsOf(test), 0), rank, cost) }
+    })
+    reaching.sort((a, b) => b.hope - a.hope)
+    let spent = 0
+    let count = 0
+    for (const { file, tests, cost } of reaching) {
+      // It takes whole files.
+      if (spent > this.#budget * FILES) break
+      spent += cost
       count += tests.length
       const ran = await runAtLoad(file, tests, { mutant, hitLimit }, GRACE)
       // One that does not pass by itself either, without the tests that stand before it, tells nothing.
@@ -123,6 +132,11 @@ class SubtestRunner {
     }
     return { status: 'survived', nrOfTests: count }
   }
+}
+
+// Kills to be hoped for, in a millisecond: those of neighbours, and a little for what is about the file.
+function hopeOf (kills, rank, cost) {
+  return (kills + 1 / (rank + 2)) / (cost + 20)
 }
 
 // The test files, the most telling ones of a source file first.
