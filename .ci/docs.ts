@@ -1,11 +1,12 @@
 // The pages that are made from the code: npm run docs. With --check nothing is written: it fails when one is stale.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { apiPages } from './api-reference.ts'
+import { commandPage } from './command-page.ts'
 import { conformityPage } from './conformity.ts'
 
 const root = new URL('../', import.meta.url)
 const isCheck = process.argv.includes('--check')
-const pages: Record<string, string> = { 'test/README.md': conformityPage(), ...apiPages() }
+const pages: Record<string, string> = { 'test/README.md': conformityPage(), 'src/cli/README.md': commandPage(), ...apiPages() }
 
 for (const [name, text] of Object.entries(pages)) {
   const file = new URL(name, root)

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -17,6 +17,7 @@ import { readJsonLines } from '../src/cli/import/json-lines.ts'
 import { Progress } from '../src/cli/import/progress.ts'
 import { decode, MAX_RECORD } from '../src/cli/import/text.ts'
 import { alignColumns } from '../src/cli/output.ts'
+import { hidePasswords } from '../src/cli/password.ts'
 import { loadDriver } from '../src/cli/driver.ts'
 import { run } from '../src/cli/run.ts'
 import { JwtAccessTokens } from '../src/access-token/jwt.ts'
@@ -24,7 +25,7 @@ import { ClientRegistry } from '../src/clients/client-registry.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
 import { sqliteStore } from '../src/store/sqlite.ts'
 import { startPostgres } from './support/postgres.ts'
-import { pageTable } from './support/pages.ts'
+import { pageTable, pageText } from './support/pages.ts'
 
 const NOW = 1_800_000_000
 const NOW_ISO = '2027-01-15T08:00:00Z'
@@ -89,6 +90,10 @@ t.test('what is typed wrongly ends with 2 and a line that says how it is typed',
     ['client list', /Which store\? Name it by --store or OAUTH_STORE/],
     ['client list --store mysql://root:hidden@host/db', /A store is sqlite:/],
     ['client add --access-token-lifetime soon', /--access-token-lifetime takes a duration such as 90, 15m, 12h or 30d, and not "soon"/],
+    ['client add --access-token-lifetime 1hour', /takes a duration .* not "1hour"/],
+    ['client add --access-token-lifetime about1h', /takes a duration .* not "about1h"/],
+    ['client list --store my-sqlite:./auth.db', /A store is sqlite:/],
+    ['client add --certificate-name a-dns:billing', /--certificate-name takes dn:/],
     ['client add --certificate-name billing', /--certificate-name takes dn:/],
     ['client add --certificate-name constructor:x', /--certificate-name takes dn:/],
     ['client add --secret-stdin --no-secret', /exclude each other/],
@@ -124,7 +129,8 @@ t.test('peppers and sealing keys come from the environment, and an empty variabl
   t.notMatch(short.stderr, 'too-short')
 })
 
-t.test('--help teaches every command, and without a command it lists all', async (t) => {
+t.test('--help teaches every command, as the page does, and without a command it lists all', async (t) => {
+  const page = pageText('src/cli/README.md')
   for (const { name, operands, summary, options, examples } of COMMANDS) {
     const { code, stdout, stderr } = await cli([...name.split(' '), '--help'])
     t.equal(code, 0)
@@ -134,10 +140,11 @@ t.test('--help teaches every command, and without a command it lists all', async
     for (const option of [...Object.keys(options), 'store', 'json', 'help']) t.match(stdout, `--${option}`)
     t.ok(examples.length > 0)
     for (const example of examples) t.match(stdout, example)
-    t.match(stdout, /Exit codes:\n {2}0 {2}done\n {2}1 {2}failed.*\n {2}2 {2}typed wrongly/)
+    t.match(page, `## ${name}\n\n\`\`\`text\n${stdout}\`\`\`\n`)
   }
   const all = await cli(['--help'])
   t.equal(all.code, 0)
+  t.match(page, `\n\`\`\`text\n${all.stdout}\`\`\`\n`)
   for (const { name, summary } of COMMANDS) t.match(all.stdout, new RegExp(`^  ${name}.*${summary.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`, 'm'))
 
   const keys = await cli(['keys', '--help'])
@@ -213,23 +220,41 @@ t.test('client add registers all that can be said of a client', async (t) => {
   const jwks = { keys: [{ ...jwk, kid: 'k1', alg: 'ES256' }, jwk] }
   writeFileSync(join(folder, 'jwks.json'), JSON.stringify(jwks))
   const options = [
-    '--scope', 'a b', '--default-scope', 'a', '--audience', 'https://api.example.com', '--introspects', 'https://api.example.com', '--access-token-lifetime', '15m',
-    '--auth-method', 'private_key_jwt', '--jwks', join(folder, 'jwks.json'), '--sender-constraint', 'dpop'
+    '--name', 'Keyed', '--scope', 'a b', '--default-scope', 'a b', '--audience', 'https://api.example.com b', '--introspects', 'https://api.example.com c', '--access-token-lifetime', '15m',
+    '--auth-method', 'private_key_jwt client_secret_basic', '--jwks', join(folder, 'jwks.json'), '--sender-constraint', 'dpop'
   ]
   const keyed = JSON.parse((await typed(['client', 'add', 'keyed', ...options, '--json'])).stdout)
   t.equal(keyed.secret, undefined, 'one with keys gets no secret')
   t.match(keyed.client, {
     scopes: ['a', 'b'],
-    defaultScopes: ['a'],
-    audiences: ['https://api.example.com'],
-    introspects: ['https://api.example.com'],
+    name: 'Keyed',
+    defaultScopes: ['a', 'b'],
+    audiences: ['https://api.example.com', 'b'],
+    introspects: ['https://api.example.com', 'c'],
     accessTokenLifetime: 900,
-    authMethods: ['private_key_jwt'],
+    authMethods: ['private_key_jwt', 'client_secret_basic'],
     jwks,
     senderConstraint: 'dpop'
   })
   const shown = await typed('client show keyed')
-  for (const line of [/^client_id +keyed$/m, /^default scopes +a$/m, /^token lifetime +900 s$/m, /^public keys +k1 EC$/m, /^tokens bound by +dpop$/m, /^No secrets$/m]) t.match(shown.stdout, line)
+  t.equal(shown.stdout, `client_id         keyed
+state             enabled
+name              Keyed
+scopes            a b
+default scopes    a b
+audiences         https://api.example.com b
+introspects       https://api.example.com c
+token lifetime    900 s
+authenticates by  private_key_jwt client_secret_basic
+public keys       k1 EC
+tokens bound by   dpop
+created           ${NOW_ISO}
+changed           ${NOW_ISO}
+
+No secrets
+`)
+  await typed('client add elsewhere --jwks-uri https://keys.example/jwks.json')
+  t.match((await typed('client show elsewhere')).stdout, /^public keys at +https:\/\/keys\.example\/jwks\.json$/m)
   t.match((await typed('client show keyed --json')).stdout, /"senderConstraint":"dpop"/)
 
   for (const [text, name] of [
@@ -551,7 +576,9 @@ t.test('a row that is wrong stops an import before its batch, with its line and 
     t.notMatch(stderr, secret)
     t.equal(linesOf(stderr).length, 1)
   }
-  t.match(await typed('client import - --format csv --output /dev/null', { stdin: 'client_id\na\n' }), { code: 1, stderr: /Secrets can be kept in a file only/ })
+  // No file that root could do harm to, were it not refused.
+  execFileSync('mkfifo', [join(folder, 'pipe')])
+  t.match(await typed(['client', 'import', '-', '--format', 'csv', '--output', join(folder, 'pipe')], { stdin: 'client_id\na\n' }), { code: 1, stderr: /Secrets can be kept in a file only/ })
   t.match(await typed('client import /dev/null --format csv'), { code: 0, stderr: '0 rows: ' })
   t.match(await typed('client import missing.csv'), { code: 1, stderr: /ENOENT/ })
   const input = join(folder, 'input.csv')
@@ -648,6 +675,20 @@ t.test('a store that is away is a line that tells why, without the password', as
   t.equal(messageOf(new Error('The store is not available', { cause: Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }) })), 'The store is not available: ECONNREFUSED')
   t.equal(messageOf(new AggregateError([])), 'AggregateError')
   t.equal(messageOf('text'), 'text')
+})
+
+t.test('passwords are hidden in whatever form a driver shows them', async (t) => {
+  const hide = (text: string, argv: string[], env = {}) => hidePasswords(text, { argv, env })
+  const [URL_FORM, QUERY_FORM] = ['postgres://app:p%40ss@db/auth', 'postgresql://db/auth?user=app&password=p%40ss&ssl=true']
+  for (const url of [URL_FORM, QUERY_FORM, 'postgresql://:p%40ss@db', 'postgres://db/auth?password=p%40ss']) {
+    for (const [argv, env] of [[['client', 'list', '--store', url], {}], [[`--store=${url}`], {}], [[], { OAUTH_STORE: url }]] as [string[], object][]) {
+      t.equal(hide('as it is typed: p%40ss, decoded: p@ss, and ss', argv, env), 'as it is typed: ***, decoded: ***, and ss', url)
+    }
+  }
+  t.equal(hide('a%zz b', ['postgres://app:a%zz@db']), '*** b', 'one that cannot be decoded')
+  t.equal(hide('a a@b a:b', ['postgres://app:a@b@db', 'postgres://app:a:b@db']), 'a *** ***', 'one with the characters of a URL')
+  t.equal(hide('short-and-long short', ['postgres://app:short@db', 'postgres://app:short-and-long@db']), '*** ***', 'the longer one first')
+  t.equal(hide('app db no ', ['postgres://app@db/auth?password=&user=no', '']), 'app db no ', 'none')
 })
 
 t.test('a driver is found beside the package or in the project, and one that is missing is named', async (t) => {

@@ -8,7 +8,7 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fast
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { z } from 'zod'
-import clientCredentialsPlugin, { JwtAccessTokens, OpaqueAccessTokens } from '../plugin/index.ts'
+import clientCredentialsPlugin, { JwtAccessTokens, OpaqueAccessTokens, StoreUnavailableError } from '../plugin/index.ts'
 import type { AccessTokens, ClientCredentialsFlow } from '../plugin/index.ts'
 import {
   introspectionResponseSchema, jwksSchema, oauthErrorSchema, presentedTokenRequestSchema, resourceMetadataSchema, serverMetadataSchema, tokenRequestSchema,
@@ -16,7 +16,7 @@ import {
 } from '../schemas/index.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
 import { MemoryStore } from '../src/store/memory.ts'
-import { demoBuilder, TOKEN_PATH } from './support/demo.ts'
+import { basic, demoBuilder, FORM, form, TOKEN_PATH } from './support/demo.ts'
 
 type Document = Record<string, any>
 type OpenAPIOptions = NonNullable<FastifyDynamicSwaggerOptions['openapi']>
@@ -29,7 +29,6 @@ const SERVER_METADATA = '/.well-known/oauth-authorization-server/tenant'
 const RESOURCE_METADATA = '/.well-known/oauth-protected-resource/v1'
 const JWKS = '/.well-known/jwks.json'
 const SIGNED = 'application/token-introspection+jwt'
-const FORM = 'application/x-www-form-urlencoded'
 
 /** What is served: how, where, with which body and answer, and whether it stays where it is under a prefix. */
 const OPERATIONS: [method: string, path: string, body: string | undefined, answer: string | undefined, moves: boolean][] = [
@@ -182,6 +181,91 @@ test('Signed introspection is described where answers can be signed', async (t) 
   }
   t.strictSame(Object.keys(await content(flowOf())), ['application/json', SIGNED])
   t.strictSame(Object.keys(await content(flowOf(opaqueTokens()))), ['application/json'])
+})
+
+const JSON_TYPE = 'application/json'
+const SERVICE = { client_id: 'my-service', client_secret: 'its-secret' }
+
+/** A server whose document is read, of which clients and their store can be taken away. */
+async function exemplaryApp (): Promise<{ app: FastifyInstance, document: Document, fault: { error?: Error } }> {
+  const fault: { error?: Error } = {}
+  const flow = demoBuilder()
+    .setScopes({ 'data:read': 'Read data', 'data:write': 'Write data' })
+    .useAccessTokens(jwtTokens())
+    .getClient(({ clientId, clientSecret }) => {
+      if (fault.error !== undefined) throw fault.error
+      if (clientSecret !== SERVICE.client_secret) return undefined
+      return { id: clientId, grants: clientId === 'browser' ? ['authorization_code'] : ['client_credentials'], scopes: ['data:read', 'data:write'] }
+    })
+    .build()
+  const app = Fastify()
+  await app.register(swagger, swaggerOf())
+  await app.register(clientCredentialsPlugin, { flow })
+  await app.ready()
+  return { app, document: app.swagger() as Document, fault }
+}
+
+const authorization = basic(SERVICE.client_id, SERVICE.client_secret)
+const send = (app: FastifyInstance, url: string, parameters: Record<string, string>, headers: Record<string, string> = { authorization }) =>
+  app.inject({ method: 'POST', url, headers: { ...headers, 'content-type': FORM }, payload: form(parameters) })
+const examplesOf = (response: Document): Record<string, unknown> =>
+  Object.fromEntries(Object.entries<Document>(response.content[JSON_TYPE].examples).map(([name, { value }]) => [name, value]))
+
+test('The requests of the examples are answered as the examples say', async (t) => {
+  const { app, document } = await exemplaryApp()
+  const { requestBody, responses } = document.paths[TOKEN_PATH].post
+  t.equal(requestBody.required, true)
+  const { client_secret_basic: byBasic, client_secret_post: byPost, ...more } = requestBody.content[FORM].examples
+  t.strictSame(more, {})
+  t.strictSame(byPost.value, { ...byBasic.value, ...SERVICE })
+  const { example } = responses['200'].content[JSON_TYPE]
+  let token = ''
+  for (const answer of [await send(app, TOKEN_PATH, byBasic.value), await send(app, TOKEN_PATH, byPost.value, {})]) {
+    const { access_token: issued, ...rest } = answer.json()
+    t.strictSame({ access_token: `${issued.slice(0, 10)}...`, ...rest }, example)
+    t.equal(answer.headers['cache-control'], 'no-store')
+    token = issued
+  }
+
+  const introspection = document.paths['/oauth2/introspect'].post
+  t.equal(introspection.requestBody.required, true)
+  t.strictSame(introspection.requestBody.content[FORM].example, { token: example.access_token })
+  const { active, inactive } = examplesOf(introspection.responses['200']) as { active: object, inactive: object }
+  t.match((await send(app, '/oauth2/introspect', { token })).json(), { ...active, scope: example.scope })
+  t.strictSame((await send(app, '/oauth2/introspect', introspection.requestBody.content[FORM].example)).json(), inactive)
+  t.strictSame(introspection.responses['200'].content[SIGNED], { schema: { type: 'string' } })
+
+  const revocation = document.paths['/oauth2/revoke'].post
+  t.strictSame((await send(app, '/oauth2/revoke', { token })).json(), revocation.responses['200'].content[JSON_TYPE].example)
+})
+
+test('The errors of the document are those of the server, word for word', async (t) => {
+  const { app, document, fault } = await exemplaryApp()
+  const good = { grant_type: 'client_credentials' }
+  const CAUSES: Record<string, [parameters: Record<string, string>, headers?: Record<string, string>][]> = {
+    400: [[{}], [{ grant_type: 'password' }], [good, { authorization: basic('browser', SERVICE.client_secret) }], [{ ...good, scope: 'data:delete' }]],
+    401: [[good, { authorization: basic(SERVICE.client_id, 'wrong') }]],
+    500: [[good]],
+    503: [[good]]
+  }
+  for (const [status, causes] of Object.entries(CAUSES)) {
+    if (status === '500') fault.error = new Error('a mistake')
+    if (status === '503') fault.error = new StoreUnavailableError(new Error('away'))
+    for (const [path, asked] of [[TOKEN_PATH, causes], ['/oauth2/introspect', causes.slice(0, 1)], ['/oauth2/revoke', causes.slice(0, 1)]] as const) {
+      const response = document.paths[path].post.responses[status]
+      const seen: Record<string, unknown> = {}
+      for (const [parameters, headers] of asked) {
+        const answer = await send(app, path, path === TOKEN_PATH || status === '400' ? parameters : { token: 'any' }, headers)
+        t.equal(answer.statusCode, Number(status))
+        for (const [name, { description, schema }] of Object.entries<Document>(response.headers ?? {})) {
+          t.match(answer.headers[name.toLowerCase()], schema.type === 'integer' ? /^\d+$/ : /\S/, name)
+          t.match(description, /\S/)
+        }
+        seen[answer.json().error] = answer.json()
+      }
+      t.strictSame(examplesOf(response), seen, `${path} ${status}`)
+    }
+  }
 })
 
 function opaqueTokens (): OpaqueAccessTokens {

@@ -2,7 +2,7 @@
 // reach it and no others, until one fails: those that killed its neighbours first, then the most telling files.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { commonTokens, declareClassPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin'
-import { rank } from './affinity.js'
+import { rank, sharedWords } from './affinity.js'
 import { removeFolder, runFile } from './file-run.js'
 import { runAtLoad, TestServers } from './test-servers.js'
 
@@ -76,7 +76,7 @@ class SubtestRunner {
       .filter(([, { reached }]) => reached.includes(mutant))
       .map(([test, { time, cost }]) => {
         const key = `${file} > ${test}`
-        return { file, test, time, cost, key, hope: hopeOf(kills.get(key) ?? 0, rank, cost) }
+        return { file, test, time, cost, key, hope: hopeOf(kills.get(key) ?? 0, sharedWords(fileName, file), rank, cost) }
       }))
     reaching.sort((a, b) => b.hope - a.hope)
     let spent = 0
@@ -112,7 +112,7 @@ class SubtestRunner {
       const tests = Object.entries(covered[file].tests).map(([test, more]) => ({ ...more, test, key: `${file} > ${test}` }))
         .sort((a, b) => killsOf(b) - killsOf(a) || a.cost - b.cost)
       const cost = tests.reduce((sum, test) => sum + test.cost, 0)
-      return { file, tests, cost, hope: hopeOf(tests.reduce((sum, test) => sum + killsOf(test), 0), rank, cost) }
+      return { file, tests, cost, hope: hopeOf(tests.reduce((sum, test) => sum + killsOf(test), 0), sharedWords(fileName, file), rank, cost) }
     })
     reaching.sort((a, b) => b.hope - a.hope)
     let spent = 0
@@ -134,9 +134,10 @@ class SubtestRunner {
   }
 }
 
-// Kills to be hoped for, in a millisecond: those of neighbours, and a little for what is about the file.
-function hopeOf (kills, rank, cost) {
-  return (kills + 1 / (rank + 2)) / (cost + 20)
+// Kills to be hoped for, in a millisecond: those of neighbours, one for each word of the name, and a little for what is about
+// the file.
+function hopeOf (kills, words, rank, cost) {
+  return (kills + words + 1 / (rank + 2)) / (cost + 20)
 }
 
 // The test files, the most telling ones of a source file first.

@@ -38,7 +38,7 @@ export function tokenOperation (flow: ClientCredentialsFlow): object {
         invalid_request: { error: 'invalid_request', error_description: 'The parameter grant_type is missing' },
         unsupported_grant_type: { error: 'unsupported_grant_type', error_description: 'The grant type must be client_credentials' },
         unauthorized_client: { error: 'unauthorized_client', error_description: 'The client may not use this grant type' },
-        invalid_scope: { error: 'invalid_scope', error_description: 'The requested scope is invalid' }
+        invalid_scope: { error: 'invalid_scope', error_description: 'The client may not have the scope data:delete' }
       }),
       401: refusedClient,
       500: serverFailed,
