@@ -68,6 +68,7 @@ const BROKEN: [name: string, (builder: ClientCredentialsFlowBuilder) => unknown,
   ['FAPI 2.0 §5.3.2.1 (8): build refuses the token endpoint as audience', (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients: nobody, replays: new MemoryReplays(), algorithms: ['ES256'], tokenEndpointAudience: TOKEN_URL })), /may take the issuer only as audience/],
   ['FAPI 2.0 §5.4.1: build refuses assertions by RS256', (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients: nobody, replays: new MemoryReplays() })), /private_key_jwt may take PS256, ES256 and EdDSA only/],
   ['FAPI 2.0 §5.4.1: build refuses proofs by RS256', (builder) => builder.setTokenType(new DPoPTokenType({ replays: new MemoryReplays(), algorithms: ['ES256', 'RS256'] })), /DPoP proofs may be by PS256/],
+  ['FAPI 2.0 §5.4.1: build refuses proofs by RS256 beside certificates', (builder) => builder.setTokenType(new CertificateBoundTokenType(), new DPoPTokenType({ replays: new MemoryReplays(), algorithms: ['RS256'] })), /DPoP proofs may be by PS256/],
   ['FAPI 2.0 §5.4.1: build refuses access tokens by RS256', (builder) => builder.useAccessTokens(jwtTokens('RS256')), /access tokens may be signed by PS256/]
 ]
 

@@ -285,6 +285,8 @@ const CONFIGURATION_ERRORS: Record<FlowOptionCode, Record<string, Partial<Client
     'a name with a quote': { tokenType: { name: 'a"' } },
     'an empty name': { tokenType: { name: '' } },
     'others that are no list': wrong({ otherTokenTypes: new BearerTokenType() }),
+    'another with a space in its name': wrong({ otherTokenTypes: [{ name: 'my type', confirmationName: 'own' }] }),
+    'two that bind by the same': wrong({ tokenType: { name: 'One', confirmationName: 'own' }, otherTokenTypes: [{ name: 'Two', confirmationName: 'own' }] }),
     'two that do not bind': { otherTokenTypes: [new BearerTokenType()] }
   },
   FST_OAUTH_INVALID_AUTH_METHOD: {

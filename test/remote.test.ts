@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey, generateKeyPair, generateKeyPairSync, sign } from 'node:crypto'
+import { constants, createHmac, createPublicKey, generateKeyPair, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -34,10 +34,12 @@ const causeOf = (result: VerifyTokenResult) => result.isValid ? undefined : resu
 const messageOf = (result: VerifyTokenResult) => result.isValid ? undefined : result.message
 const background = async () => { for (let turn = 0; turn < TURNS; turn++) await setTimeout(1) }
 
-/** A key of the issuer. */
 // Node.js 20 sometimes never comes back from exporting an RSA key that was made synchronously.
 const RSA_PAIR = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
 
+const CURVES: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }
+
+/** A key of the issuer. */
 class Key {
   readonly alg: string
   readonly kid: string | undefined
@@ -46,9 +48,10 @@ class Key {
   constructor (kid?: string, alg = 'ES256') {
     this.kid = kid
     this.alg = alg
-    this.#pair = alg === 'ES256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : alg === 'RS256' ? RSA_PAIR : generateKeyPairSync('ed25519')
+    const namedCurve = CURVES[alg]
+    this.#pair = namedCurve !== undefined
+      ? generateKeyPairSync('ec', { namedCurve })
+      : alg.startsWith('Ed') ? generateKeyPairSync('ed25519') : RSA_PAIR
   }
 
   get jwk (): Members {
@@ -62,8 +65,9 @@ class Key {
   /** A token of these very claims, genuinely signed. */
   sign (claims: Members, header: Members = {}): string {
     const input = `${encode({ alg: this.alg, typ: 'at+jwt', ...(this.kid && { kid: this.kid }), ...header })}.${encode(claims)}`
-    const digest = this.alg.startsWith('Ed') ? null : 'sha256'
-    const signature = sign(digest, Buffer.from(input), { key: this.#pair.privateKey, dsaEncoding: 'ieee-p1363' })
+    const digest = this.alg.startsWith('Ed') ? null : `sha${this.alg.slice(2)}`
+    const padding = this.alg.startsWith('PS') ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : {}
+    const signature = sign(digest, Buffer.from(input), { key: this.#pair.privateKey, dsaEncoding: 'ieee-p1363', ...padding })
     return `${input}.${signature.toString('base64url')}`
   }
 }
@@ -199,7 +203,7 @@ test('the clock and the fetch of Node are the defaults', async (t) => {
 
 test('every algorithm of the issuer that is asymmetric is accepted', async (t) => {
   const issuer = await Issuer.start(t)
-  for (const alg of ['ES256', 'RS256', 'EdDSA', 'Ed25519']) {
+  for (const alg of ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']) {
     issuer.keys = [new Key(alg, alg)]
     await accepts(t, issuer.remote(), issuer.token(), alg)
   }

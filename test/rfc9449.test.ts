@@ -136,6 +136,9 @@ const WRONG: Record<string, (proof: (parts: ProofParts) => Promise<string>) => P
   '7: a jwk that is no object': (proof) => proof({ header: { jwk: 'key' } }),
   '7: a jwk that is a list': (proof) => proof({ header: { jwk: [holder.jwk] } }),
   '7: a private jwk': (proof) => proof({ header: { jwk: { ...publicMembers, d } } }),
+  ...Object.fromEntries(['p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].map((name) => [
+    `7: a jwk with the private member ${name}`, (proof: (parts: ProofParts) => Promise<string>) => proof({ header: { jwk: { ...publicMembers, [name]: 'AA' } } })
+  ])),
   '7: a symmetric jwk': (proof) => proof({ header: { jwk: { kty: 'oct', k: 'c2VjcmV0' } } }),
   '7: a jwk off the curve': (proof) => proof({ header: { jwk: { ...holder.jwk, x: holder.jwk.y } } }),
   '8: another method': (proof) => proof({ claims: { htm: 'DELETE' } }),
@@ -567,7 +570,7 @@ test('RFC 9449 §11.1: a store of replays that is away refuses: 503, never 200 a
 
 test('A DPoPTokenType is refused that could not do its work', async (t) => {
   const replays = new MemoryReplays()
-  const wrong = [{}, { replays: {} }, { replays, algorithms: [] }, { replays, algorithms: ['HS256'] }, { replays, algorithms: 'ES256' }, { replays, nonceKey: 'short' }, { replays, nonceKey: 5 }, { replays, maxAge: 0 }, { replays, maxAge: 1.5 }]
+  const wrong = [{}, { replays: {} }, { replays, algorithms: [] }, { replays, algorithms: ['HS256'] }, { replays, algorithms: ['ES256', 'HS256'] }, { replays, algorithms: 'ES256' }, { replays, nonceKey: 'short' }, { replays, nonceKey: 5 }, { replays, maxAge: 0 }, { replays, maxAge: 1.5 }]
   for (const options of wrong) {
     t.throws(() => new DPoPTokenType(options as DPoPTokenTypeOptions), { code: 'FST_OAUTH_INVALID_DPOP', message: FLOW_ERRORS.FST_OAUTH_INVALID_DPOP }, JSON.stringify(options))
   }

@@ -15,7 +15,7 @@ export const PARTS = {
 }
 
 // Their subject is another program or the repository, which the mutant is not in, or they take minutes.
-const LEFT_OUT = /^(?:architecture|example.*|fuzz-.*|kill|many-processes|model|node-sqlite|outage-servers|readme|replay|rotation|swagger-ui.*)\.test\.ts$/
+const LEFT_OUT = /^(?:architecture|example.*|fuzz-.*|kill|many-processes|model|node-sqlite|outage-servers|readme|replay|rotation|soak|swagger-ui.*)\.test\.ts$/
 // Database servers, which start with each process of tests. They reach nothing else that others do not.
 const OF_STORES = /^(?:postgres|redis)\.test\.ts$/
 
