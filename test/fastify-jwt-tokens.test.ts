@@ -107,6 +107,7 @@ test('A token without scope has no scope claim, and every token an id of its own
   const tokens = await Promise.all([requestToken(app, 'scopeless'), requestToken(app, 'scopeless')])
   const [first, second] = tokens.map(({ access_token: token }) => decode(token.split('.')[1]))
   t.notOk('scope' in first!)
+  t.equal(decode((await requestToken(app, 'writer')).access_token.split('.')[1]).scope, 'data:read data:write')
   t.not(first!.jti, second!.jti)
   t.equal((await use(app, tokens[0]!.access_token)).statusCode, 403)
 })

@@ -65,6 +65,7 @@ function declareRoutes (app: FastifyInstance, { body, message }: Dialect): void 
   app.get('/own-401', { schema: schema({ response: { 401: message } }), preHandler: app.requireScopes(READ) }, handler)
   app.get('/by-hand', { schema: schema({ security: [{ demo: [WRITE] }] }) }, handler)
   app.get('/either', { schema: schema({ security: [{ demo: [READ] }, { key: [] }] }), preHandler: app.requireScopes(READ) }, handler)
+  app.route({ method: ['PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'], url: '/methods', preHandler: app.requireScopes(READ), handler })
   app.get('/hidden', { schema: schema({ hide: true }), preHandler: app.requireScopes(READ) }, handler)
 }
 
@@ -73,6 +74,7 @@ const OPERATIONS: [string, string, unknown, Document][] = [
   ['get', '/read', [{ demo: [READ] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
   ['post', '/write', [{ demo: [READ, WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
   ['get', '/valid', [{ demo: [] }], { 401: UNAUTHORIZED }],
+  ...['put', 'delete', 'options', 'patch', 'trace'].map((method): [string, string, unknown, Document] => [method, '/methods', [{ demo: [READ] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }]),
   ['get', '/open', undefined, {}],
   ['get', '/composed', [{ demo: [READ, WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
   ['get', '/by-hand', [{ demo: [WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],

@@ -220,17 +220,21 @@ t.test('each endpoint, and the guards, say that the store is available again', a
   const power = { isAway: true }
   const store = switchedStore(power)
   const tokens = new JwtAccessTokens({ issuer: ISSUER, audience: ISSUER, keys: new SigningKeys(store), revocations: store })
-  const { app, linesAt } = await serve(t, flowOf(tokens))
-  const visitAll = async (token: string) => [await ask(app), await visit(app, token), await app.inject('/.well-known/jwks.json')].map(({ statusCode }) => statusCode)
-  t.strictSame(await visitAll('any'), [503, 503, 503])
+  const { app, linesAt } = await serve(t, flowOf(tokens, power))
+  const visitAll = async (token: string) => [
+    await ask(app), await visit(app, token), await app.inject('/.well-known/jwks.json'), await post(app, '/oauth2/introspect', { token }), await post(app, '/oauth2/revoke', { token: 'any' })
+  ].map(({ statusCode }) => statusCode)
+  t.strictSame(await visitAll('any'), [503, 503, 503, 503, 503])
+  const NAMES = ['The token endpoint', 'Guarded routes', '/.well-known/jwks.json', 'The introspection endpoint', 'The revocation endpoint']
+  t.strictSame(linesAt(ERROR), NAMES.map((name) => `${name}: the store is not available`))
   power.isAway = false
   const token = await takeToken(app)
-  t.strictSame(await visitAll(token), [200, 200, 200])
+  t.strictSame(await visitAll(token), [200, 200, 200, 200, 200])
   const told = () => linesAt(INFO).filter((message) => message.endsWith('again'))
   t.strictSame(told(), [], 'it might be one that is remembered')
   time += 5000
-  for (let i = 0; i < 2; i++) t.strictSame(await visitAll(token), [200, 200, 200])
-  t.strictSame(told(), ['The token endpoint', 'Guarded routes', '/.well-known/jwks.json'].map((name) => `${name}: the store is available again`))
+  for (let i = 0; i < 2; i++) t.strictSame(await visitAll(token), [200, 200, 200, 200, 200])
+  t.strictSame(told(), NAMES.map((name) => `${name}: the store is available again`))
 })
 
 t.test('a hook of the application that needs a store which is away has an OAuth answer and one line as well', async (t) => {

@@ -8,7 +8,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { z } from 'zod'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
+import clientCredentialsPlugin, { CertificateBoundTokenType, ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
 import type { AuthCredentials, ClientCertificateOptions, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, PlainRequest, TokenType } from '../plugin/index.ts'
 import { basic, demoApp, demoBuilder, FORM, form, TOKEN_PATH, tokenOf } from './support/demo.ts'
 
@@ -635,7 +635,9 @@ const PREFIXES: [string, { scope?: string, plugin?: string }, string][] = [
   ['no prefix', {}, '/oauth2/token'],
   ['the option', { plugin: '/auth' }, '/auth/oauth2/token'],
   ['the scope', { scope: '/api' }, '/api/oauth2/token'],
-  ['both', { scope: '/api', plugin: '/auth' }, '/api/auth/oauth2/token']
+  ['both', { scope: '/api', plugin: '/auth' }, '/api/auth/oauth2/token'],
+  ['the option, without a slash in front', { plugin: 'own/auth' }, '/own/auth/oauth2/token'],
+  ['the option, with a slash behind', { plugin: '/a/b/' }, '/a/b/oauth2/token']
 ]
 
 for (const [name, { scope, plugin }, path] of PREFIXES) {
@@ -654,6 +656,13 @@ for (const [name, { scope, plugin }, path] of PREFIXES) {
     }
   })
 }
+
+test('Other plugins find it by its name, and it is for Fastify 5', async (t) => {
+  const app = await pluginApp()
+  t.ok(app.hasPlugin('fastify-client-credentials'))
+  const meta = Reflect.get(clientCredentialsPlugin, Symbol.for('plugin-meta')) as unknown
+  t.match(meta, { fastify: '5.x', name: 'fastify-client-credentials' })
+})
 
 test('A token endpoint on another server is not served here', async (t) => {
   const { verifyToken } = demoBuilder().build().settings
@@ -693,6 +702,10 @@ const MISUSES: Misuse[] = [
   ['FST_OAUTH_FLOW_REQUIRED', 'no options', async () => Fastify().register(clientCredentialsPlugin, {} as ClientCredentialsPluginOptions), /"flow"/],
   ['FST_OAUTH_FLOW_REQUIRED', 'a builder that was not built', async () => Fastify().register(clientCredentialsPlugin, { flow: demoBuilder() as unknown as ClientCredentialsFlow }), /build\(\)/],
   ['FST_OAUTH_ORIGIN', 'DPoP without a URL', async () => pluginApp({ flow: demoBuilder().setTokenType(new DPoPTokenType({ replays: { reserve: async () => true } })).build() }), /"origin"/],
+  ['FST_OAUTH_ORIGIN', 'DPoP beside certificates, without a URL', async () => {
+    const dpop = new DPoPTokenType({ replays: { reserve: async () => true } })
+    return pluginApp({ flow: demoBuilder().setTokenType(new CertificateBoundTokenType(), dpop).build() })
+  }, /"origin"/],
   ['FST_OAUTH_ORIGIN', 'no URL', async () => pluginApp({ flow: demoBuilder().build(), origin: 'api.example' }), /https/],
   ['FST_OAUTH_ORIGIN', 'http on another host', async () => pluginApp({ flow: demoBuilder().build(), origin: 'http://api.example' }), /loopback/],
   ...WRONG_CERTIFICATE_OPTIONS.map((options): Misuse =>
