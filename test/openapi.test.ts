@@ -64,6 +64,7 @@ function declareRoutes (app: FastifyInstance, { body, message }: Dialect): void 
   app.get('/own-open', { schema: schema({ security: [] }), preHandler: app.requireScopes(READ) }, handler)
   app.get('/own-401', { schema: schema({ response: { 401: message } }), preHandler: app.requireScopes(READ) }, handler)
   app.get('/by-hand', { schema: schema({ security: [{ demo: [WRITE] }] }) }, handler)
+  app.get('/together', { schema: schema({ security: [{ demo: [READ], key: [] }] }), preHandler: app.requireScopes(READ) }, handler)
   app.get('/either', { schema: schema({ security: [{ demo: [READ] }, { key: [] }] }), preHandler: app.requireScopes(READ) }, handler)
   app.route({ method: ['PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'], url: '/methods', preHandler: app.requireScopes(READ), handler })
   app.get('/hidden', { schema: schema({ hide: true }), preHandler: app.requireScopes(READ) }, handler)
@@ -78,6 +79,7 @@ const OPERATIONS: [string, string, unknown, Document][] = [
   ['get', '/open', undefined, {}],
   ['get', '/composed', [{ demo: [READ, WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
   ['get', '/by-hand', [{ demo: [WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
+  ['get', '/together', [{ demo: [READ], key: [] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
   ['get', '/either', [{ demo: [READ] }, { key: [] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }]
 ]
 

@@ -45,7 +45,7 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 
 interface World { app: FastifyInstance, replays: MemoryReplays, time: { now: number } }
 
-async function worldOf (options: Partial<DPoPTokenTypeOptions> = {}, { before = [], after = [], clients = {} }: { before?: TokenType[], after?: TokenType[], clients?: Record<string, OAuth2Client> } = {}): Promise<World> {
+async function worldOf (options: Partial<DPoPTokenTypeOptions> = {}, { before = [], after = [], clients = {}, issuer = ISSUER }: { before?: TokenType[], after?: TokenType[], clients?: Record<string, OAuth2Client>, issuer?: string } = {}): Promise<World> {
   const time = { now: START }
   const now = () => time.now
   const replays = new MemoryReplays()
@@ -55,7 +55,7 @@ async function worldOf (options: Partial<DPoPTokenTypeOptions> = {}, { before = 
     .setScopes({ 'data:read': 'Read data', 'data:write': 'Write data' })
     .setTokenType(first as TokenType, ...others)
     .getClient((context) => clients[context.clientId] ?? getClient(context))
-    .useAccessTokens(new JwtAccessTokens({ issuer: ISSUER, audience: ISSUER, keys: new SigningKeys(new MemoryStore(), { now }), now }))
+    .useAccessTokens(new JwtAccessTokens({ issuer, audience: ISSUER, keys: new SigningKeys(new MemoryStore(), { now }), now }))
     .build()
   const app = Fastify({ exposeHeadRoutes: false })
   await app.register(clientCredentialsPlugin, { flow })
@@ -224,6 +224,16 @@ test('RFC 9449 §4.3: check 9: a proof for one path opens no other, however a ro
   t.equal(await ask('/admin/x', `${ISSUER}/admin/x`), 200)
   t.equal(await ask('http://api.example/admin/x', `${ISSUER}/admin/x`), 200)
   t.equal(await ask('/admin/../data', `${ISSUER}/admin/../data`), 200, 'it is what the proof says')
+})
+
+test('RFC 9449 §4.3: an API is at the URL that its tokens are for, where the issuer has another', async (t) => {
+  const issuer = 'https://as.example'
+  const { app } = await worldOf({}, { issuer })
+  const issued = await askToken(app, await proofOf({ claims: { htu: `${issuer}/oauth2/token` } }))
+  t.equal(issued.statusCode, 200)
+  const token = issued.json().access_token
+  t.equal((await askData(app, token, await accessProof(token))).statusCode, 200)
+  t.equal((await askData(app, token, await accessProof(token, { claims: { htu: `${issuer}/data` } }))).statusCode, 401)
 })
 
 test('RFC 9449 §11.6: an RSA key is taken that costs no more to verify by than is usual', async (t) => {
