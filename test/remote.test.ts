@@ -659,6 +659,15 @@ test('after a long silence what is held is renewed before it is used, unless the
   t.strictSame(told, ['away'])
 })
 
+test('of an issuer a hundred keys are taken, and not one more', async (t) => {
+  const issuer = await Issuer.start(t)
+  const [first, ...others] = Array.from({ length: 101 }, (_, index) => new Key(`key-${index}`)) as [Key, ...Key[]]
+  issuer.keys = others
+  await accepts(t, issuer.remote(), issuer.token())
+  issuer.keys = [...others, first]
+  await t.rejects(issuer.remote().verify(issuer.token()))
+})
+
 test('a key that cannot be used is no verdict on the token', async (t) => {
   const issuer = await Issuer.start(t)
   issuer.answers[JWKS_PATH] = json({ keys: [{ ...issuer.keys[0]!.jwk, x: 'AA' }] })
