@@ -401,7 +401,11 @@ t.test('secrets are rotated with an overlap, and revoked one by one', async (t) 
   t.ok(await knows(registry, 'billing', first.secret))
   t.ok(await knows(registry, 'billing', second.secret))
   const { stdout } = await typed('client show billing')
-  t.match(stdout, new RegExp(`^${first.id} +${NOW_ISO} +2027-01-22T08:00:00Z `, 'm'))
+  const [heads, ...secrets] = stdout.split('\n\n')[1]!.trimEnd().split('\n').map((line) => line.split(/ {2,}/))
+  t.strictSame(heads, ['SECRET', 'CREATED', 'EXPIRES', 'LAST USED'])
+  t.strictSame(secrets.map(([, created, expires]) => [created, expires]).sort(), [[NOW_ISO, '2027-01-22T08:00:00Z'], [NOW_ISO, '2027-04-15T08:00:00Z']])
+  t.match((await typed('client add other --json')).stdout, '"secret"')
+  t.match((await typed('client show other')).stdout, new RegExp(`^\\S+ +${NOW_ISO} +never +never$`, 'm'))
 
   t.strictSame(await typed(['client', 'revoke-secret', 'billing', first.id]), { code: 0, stdout: '', stderr: `Secret ${first.id} of billing is revoked\n` })
   t.notOk(await knows(open(), 'billing', first.secret))
@@ -464,6 +468,9 @@ t.test('signing keys are imported from a PEM or a JWK', async (t) => {
     t.equal(code, 1)
     t.notMatch(stderr, jwk.d)
   }
+  // One of RSA may sign by two.
+  const rsa = await generateKeyPair('RS256', { extractable: true })
+  t.match((await typed('keys import - --algorithm PS256', { stdin: await exportPKCS8(rsa.privateKey) })).stdout, / PS256 {2}next,/)
   t.match(await typed('keys import missing.pem'), { code: 1, stderr: /ENOENT/ })
 })
 
