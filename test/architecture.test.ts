@@ -34,7 +34,7 @@ const CORE_EXPORTS = [
   'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError',
   'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'canSignIntrospection', 'checkPresentedToken',
   'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
-  'grantAudience', 'guardedFetch', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
+  'grantAudience', 'guardedFetch', 'hasScopes', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
   'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'openTelemetrySpans', 'parseForm', 'plainParameterName',
   'privateKeyJwt', 'prometheusMetrics', 'publishDenial', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
   'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
