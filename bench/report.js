@@ -25,7 +25,7 @@ export function summarize ({ name: group, title, contenders }, rounds) {
     const perSecond = seriesOf(name, 'perSecond')
     const cpu = seriesOf(name, 'cpu')
     const loop = seriesOf(name, 'loop')
-    const row = { name, against, target, loopTarget, perSecond: summary(perSecond), cpu: summary(cpu), loop: summary(loop), share: summary(seriesOf(name, 'share')), loadBusy: summary(seriesOf(name, 'loadBusy')) }
+    const row = { name, against, target, loopTarget, perSecond: summary(perSecond), cpu: summary(cpu), loop: summary(loop), share: summary(seriesOf(name, 'share')) }
     const ratiosTo = (other) => ({
       ratio: summary(divided(perSecond, seriesOf(other, 'perSecond'))),
       cpuRatio: summary(divided(seriesOf(other, 'cpu'), cpu))
@@ -76,12 +76,10 @@ export function format ({ title, rows }) {
     `${loopRatio.median <= loopTarget ? 'PASS' : 'MISS'}  ${fixed(2)(loopRatio.median)} (at most ${fixed(2)(loopTarget)})  event loop of ${name} / ${against}`)
   const beaten = rows.flatMap(({ name, beats = [] }) => beats.map((other) =>
     `${other.ratio.median > 1 ? 'PASS' : 'MISS'}  ${fixed(2)(other.ratio.median)} (more than 1; by CPU ${fixed(2)(other.cpuRatio.median)})  ${name} / ${other.name}`))
-  const slow = rows.filter(({ loadBusy }) => loadBusy.median > 0.9)
-    .map(({ name, loadBusy }) => `NOTE  the load generator was ${whole(loadBusy.median * 100)} % busy and may have been the limit: ${name}`)
   // A server that is asked without a pause takes all of its core, unless something else runs there.
   const shares = rows.map(({ share }) => share.median)
   const crowded = Math.min(...shares) < 0.85
-    ? [`NOTE  servers had ${whole(Math.min(...shares) * 100)} to ${whole(Math.max(...shares) * 100)} % of their core: something else ran on it, and the ratios by CPU say more than those of requests`]
+    ? [`NOTE  servers had ${whole(Math.min(...shares) * 100)} to ${whole(Math.max(...shares) * 100)} % of their core: something else ran on it, or the load generator was the limit, and the ratios by CPU say more than those of requests`]
     : []
-  return [title, table(rows), ...targets, ...loops, ...beaten, ...slow, ...crowded].join('\n')
+  return [title, table(rows), ...targets, ...loops, ...beaten, ...crowded].join('\n')
 }

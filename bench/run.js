@@ -25,15 +25,15 @@ const machine = { node: process.version, cpu: cpus()[0]?.model.trim(), cores: cp
 const wanted = process.env.BENCH_GROUPS?.split(',')
 const groups = GROUPS.filter(({ name }) => wanted?.includes(name) ?? true)
 
-async function measure ({ load, server }, generator, seconds) {
+async function measure ({ load, server }, generator, { seconds, polls }) {
   const from = performance.now()
   const before = await server.ask()
-  const { all, failed, perSecond, busy } = await generator.ask({ port: server.port, load, seconds, settle: SETTLE })
+  const { all, failed, perSecond } = await generator.ask({ port: server.port, load, seconds, settle: SETTLE, polls })
   const after = await server.ask()
   if (failed > 0) throw new Error(`${failed} of ${all} answers were not 2xx`)
   const cpu = after.cpu - before.cpu
   const share = cpu / 1000 / (performance.now() - from)
-  return { perSecond, cpu: cpu / all, loop: (after.loop - before.loop) / all, share, loadBusy: busy }
+  return { perSecond, cpu: cpu / all, loop: (after.loop - before.loop) / all, share }
 }
 
 function rotated (list, by) {
@@ -43,16 +43,18 @@ function rotated (list, by) {
 
 async function playGroup (group, env, generator) {
   const contenders = []
+  // It has a core of its own, unless the server may use both.
+  const polls = pinned && group.cores !== 2
   try {
     for (const contender of group.contenders) contenders.push({ ...contender, server: await startServer(contender, env, group.cores) })
     for (const contender of contenders) {
       await generator.ask({ port: contender.server.port, load: contender.load, seconds: 0 })
-      await measure(contender, generator, settings.warmup)
+      await measure(contender, generator, { seconds: settings.warmup, polls })
     }
     const rounds = []
     for (let round = 0; round < settings.rounds; round++) {
       const figures = {}
-      for (const contender of rotated(contenders, round)) figures[contender.name] = await measure(contender, generator, settings.seconds)
+      for (const contender of rotated(contenders, round)) figures[contender.name] = await measure(contender, generator, { seconds: settings.seconds, polls })
       rounds.push(figures)
     }
     return { ...summarize(group, rounds), machine, settings }

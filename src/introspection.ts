@@ -31,7 +31,7 @@ const sign = createSigner('pool')
  * @throws OAuth2Error
  */
 export function introspectToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<IntrospectionResponse> {
-  return answerClient(settings, request, 'introspection', async (decision) => (await introspect(settings, request, decision)).response)
+  return answerClient(settings, request, 'introspection', async (...asked) => (await introspect(...asked)).response)
 }
 
 /**
@@ -41,8 +41,8 @@ export function introspectToken (settings: PresentedTokenSettings, request: Toke
  * @throws OAuth2Error
  */
 export function introspectTokenAsJwt (settings: PresentedTokenSettings, request: TokenRequest, issuedAt: number): Promise<string> {
-  return answerClient(settings, request, 'introspection', async (decision) => {
-    const { client, response } = await introspect(settings, request, decision)
+  return answerClient(settings, request, 'introspection', async (...asked) => {
+    const { client, response } = await introspect(...asked)
     const { issuer, keys } = settings.accessTokens!.metadata!
     return sign(await keys!.current(), INTROSPECTION_JWT_TYPE, { iss: issuer, aud: client.id, iat: issuedAt, token_introspection: response })
   })

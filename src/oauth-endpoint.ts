@@ -12,18 +12,19 @@ import { isStoreAway } from './store/unavailable.ts'
  * its answer: an exception is a 500 or 503, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it. Publishes
  * what goes wrong.
  *
- * @param work gets what to tell of the decision, where somebody listens: that it went well, too
+ * @param work gets the same settings and request, and what to tell of the decision, where somebody listens: that it went
+ * well, too
  * @throws OAuth2Error
  */
-export async function answerClient<T> (
-  settings: ClientAuthSettings,
+export async function answerClient<Settings extends ClientAuthSettings, T> (
+  settings: Settings,
   request: TokenRequest,
   endpoint: ClientEndpoint,
-  work: (decision: ClientDecision | undefined) => Promise<T>
+  work: (settings: Settings, request: TokenRequest, decision: ClientDecision | undefined) => Promise<T>
 ): Promise<T> {
   const decision = beginDecision(settings, request, endpoint)
   try {
-    return await work(decision)
+    return await work(settings, request, decision)
   } catch (error) {
     const oauthError = toOAuth2Error(error)
     decision?.denied(oauthError)

@@ -1,4 +1,5 @@
 import { InvalidRequestError } from './errors.ts'
+import type { ClientDecision } from './events/client-decision.ts'
 import { answerClient } from './oauth-endpoint.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'
@@ -11,13 +12,15 @@ import type { TokenRequest } from './request.ts'
  * @throws OAuth2Error for the token of another client, among others: the request is refused and the client informed (§2.1)
  */
 export function revokeToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
-  return answerClient(settings, request, 'revocation', async (decision) => {
-    const { client, token } = await readPresentedToken(settings, request, decision)
-    // Thoroughly: what is taken for no token here is not revoked, and the client told that it is.
-    const information = await settings.accessTokens?.introspect?.(token, true)
-    if (information === undefined) return
-    if (information.client_id !== client.id) throw new InvalidRequestError('The token was not issued to this client')
-    await settings.accessTokens?.revoke?.(token)
-    decision?.revoked(information.jti)
-  })
+  return answerClient(settings, request, 'revocation', revoke)
+}
+
+async function revoke (settings: PresentedTokenSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<void> {
+  const { client, token } = await readPresentedToken(settings, request, decision)
+  // Thoroughly: what is taken for no token here is not revoked, and the client told that it is.
+  const information = await settings.accessTokens?.introspect?.(token, true)
+  if (information === undefined) return
+  if (information.client_id !== client.id) throw new InvalidRequestError('The token was not issued to this client')
+  await settings.accessTokens?.revoke?.(token)
+  decision?.revoked(information.jti)
 }

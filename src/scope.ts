@@ -37,10 +37,10 @@ export function grantScope (
   allowed: readonly string[],
   declared: ReadonlySet<string> | undefined
 ): string[] {
-  const grantable = declared === undefined ? allowed : allowed.filter((scope) => declared.has(scope))
-  if (requested === undefined) return [...new Set(grantable)]
+  if (requested === undefined) return [...new Set(declared === undefined ? allowed : allowed.filter((scope) => declared.has(scope)))]
   for (const scope of requested) {
-    if (!grantable.includes(scope)) throw new InvalidScopeError(`The client may not have the scope ${scope}`)
+    const isGrantable = allowed.includes(scope) && (declared === undefined || declared.has(scope))
+    if (!isGrantable) throw new InvalidScopeError(`The client may not have the scope ${scope}`)
   }
   return [...requested]
 }

@@ -42,7 +42,7 @@ export interface TokenEndpointSettings extends ClientAuthSettings {
  * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
  */
 export function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
-  return answerClient(settings, request, 'token', (decision) => grantAccessToken(settings, request, decision))
+  return answerClient(settings, request, 'token', grantAccessToken)
 }
 
 async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
