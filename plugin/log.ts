@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
-import { MemoryStore, plainParameterName } from '../src/index.ts'
+import { MemoryStore, plainParameterName, queryStarts } from '../src/index.ts'
 
 // pino's public name for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
 // Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
 const SECRET_PARAMETERS = new Set(['access_token', 'client_secret', 'client_assertion', 'token'])
-const PARAMETER = /(^\?|&)([^=&#]*)=[^&#]*/g
+const PARAMETER = /(^[?;]|&)([^=&#]*)=[^&#]*/g
 
 interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
 
@@ -20,15 +20,15 @@ export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
   const redacting: Serializers = {
     req (request) {
       const serialized = serialize(request)
-      if (typeof serialized?.url !== 'string' || !serialized.url.includes('?')) return serialized
-      return { ...serialized, url: redact(serialized.url) }
+      if (typeof serialized?.url !== 'string') return serialized
+      const starts = queryStarts(serialized.url)
+      return starts.length === 0 ? serialized : { ...serialized, url: starts.reduce(redact, serialized.url) }
     }
   }
   route.logSerializers = Object.assign(Object.create(own ?? null), redacting)
 }
 
-function redact (url: string): string {
-  const start = url.indexOf('?')
+function redact (url: string, start: number): string {
   return url.slice(0, start) + url.slice(start).replace(PARAMETER, (parameter: string, separator: string, name: string) =>
     SECRET_PARAMETERS.has(plainParameterName(name)) ? `${separator}${name}=[redacted]` : parameter)
 }

@@ -1,17 +1,28 @@
-const PARAMETER_NAME = /(?:^\?|&)([^=&#]*)/g
+const NOWHERE: readonly number[] = Object.freeze([])
+const PARAMETER_NAME = /(?:^[?;]|&)([^=&#]*)/g
 
 /**
  * Tells whether the query of a URL has a parameter of one of these names, however the name is written: parsers decode
  * it, and so does this.
  */
 export function hasQueryParameter (url: string, names: ReadonlySet<string>): boolean {
-  const start = url.indexOf('?')
-  if (start === -1) return false
-  // In the path, "&" separates nothing.
-  for (const [, name = ''] of url.slice(start).matchAll(PARAMETER_NAME)) {
-    if (names.has(plainParameterName(name))) return true
-  }
-  return false
+  return queryStarts(url).some((start) => {
+    for (const [, name = ''] of url.slice(start).matchAll(PARAMETER_NAME)) {
+      if (names.has(plainParameterName(name))) return true
+    }
+    return false
+  })
+}
+
+/**
+ * Where the query of a URL may begin, the last place first: at its first "?", and at a ";" before that, as in an
+ * application that sets Fastify's useSemicolonDelimiter.
+ */
+export function queryStarts (url: string): readonly number[] {
+  const mark = url.indexOf('?')
+  const semicolon = url.indexOf(';')
+  if (semicolon === -1 || (mark !== -1 && mark < semicolon)) return mark === -1 ? NOWHERE : [mark]
+  return mark === -1 ? [semicolon] : [mark, semicolon]
 }
 
 /** A parameter's name as a parser reads it: decoded, and without the brackets of a list; in lower case, to be compared. */

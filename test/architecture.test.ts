@@ -36,7 +36,7 @@ const CORE_EXPORTS = [
   'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
   'grantAudience', 'guardedFetch', 'hasScopes', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
   'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'openTelemetrySpans', 'parseForm', 'plainParameterName',
-  'privateKeyJwt', 'prometheusMetrics', 'publishDenial', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
+  'privateKeyJwt', 'prometheusMetrics', 'publishDenial', 'queryStarts', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
   'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
   'workloadIdentities'
 ]

@@ -1,8 +1,9 @@
-import crypto, { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import crypto, { createPublicKey, generateKeyPair, generateKeyPairSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
 import { setImmediate } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { jwtVerify } from 'jose'
 import { test } from 'tap'
@@ -14,12 +15,14 @@ import { Revocations } from '../src/access-token/revocations.ts'
 import { createSigner } from '../src/access-token/sign.ts'
 import { VerifiedTokens } from '../src/access-token/verified-tokens.ts'
 import { FlowConfigurationError } from '../src/configuration-error.ts'
+import { MemoryStore, SigningKeys } from '../src/index.ts'
 import type { GenerateAccessTokenContext, OAuth2Client, SigningKey, TokenType, VerifyTokenResult } from '../src/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, FORM, form, TOKEN_PATH } from './support/demo.ts'
 import {
   ATTACKS, AUDIENCE, decode, EQUIVALENTS, EXPIRED, FixedKeys, Forge, INVALID, ISSUER, KEY_ATTACKS, KIDS, NOT_OURS, now, OTHER_AUDIENCE, pairs,
   PUBLIC_ALGORITHMS, PUBLIC_KEY_ATTACKS, READ, TestStore
 } from './support/forge.ts'
+import type { PublicAlgorithm } from './support/forge.ts'
 import { stopwatch } from './support/stopwatch.ts'
 
 const OTHER = 'https://other.example'
@@ -135,10 +138,26 @@ test('A key of an algorithm that access tokens are not signed by is an error of 
   await t.rejects(async () => tokens.verify(new Forge('ES256', 'large').withHeader({ alg: 'ES384' })), error)
 })
 
-test('A key that does not fit its algorithm is an error of the server', async (t) => {
-  const key: SigningKey = { kid: 'unfit', alg: 'ES256', ...generateKeyPairSync('ed25519') }
-  const tokens = tokensWith({ keys: Object.assign(new FixedKeys(), { find: () => key }) })
-  await t.rejects(async () => tokens.verify(new Forge('ES256', 'unfit').genuine()), /digest/)
+test('RFC 8725 §3.1, §3.5: a key that does not fit its algorithm is an error of the server, in either half', async (t) => {
+  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const weak = await promisify(generateKeyPair)('rsa', { modulusLength: 1024 })
+  const unfit: [PublicAlgorithm, { privateKey: KeyObject, publicKey: KeyObject }, RegExp][] = [
+    ['ES256', pairs.EdDSA, /does not fit ES256, which needs an EC key on the curve P-256/],
+    ['ES256', pairs.RS256, /does not fit ES256/],
+    ['ES256', p384, /does not fit ES256/],
+    ['ES256', { ...pairs.ES256, publicKey: p384.publicKey }, /does not fit ES256/],
+    ['ES256', { ...pairs.ES256, privateKey: p384.privateKey }, /does not fit ES256/],
+    ['RS256', pairs.ES256, /does not fit RS256, which needs an RSA key of at least 2048 bits/],
+    ['RS256', weak, /does not fit RS256/],
+    ['PS256', weak, /does not fit PS256/],
+    ['EdDSA', generateKeyPairSync('ed448'), /does not fit EdDSA, which needs an Ed25519 key/]
+  ]
+  for (const [alg, pair, error] of unfit) {
+    const key: SigningKey = { kid: 'unfit', alg, ...pair }
+    const tokens = tokensWith({ keys: Object.assign(new FixedKeys(), { current: () => key, find: () => key }) })
+    await t.rejects(issue(tokens), error)
+    await t.rejects(async () => tokens.verify(new Forge(alg, 'unfit').genuine()), error)
+  }
 })
 
 test('A token of 16 KiB is verified, one that is a byte longer is not even looked at', async (t) => {
@@ -427,6 +446,20 @@ test('A key that is dropped takes its tokens with it at once, remembered or not'
   keys.drop()
   await checkRefused(t, app, seen, INVALID, 'seen before')
   await checkRefused(t, app, unseen, INVALID, 'never seen')
+})
+
+test('RFC 8725 §3.1: a key that comes back for another algorithm does not bring its old tokens back', async (t) => {
+  const keys = new SigningKeys(new MemoryStore(), { algorithm: 'RS256' })
+  const pem = pairs.RS256.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const { kid } = await keys.import(pem)
+  const tokens = tokensWith({ keys })
+  const token = await issue(tokens)
+  t.equal(await verdictOn(tokens, token), 'valid')
+  await keys.revoke(kid)
+  t.equal(await verdictOn(tokens, token), INVALID)
+  t.equal((await keys.import(pem, { algorithm: 'PS256' })).kid, kid)
+  t.equal(await verdictOn(tokens, token), INVALID)
+  t.equal(await verdictOn(tokensWith({ keys }), token), INVALID, 'as where it was never remembered')
 })
 
 test('Keys that are looked up elsewhere verify tokens, and a failure there is a 500 that is no news to the process', async (t) => {

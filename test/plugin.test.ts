@@ -529,6 +529,19 @@ test('A token in the query is seen, and kept out of the log, whatever the path h
   t.notMatch(logged.join(''), 's3cret')
 })
 
+test('Where Fastify takes a semicolon for the begin of the query, a token behind one is seen, and kept out of the log', async (t) => {
+  const logged: string[] = []
+  const app = Fastify({ routerOptions: { useSemicolonDelimiter: true } as object, logger: { level: 'info', stream: { write: (line) => { logged.push(line) } } } })
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  app.get('/data', { preHandler: app.requireScopes(READ) }, credentials)
+  for (const query of [';access_token=s3cret', ';a=b&access_token=s3cret&c=d', ';access_token=s3cret?c=d', ';a=b?c=d&access_token=s3cret', '?access_token=s3cret;x']) {
+    t.equal(await statusOf(app, `/data${query}`, reader), 400, query)
+  }
+  for (const query of [';a=b', '?a=b;access_token=x', ';a=b;access_token=x']) t.equal(await statusOf(app, `/data${query}`, reader), 200, `${query}: a semicolon in a value`)
+  t.notMatch(logged.join(''), 's3cret')
+  t.ok(logged.some((line) => line.includes('/data;a=b&access_token=[redacted]&c=d"')))
+})
+
 test('A 401 schema of the user does not break the refusal', async (t) => {
   const jsonSchema = { type: 'object', required: ['message'], properties: { message: { type: 'string' } }, additionalProperties: false }
   const plain = await pluginApp()

@@ -2,7 +2,7 @@ import type { Revocation } from '../store/index.ts'
 
 /**
  * Seconds ahead for which the tokens of a client are revoked that was just disabled: another process may not know of it
- * for one, and its clock may be ahead.
+ * for one, and its clock may be ahead by another.
  */
 export const UNTIL_DISABLED = 2
 

@@ -33,7 +33,10 @@ export interface JwtAccessTokensOptions {
   revocations?: RevocationStore
   /** Further claims. They cannot take the place of those that RFC 9068 defines. */
   claims?: (client: OAuth2Client, scope: readonly string[]) => Record<string, unknown>
-  /** Seconds that clocks may differ. Default 5. */
+  /**
+   * Seconds that clocks may differ. Default 5. The same in all processes on one store: a revoked token is remembered as
+   * long as the process accepts it that revoked it.
+   */
   clockTolerance?: number
   /** How many verified tokens are remembered. Default 10,000. */
   cacheSize?: number
@@ -51,7 +54,7 @@ export interface JwtAccessTokensOptions {
 const MAX_LENGTH = 16_384
 
 type Refusal = VerifyTokenResult & { isValid: false }
-interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, claims: UnverifiedClaims }
+interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, alg: string, claims: UnverifiedClaims }
 
 /**
  * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
@@ -137,7 +140,8 @@ export class JwtAccessTokens implements AccessTokens {
   /**
    * Makes all tokens invalid that were issued to a client until now, those of this very second included.
    *
-   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet
+   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet, or
+   * whose clock is ahead. Default 0
    * @throws TypeError without a store of revocations
    */
   async revokeClient (clientId: string, ahead = 0): Promise<void> {
@@ -158,11 +162,11 @@ export class JwtAccessTokens implements AccessTokens {
     if (this.#revocations?.refresh() !== undefined) return undefined
     const verdict = this.#verified.get(tokenKey)
     if (verdict === undefined) return undefined
-    // A key that was dropped takes its tokens with it. One that is being looked up may have been: who judges asks again,
-    // and hears of a failure then.
+    // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1). One that
+    // is being looked up may have been dropped: who judges asks again, and hears of a failure then.
     const key = this.#keys.find(verdict.kid)
     if (key instanceof Promise) key.catch(() => {})
-    return key === undefined || key instanceof Promise ? undefined : this.#unlessRevoked(verdict)
+    return key === undefined || key instanceof Promise || key.alg !== verdict.alg ? undefined : this.#unlessRevoked(verdict)
   }
 
   async #judge (token: string, tokenKey: string, isThorough = false): Promise<Verdict | Refusal> {
@@ -193,7 +197,7 @@ export class JwtAccessTokens implements AccessTokens {
     // What is signed with our key is what we wrote, unless the key is used for something else too.
     const claims = decodeObject(jws.payload) ?? {}
     const result = judgeClaims(claims, this.#expectation)
-    return result.isValid ? { result, kid: key.kid, claims } : result
+    return result.isValid ? { result, kid: key.kid, alg: key.alg, claims } : result
   }
 }
 

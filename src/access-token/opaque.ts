@@ -101,7 +101,8 @@ export class OpaqueAccessTokens implements AccessTokens {
   /**
    * Makes all tokens invalid that were issued to a client until now, those of this very second included.
    *
-   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet
+   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet, or
+   * whose clock is ahead. Default 0
    */
   async revokeClient (clientId: string, ahead = 0): Promise<void> {
     await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#maxTokenLifetime }))

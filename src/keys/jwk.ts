@@ -71,10 +71,15 @@ export async function importKey (key: string | JWK, algorithm: string | undefine
   if (!isSigningAlgorithm(wanted)) throw new TypeError('The algorithm of the key must be ES256, EdDSA, RS256 or PS256')
   if (use !== 'sig' || (declared ?? wanted) !== wanted) throw new TypeError(`The JWK says that it is not for ${wanted} signatures`)
   const privateKey = readPrivateKey(key)
-  const { description, fits } = KINDS[wanted]
-  if (!fits(privateKey)) throw new TypeError(`The key does not fit ${wanted}, which needs ${description}. Import such a key, or pass the algorithm that this one is for`)
+  checkFit(privateKey, wanted)
   if (!isPair(privateKey)) throw new TypeError('The private and the public half of the key are not a pair')
   return await nameKey(privateKey, wanted)
+}
+
+/** @throws TypeError for a key of another kind than the algorithm is for, or a weak one (RFC 8725 §3.5) */
+export function checkFit (key: KeyObject, algorithm: SigningAlgorithm): void {
+  const { description, fits } = KINDS[algorithm]
+  if (!fits(key)) throw new TypeError(`The key does not fit ${algorithm}, which needs ${description}. Import such a key, or pass the algorithm that this one is for`)
 }
 
 /** Makes the key objects of a stored key: once per key, since each signature from a JWK would cost a parse. */
