@@ -522,7 +522,7 @@ test('A token in the query is seen, and kept out of the log, whatever the path h
   const app = Fastify({ logger: { level: 'info', stream: { write: (line) => { logged.push(line) } } } })
   await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
   app.get('/files/:name', { preHandler: app.requireScopes(READ) }, credentials)
-  for (const path of ['/files/a&b', '/files/a&b=c', '/files/&', '/files/a&access_token=b']) {
+  for (const path of ['/files/a;b', '/files/a&b', '/files/a&b=c', '/files/&', '/files/a&access_token=b']) {
     t.equal(await statusOf(app, `${path}?access_token=s3cret`, reader), 400, path)
     t.equal(await statusOf(app, `${path}?next=/a?access_token=x`, reader), 200, `${path}: a question mark in a value`)
   }
