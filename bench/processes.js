@@ -21,6 +21,7 @@ export function start (script, args, core, env) {
     if (error === undefined) resolve?.(result)
     else reject?.(new Error(error))
   })
+  const ended = once(child, 'exit')
   child.once('exit', (code) => {
     for (const { reject } of waiting.values()) reject(new Error(`${[script, ...args].join(' ')} ended with ${code}`))
   })
@@ -33,7 +34,11 @@ export function start (script, args, core, env) {
       waiting.set(id, { resolve, reject })
       child.send({ id, ...question })
     }),
-    stop: () => { if (child.connected) child.disconnect() }
+    /** @returns a promise of its end */
+    stop: () => {
+      if (child.connected) child.disconnect()
+      return ended
+    }
   }
 }
 

@@ -1,12 +1,12 @@
 // Speed as ratios, all of a group from one run: node bench/run.js, after `npm run build` in the root and `npm ci` here.
 //
-// Every contender is a server process of its own, started once and warmed up. A round asks each of a group in turn for some
-// seconds, in an order that rotates from round to round, so that what else happens on the machine meets all alike.
-// Servers share one core and the load generator has another. One answer that is not 2xx fails the run.
+// A round starts each contender of a group in turn as a server process, warms it up and asks it for some seconds, in an order
+// that rotates from round to round, so that what else happens on the machine meets all alike.
+// Servers have one core and the load generator another. One answer that is not 2xx fails the run.
 //
-//   BENCH_ROUNDS   how many rounds, default 12
+//   BENCH_ROUNDS   how many rounds, default 5
 //   BENCH_SECONDS  how long a contender is asked per round, default 1
-//   BENCH_WARMUP   how long it is asked before the first, default 3
+//   BENCH_WARMUP   how long it is asked before that, default 3
 //   BENCH_GROUPS   which groups of contenders.js, default all of them
 //   BENCH_PACKAGE  URL of the plugin's entry point, default that of ../dist: then nothing is written
 import { writeFileSync } from 'node:fs'
@@ -20,20 +20,31 @@ import { readResults, RESULTS } from './results.js'
 const SETTLE = 0.2
 
 const number = (name, fallback) => Number(process.env[name] ?? fallback)
-const settings = { rounds: number('BENCH_ROUNDS', 12), seconds: number('BENCH_SECONDS', 1), warmup: number('BENCH_WARMUP', 3) }
+const settings = { rounds: number('BENCH_ROUNDS', 5), seconds: number('BENCH_SECONDS', 1), warmup: number('BENCH_WARMUP', 3) }
 const machine = { node: process.version, cpu: cpus()[0]?.model.trim(), cores: cpus().length, pinned }
 const wanted = process.env.BENCH_GROUPS?.split(',')
 const groups = GROUPS.filter(({ name }) => wanted?.includes(name) ?? true)
 
-async function measure ({ load, server }, generator, { seconds, polls }) {
-  const from = performance.now()
-  const before = await server.ask()
-  const { all, failed, perSecond } = await generator.ask({ port: server.port, load, seconds, settle: SETTLE, polls })
-  const after = await server.ask()
-  if (failed > 0) throw new Error(`${failed} of ${all} answers were not 2xx`)
-  const cpu = after.cpu - before.cpu
-  const share = cpu / 1000 / (performance.now() - from)
-  return { perSecond, cpu: cpu / all, loop: (after.loop - before.loop) / all, share }
+// In a process of its own, started for this one measurement and the only one then: with others beside it, one process in
+// three needs a fifth more time for the same work, from its first request to its last.
+async function measure ({ file, server: name, load }, { env, cores, generator }) {
+  const server = await startServer({ file, server: name }, env, cores)
+  // The generator has a core of its own, unless the server may use both.
+  const asked = { port: server.port, load, settle: SETTLE, polls: pinned && cores !== 2 }
+  try {
+    await generator.ask({ ...asked, seconds: 0 })
+    await generator.ask({ ...asked, seconds: settings.warmup })
+    const from = performance.now()
+    const before = await server.ask()
+    const { all, failed, perSecond } = await generator.ask({ ...asked, seconds: settings.seconds })
+    const after = await server.ask()
+    if (failed > 0) throw new Error(`${failed} of ${all} answers were not 2xx`)
+    const cpu = after.cpu - before.cpu
+    const share = cpu / 1000 / (performance.now() - from)
+    return { perSecond, cpu: cpu / all, loop: (after.loop - before.loop) / all, share }
+  } finally {
+    await server.stop()
+  }
 }
 
 function rotated (list, by) {
@@ -42,25 +53,13 @@ function rotated (list, by) {
 }
 
 async function playGroup (group, env, generator) {
-  const contenders = []
-  // It has a core of its own, unless the server may use both.
-  const polls = pinned && group.cores !== 2
-  try {
-    for (const contender of group.contenders) contenders.push({ ...contender, server: await startServer(contender, env, group.cores) })
-    for (const contender of contenders) {
-      await generator.ask({ port: contender.server.port, load: contender.load, seconds: 0 })
-      await measure(contender, generator, { seconds: settings.warmup, polls })
-    }
-    const rounds = []
-    for (let round = 0; round < settings.rounds; round++) {
-      const figures = {}
-      for (const contender of rotated(contenders, round)) figures[contender.name] = await measure(contender, generator, { seconds: settings.seconds, polls })
-      rounds.push(figures)
-    }
-    return { ...summarize(group, rounds), machine, settings }
-  } finally {
-    for (const { server } of contenders) server.stop()
+  const rounds = []
+  for (let round = 0; round < settings.rounds; round++) {
+    const figures = {}
+    for (const contender of rotated(group.contenders, round)) figures[contender.name] = await measure(contender, { env, cores: group.cores, generator })
+    rounds.push(figures)
   }
+  return { ...summarize(group, rounds), machine, settings }
 }
 
 const env = environmentOf(makeFixture())
@@ -78,5 +77,5 @@ try {
     writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`)
   }
 } finally {
-  generator.stop()
+  await generator.stop()
 }
