@@ -1,4 +1,4 @@
-import crypto, { createPublicKey, generateKeyPair, generateKeyPairSync } from 'node:crypto'
+import crypto, { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
@@ -637,11 +637,18 @@ const ISSUE_FAILURES: [title: string, cause: RegExp, options: Partial<JwtAccessT
   ['the source of keys throws', /the vault is sealed/, { keys: failing(() => { throw new Error('the vault is sealed') }) }],
   ['the key cannot sign, in the pool', /./, { keys: failing(() => keyOf(pairs.ES256.publicKey)), signing: 'pool' }],
   ['the key cannot sign, in a batch', /./, { keys: failing(() => keyOf(pairs.ES256.publicKey)), signing: 'batch' }],
-  ['the signature fails in the pool', /too big|too small|rsa/i, { keys: failing(() => ({ ...keyOf(tooShort.privateKey), alg: 'PS256' })), signing: 'pool' }],
+  ['the signature fails in the pool', /no inverse/, { keys: failing(() => ({ kid: 'x', alg: 'RS256', ...brokenPair })), signing: 'pool' }],
   ['the claims of the application fail', /no such tenant/, { claims: () => { throw new Error('no such tenant') } }]
 ]
-// A key of 512 bits has no room for a PSS signature with SHA-256: found out only while signing.
-const tooShort = generateKeyPairSync('rsa', { modulusLength: 512 })
+const brokenPair = { privateKey: withEvenModulus(pairs.RS256.privateKey), publicKey: pairs.RS256.publicKey }
+
+// No product of two primes: found out only while signing.
+function withEvenModulus (key: KeyObject): KeyObject {
+  const modulus = Buffer.from(key.export({ format: 'jwk' }).n as string, 'base64url')
+  const der = key.export({ type: 'pkcs1', format: 'der' })
+  der[der.indexOf(modulus) + modulus.length - 1]! &= 0xfe
+  return createPrivateKey({ key: der, type: 'pkcs1', format: 'der' })
+}
 
 for (const [title, cause, options] of ISSUE_FAILURES) {
   test(`A token request is a 500 whose cause is in the log only, when ${title}`, async (t) => {
@@ -654,22 +661,37 @@ for (const [title, cause, options] of ISSUE_FAILURES) {
   })
 }
 
-test('Signatures are made in the pool where there is a second core, else on the event loop', async (t) => {
-  const { sign } = crypto
+test('Signatures are made and verified in the pool where there is a second core, else on the event loop', async (t) => {
+  const { sign, verify } = crypto
   const calls: number[] = []
-  const spy = (...args: Parameters<typeof sign>) => {
+  const spyOn = (original: (...args: never[]) => unknown) => (...args: never[]) => {
     calls.push(args.length)
-    return sign(...args)
+    return original(...args)
   }
-  const spies = [t.intercept(crypto, 'sign', { value: spy })]
-  for (const [cores, expected] of [[2, 4], [1, 3]] as const) {
+  const spies = [t.intercept(crypto, 'sign', { value: spyOn(sign) }), t.intercept(crypto, 'verify', { value: spyOn(verify) })]
+  for (const [cores, expected] of [[2, [4, 5]], [1, [3, 4]]] as const) {
     spies.push(t.intercept(os, 'availableParallelism', { value: () => cores }))
     syncBuiltinESMExports()
     const tokens = tokensWith()
     t.equal(await verdictOn(tokens, await issue(tokens)), 'valid')
-    t.equal(calls.pop(), expected, `with ${cores} cores, a callback for the pool`)
+    t.strictSame(calls.splice(0), expected, `with ${cores} cores, a callback for the pool`)
   }
   spies.reverse().forEach((spy) => { spy.restore() })
+  syncBuiltinESMExports()
+})
+
+test('A signature that cannot be verified is an error of the server, wherever that is found out', async (t) => {
+  const token = await issue(tokensWith())
+  const failure = new Error('no memory')
+  const fail = (...args: unknown[]) => {
+    const callback = args.at(4) as ((error: Error) => void) | undefined
+    if (callback === undefined) throw failure
+    callback(failure)
+  }
+  const spy = t.intercept(crypto, 'verify', { value: fail })
+  syncBuiltinESMExports()
+  for (const signing of ['pool', 'batch'] as const) await t.rejects(async () => tokensWith({ signing }).verify(token), failure)
+  spy.restore()
   syncBuiltinESMExports()
 })
 

@@ -1,6 +1,7 @@
 import { verify } from 'node:crypto'
 import type { SigningKey } from '../keys/index.ts'
 import { prepareKey } from './prepared-key.ts'
+import type { Signing } from './sign.ts'
 
 /** A compact JWS (RFC 7515 §7.1) that is read, and not verified. */
 export interface UnverifiedJws {
@@ -25,11 +26,22 @@ export function readJws (text: string): UnverifiedJws | undefined {
 }
 
 /**
- * Tells whether a key has signed a JWS, in Node's thread pool.
- *
- * Does NOT look at the header: that the key is used by the algorithm that it is for (RFC 8725 §3.1) is the caller's to see to.
+ * Tells whether a key has signed a JWS. Does NOT look at the header: that the key is used by the algorithm that it is for
+ * (RFC 8725 §3.1) is the caller's to see to.
  */
-export function isSignedBy ({ signingInput, signature }: UnverifiedJws, key: SigningKey): Promise<boolean> {
+export type Verifier = (jws: UnverifiedJws, key: SigningKey) => boolean | Promise<boolean>
+
+/** Makes a verifier that works where signatures are made. With "batch", each is verified at once. */
+export function createVerifier (signing: Signing): Verifier {
+  return signing === 'pool' ? isSignedInPool : isSigned
+}
+
+function isSigned ({ signingInput, signature }: UnverifiedJws, key: SigningKey): boolean {
+  const { digest, publicInput } = prepareKey(key)
+  return verify(digest, Buffer.from(signingInput), publicInput, signature)
+}
+
+function isSignedInPool ({ signingInput, signature }: UnverifiedJws, key: SigningKey): Promise<boolean> {
   const { digest, publicInput } = prepareKey(key)
   return new Promise((resolve, reject) => {
     verify(digest, Buffer.from(signingInput), publicInput, signature, (error, isRight) => { error === null ? resolve(isRight) : reject(error) })

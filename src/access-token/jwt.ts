@@ -14,7 +14,8 @@ import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
-import { decodeObject, isSignedBy, readJws } from './jws.ts'
+import { createVerifier, decodeObject, readJws } from './jws.ts'
+import type { Verifier } from './jws.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
 import { REVOKED, Revocations } from './revocations.ts'
 import { createSigner } from './sign.ts'
@@ -40,7 +41,7 @@ export interface JwtAccessTokensOptions {
   clockTolerance?: number
   /** How many verified tokens are remembered. Default 10,000. */
   cacheSize?: number
-  /** Where signatures are made. Default "pool" where there is a second core, else "batch". */
+  /** Where signatures are made and verified. Default "pool" where there is a second core, else "batch". */
   signing?: Signing
   /** Is told once per outage that the store of revocations is away. Default nobody is. */
   onError?: (error: Error) => void
@@ -67,6 +68,7 @@ export class JwtAccessTokens implements AccessTokens {
   readonly revoke?: (token: string) => Promise<void>
   readonly #keys: KeySource
   readonly #sign: Signer
+  readonly #isSignedBy: Verifier
   readonly #claims: JwtAccessTokensOptions['claims']
   readonly #verified: VerifiedTokens<Verdict>
   readonly #revocations: Revocations | undefined
@@ -81,6 +83,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.metadata = resolveMetadata({ issuer, audience, keys, dangerouslyAllowHttpIssuer })
     this.#keys = keys
     this.#sign = createSigner(signing)
+    this.#isSignedBy = createVerifier(signing)
     this.#claims = claims
     this.#now = now
     this.#expectation = { ...this.metadata, now, clockTolerance }
@@ -192,7 +195,7 @@ export class JwtAccessTokens implements AccessTokens {
     const key = typeof kid === 'string' ? await this.#keys.find(kid, isThorough) : undefined
     // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
     if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
-    if (!await isSignedBy(jws, key)) return invalid('the signature is wrong')
+    if (!await this.#isSignedBy(jws, key)) return invalid('the signature is wrong')
     if (!isAccessTokenType(typ)) return invalid('the JWT is no access token')
     // What is signed with our key is what we wrote, unless the key is used for something else too.
     const claims = decodeObject(jws.payload) ?? {}

@@ -6,8 +6,9 @@ import { prepareKey } from './prepared-key.ts'
 export type Signer = (key: SigningKey, typ: string, claims: object) => Promise<string>
 
 /**
- * Where signatures are made. "pool": in Node's thread pool, which frees the event loop when there is a second core.
- * "batch": on the event loop, those of one turn together behind its input and output, which is faster on a single core.
+ * Where signatures are made, and those of presented tokens verified. "pool": in Node's thread pool, which frees the event
+ * loop when there is a second core. "batch": on the event loop, those that are made in one turn together behind its input
+ * and output, which is faster on a single core.
  */
 export type Signing = 'pool' | 'batch'
 
