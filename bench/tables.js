@@ -34,23 +34,31 @@ function tokenPeers (results) {
 
 function verifyPeers (results) {
   const rows = ALGORITHMS.flatMap((algorithm) => {
-    const ours = LOADS.map((load) => rowOf(results, 'peers-verify', `ours, ${algorithm}, ${load}`))
-    const names = ours[0].beats.map(({ name }) => name.replace(`, ${algorithm}, ${LOADS[0]}`, ''))
+    const suffixes = LOADS.map((load) => `, ${algorithm}, ${load}`)
+    // Of several of ours under one load, each is compared with others of its kind.
+    const ours = suffixes.map((suffix) => groupOf(results, 'peers-verify').rows.filter(({ name, beats }) => beats !== undefined && name.endsWith(suffix)))
+    const names = ours[0][0].beats.map(({ name }) => name.replace(suffixes[0], ''))
     return [
-      ...names.map((name) => [`${name}, ${algorithm}`, ...ours.map((row, index) => times(ratioTo(row, `${name}, ${algorithm}, ${LOADS[index]}`)))]),
-      [`${ours[0].against}, against ${algorithm}`, ...ours.map(({ ratio }) => times(ratio))]
+      ...names.map((name) => [`${name}, ${algorithm}`, ...ours.map((rows, index) => times(rows.map((row) => ratioTo(row, name + suffixes[index])).find(Boolean)))]),
+      [`${ours[0][0].against}, against ${algorithm}`, ...ours.map(([{ ratio }]) => times(ratio))]
     ]
   })
   return [['guarded route', ...LOADS], rule(4), ...rows]
 }
 
+function groupOf (results, group) {
+  const found = results.find((summary) => summary.name === group)
+  if (found === undefined) throw new Error(`no results of ${group}`)
+  return found
+}
+
 function rowOf (results, group, name) {
-  const row = results.find((summary) => summary.name === group)?.rows.find((other) => other.name === name)
+  const row = groupOf(results, group).rows.find((other) => other.name === name)
   if (row === undefined) throw new Error(`no results of ${group}: ${name}`)
   return row
 }
 
-const ratioTo = ({ beats }, name) => beats.find((other) => other.name === name).ratio
+const ratioTo = ({ beats }, name) => beats.find((other) => other.name === name)?.ratio
 const times = ({ median }) => median.toFixed(2)
 const rule = (columns) => Array(columns).fill('---')
 const line = (cells) => `| ${cells.join(' | ')} |`

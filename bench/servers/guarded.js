@@ -112,7 +112,9 @@ export const servers = {
   handJwtUncached: (fixture) => handJwt(fixture, 0),
   oursAccessTokens: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture)),
   oursAccessTokensSmall: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture, { cacheSize: 1000 })),
+  oursAccessTokensUncached: (fixture) => guardedByOurs(fixture, useJwtAccessTokens(fixture, { cacheSize: 0 })),
   oursEdDsa: (fixture) => guardedByOurs(fixture, useJwtAccessTokens({ ...fixture, privateKey: fixture.edPrivateKey }, { cacheSize: 10_000 }, 'EdDSA')),
+  oursEdDsaUncached: (fixture) => guardedByOurs(fixture, useJwtAccessTokens({ ...fixture, privateKey: fixture.edPrivateKey }, { cacheSize: 0 }, 'EdDSA')),
   oursEdDsaSmall: (fixture) => guardedByOurs(fixture, useJwtAccessTokens({ ...fixture, privateKey: fixture.edPrivateKey }, { cacheSize: 1000 }, 'EdDSA')),
   oursJwtCached: (fixture) => guardedByOurs(fixture, useFastifyJwt(fixture, CACHED))
 }

@@ -70,8 +70,7 @@ function isConfirmation (value: unknown): value is Confirmation {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isText)
 }
 
-function deepFreeze<T> (value: T): Readonly<T> {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const member of Object.values(value)) deepFreeze(member)
+function deepFreeze<T extends object> (value: T): Readonly<T> {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member)
   return Object.freeze(value)
 }

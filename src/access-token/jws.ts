@@ -1,4 +1,5 @@
 import { verify } from 'node:crypto'
+import { LruMap } from 'toad-cache'
 import type { SigningKey } from '../keys/index.ts'
 import { prepareKey } from './prepared-key.ts'
 import type { Signing } from './sign.ts'
@@ -6,12 +7,18 @@ import type { Signing } from './sign.ts'
 /** A compact JWS (RFC 7515 §7.1) that is read, and not verified. */
 export interface UnverifiedJws {
   readonly header: Readonly<Record<string, unknown>>
+  readonly encodedHeader: string
   /** In base64url. */
   readonly payload: string
   /** What the signature is made over (RFC 7515 §5.1). */
   readonly signingInput: string
   readonly signature: Buffer
 }
+
+type Header = UnverifiedJws['header']
+
+// All tokens of a key have the same header. What strangers write is not among these.
+const knownHeaders = new LruMap<Header>(100)
 
 /** @returns undefined for what is none, or needs an extension (`crit`, RFC 7515 §4.1.11): none is known here */
 export function readJws (text: string): UnverifiedJws | undefined {
@@ -20,9 +27,18 @@ export function readJws (text: string): UnverifiedJws | undefined {
   const signature = Buffer.from(encodedSignature, 'base64url')
   // The decoder passes over what it does not know. It is the only part that the signature does not cover.
   if (signature.toString('base64url') !== encodedSignature) return undefined
-  const header = decodeObject(encodedHeader)
-  if (header === undefined || header.crit !== undefined) return undefined
-  return { header, payload, signingInput: text.slice(0, -encodedSignature.length - 1), signature }
+  const header = knownHeaders.get(encodedHeader) ?? readHeader(encodedHeader)
+  return header && { header, encodedHeader, payload, signingInput: text.slice(0, -encodedSignature.length - 1), signature }
+}
+
+function readHeader (encoded: string): Header | undefined {
+  const header = decodeObject(encoded)
+  return header?.crit === undefined ? header : undefined
+}
+
+/** Has the header of a JWS whose signature is right read no more. */
+export function rememberHeader ({ encodedHeader, header }: UnverifiedJws): void {
+  knownHeaders.set(encodedHeader, header)
 }
 
 /**

@@ -4,23 +4,25 @@ import type { OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { publishClientChange } from '../events/administration.ts'
-import type { KeySource } from '../keys/index.ts'
+import type { KeySource, SigningKey } from '../keys/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore } from '../store/index.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
+import { andThen } from './at-once.ts'
+import type { Eventual } from './at-once.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
 import type { ClaimsExpectation, UnverifiedClaims } from './claims.ts'
 import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
-import { createVerifier, decodeObject, readJws } from './jws.ts'
-import type { Verifier } from './jws.ts'
+import { createVerifier, decodeObject, readJws, rememberHeader } from './jws.ts'
+import type { UnverifiedJws, Verifier } from './jws.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
 import { REVOKED, Revocations } from './revocations.ts'
 import { createSigner } from './sign.ts'
 import type { Signer, Signing } from './sign.ts'
-import { keyOf, VerifiedTokens } from './verified-tokens.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
 
 /** What JWT access tokens are made and verified with. */
 export interface JwtAccessTokensOptions {
@@ -117,13 +119,12 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
-    const key = keyOf(token)
-    const verdict = this.#remembered(key)
-    return verdict !== undefined ? resultOf(verdict) : this.#judge(token, key).then(resultOf)
+    const key = this.#verified.keyOf(token)
+    return andThen(this.#remembered(key) ?? this.#judge(token, key), resultOf)
   }
 
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
-    const verdict = await this.#judge(token, keyOf(token), isThorough)
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), isThorough)
     if (!('result' in verdict)) return undefined
     const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
     return {
@@ -154,14 +155,14 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   async #revoke (token: string): Promise<void> {
-    const verdict = await this.#judge(token, keyOf(token), true)
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), true)
     if (!('result' in verdict)) return
     const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
     await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#expectation.clockTolerance })
   }
 
   // Without waiting, for the many requests that bring a token which is known already. Undefined: it must be judged.
-  #remembered (tokenKey: string): Verdict | Refusal | undefined {
+  #remembered (tokenKey: string | undefined): Verdict | Refusal | undefined {
     if (this.#revocations?.refresh() !== undefined) return undefined
     const verdict = this.#verified.get(tokenKey)
     if (verdict === undefined) return undefined
@@ -172,10 +173,12 @@ export class JwtAccessTokens implements AccessTokens {
     return key === undefined || key instanceof Promise || key.alg !== verdict.alg ? undefined : this.#unlessRevoked(verdict)
   }
 
-  async #judge (token: string, tokenKey: string, isThorough = false): Promise<Verdict | Refusal> {
-    await this.#revocations?.ready()
-    const verdict = await this.#verify(token, isThorough)
-    if (!('result' in verdict)) return verdict
+  #judge (token: string, tokenKey: string | undefined, isThorough = false): Eventual<Verdict | Refusal> {
+    return andThen(this.#revocations?.ready(), () =>
+      andThen(this.#verify(token, isThorough), (verdict) => 'result' in verdict ? this.#remember(tokenKey, verdict) : verdict))
+  }
+
+  #remember (tokenKey: string | undefined, verdict: Verdict): Verdict | Refusal {
     const judged = this.#unlessRevoked(verdict)
     if (judged === verdict) this.#verified.set(tokenKey, verdict, (verdict.claims.exp as number) + this.#expectation.clockTolerance)
     return judged
@@ -186,21 +189,26 @@ export class JwtAccessTokens implements AccessTokens {
     return this.#revocations?.isTokenRevoked(jti) || this.#revocations?.isClientRevoked(clientId, iat) ? REVOKED : verdict
   }
 
-  async #verify (token: string, isThorough: boolean): Promise<Verdict | Refusal> {
+  #verify (token: string, isThorough: boolean): Eventual<Verdict | Refusal> {
     if (token.length > MAX_LENGTH) return invalid('the token is too long')
     const jws = readJws(token)
     if (jws === undefined) return invalid('the token is no JWT')
-    const { kid, alg, typ } = jws.header
+    const { kid, alg } = jws.header
     // Whoever wrote the token may have put anything there.
-    const key = typeof kid === 'string' ? await this.#keys.find(kid, isThorough) : undefined
-    // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
-    if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
-    if (!await this.#isSignedBy(jws, key)) return invalid('the signature is wrong')
-    if (!isAccessTokenType(typ)) return invalid('the JWT is no access token')
-    // What is signed with our key is what we wrote, unless the key is used for something else too.
+    return andThen(typeof kid === 'string' ? this.#keys.find(kid, isThorough) : undefined, (key) => {
+      // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
+      if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
+      return andThen(this.#isSignedBy(jws, key), (isSigned) => isSigned ? this.#judgeSigned(jws, key) : invalid('the signature is wrong'))
+    })
+  }
+
+  // What is signed with our key is what we wrote, unless the key is used for something else too.
+  #judgeSigned (jws: UnverifiedJws, { kid, alg }: SigningKey): Verdict | Refusal {
+    rememberHeader(jws)
+    if (!isAccessTokenType(jws.header.typ)) return invalid('the JWT is no access token')
     const claims = decodeObject(jws.payload) ?? {}
     const result = judgeClaims(claims, this.#expectation)
-    return result.isValid ? { result, kid: key.kid, alg: key.alg, claims } : result
+    return result.isValid ? { result, kid, alg, claims } : result
   }
 }
 

@@ -50,10 +50,9 @@ export class Revocations {
     return this.#isKnown ? this.#refresh.whenOld() : this.#refresh.now()
   }
 
-  /** @throws the store's error as long as it could never be read */
-  async ready (): Promise<void> {
-    const error = await this.refresh()
-    if (error !== undefined && !this.#isKnown) throw error
+  /** The same, but rejects with the store's error as long as it could never be read. */
+  ready (): Promise<void> | undefined {
+    return this.refresh()?.then((error) => { if (error !== undefined && !this.#isKnown) throw error })
   }
 
   isTokenRevoked (id: string): boolean {

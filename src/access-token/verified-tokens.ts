@@ -33,8 +33,14 @@ export class VerifiedTokens<T> {
     this.#now = now
   }
 
+  /** {@link keyOf} a token. Undefined where none is remembered, and none needs a key. */
+  keyOf (token: string): string | undefined {
+    return this.#max > 0 ? keyOf(token) : undefined
+  }
+
   /** @returns undefined for a token that is not remembered, or has expired since */
-  get (key: string): T | undefined {
+  get (key: string | undefined): T | undefined {
+    if (key === undefined) return undefined
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     if (entry.until > this.#now()) return entry.verdict
@@ -43,9 +49,9 @@ export class VerifiedTokens<T> {
   }
 
   /** @param expiresAt the token's own expiry, in seconds since 1970 */
-  set (key: string, verdict: T, expiresAt: number): void {
+  set (key: string | undefined, verdict: T, expiresAt: number): void {
     // A map of none would be one without bound.
-    if (this.#max > 0) this.#entries.set(key, { verdict, until: Math.min(expiresAt, this.#now() + this.#maxAge) })
+    if (this.#max > 0 && key !== undefined) this.#entries.set(key, { verdict, until: Math.min(expiresAt, this.#now() + this.#maxAge) })
   }
 }
 

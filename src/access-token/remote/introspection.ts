@@ -6,7 +6,7 @@ import { fetchJson } from '../../remote/fetch.ts'
 import { judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
-import { keyOf, VerifiedTokens } from '../verified-tokens.ts'
+import { VerifiedTokens } from '../verified-tokens.ts'
 
 // Seconds that a revocation at the issuer may go unnoticed here.
 const MAX_AGE = 60
@@ -37,7 +37,7 @@ export class RemoteIntrospection {
 
   /** @throws Error when the issuer cannot tell: it is away, or does not know the credentials */
   async verify (token: string): Promise<VerifyTokenResult> {
-    const key = keyOf(token)
+    const key = this.#verified.keyOf(token)
     const verdict = this.#verified.get(key)
     if (verdict !== undefined) return verdict
 

@@ -8,7 +8,7 @@ import type { RemoteKeys } from '../../remote/jwks.ts'
 import { ACCESS_TOKEN_TYPE, judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
-import { keyOf, VerifiedTokens } from '../verified-tokens.ts'
+import { VerifiedTokens } from '../verified-tokens.ts'
 
 // Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
@@ -31,7 +31,7 @@ export class RemoteJwts {
   /** @throws Error as long as the keys could never be had */
   async verify (token: string): Promise<VerifyTokenResult> {
     const keys = await this.#keys.get()
-    const key = keyOf(token)
+    const key = this.#verified.keyOf(token)
     const verdict = this.#verified.get(key)
     if (verdict?.lineage === keys.lineage) return verdict.result
 
@@ -41,7 +41,7 @@ export class RemoteJwts {
     return renewed === keys ? result : this.#judge(token, key, renewed)
   }
 
-  async #judge (token: string, tokenKey: string, { find, lineage }: RemoteKeys): Promise<VerifyTokenResult> {
+  async #judge (token: string, tokenKey: string | undefined, { find, lineage }: RemoteKeys): Promise<VerifyTokenResult> {
     const { now, clockTolerance } = this.#expectation
     try {
       const payload = await verifyByPublicKeys(token, find, {
