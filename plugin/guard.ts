@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { checkScope, FORM_MEDIA_TYPE, hasScopes, isScopeToken, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
+import { checkScope, FORM_MEDIA_TYPE, hasScopes, isScopeToken, queryStarts, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
@@ -160,7 +160,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
  */
 export function credentialsOf (request: Pick<GuardableRequest, 'credentials' | 'method' | 'url'>): AuthCredentials {
   if (request.credentials === null || request.credentials === undefined) {
-    throw new FST_OAUTH_ROUTE_NOT_GUARDED(request.method, request.url.split('?', 1)[0])
+    throw new FST_OAUTH_ROUTE_NOT_GUARDED(request.method, request.url.slice(0, queryStarts(request.url).at(-1)))
   }
   return request.credentials
 }

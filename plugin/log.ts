@@ -5,7 +5,7 @@ import { MemoryStore, plainParameterName, queryStarts } from '../src/index.ts'
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
 // Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
 const SECRET_PARAMETERS = new Set(['access_token', 'client_secret', 'client_assertion', 'token'])
-const PARAMETER = /(^[?;]|&)([^=&#]*)=[^&#]*/g
+const PARAMETER = /(^[?#;]|&)([^=&#]*)=[^&]*/g
 
 interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
 

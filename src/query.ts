@@ -1,5 +1,6 @@
 const NOWHERE: readonly number[] = Object.freeze([])
-const PARAMETER_NAME = /(?:^[?;]|&)([^=&#]*)/g
+const BEGIN = /[?#]/
+const PARAMETER_NAME = /(?:^[?#;]|&)([^=&#]*)/g
 
 /**
  * Tells whether the query of a URL has a parameter of one of these names, however the name is written: parsers decode
@@ -15,11 +16,11 @@ export function hasQueryParameter (url: string, names: ReadonlySet<string>): boo
 }
 
 /**
- * Where the query of a URL may begin, the last place first: at its first "?", and at a ";" before that, as in an
- * application that sets Fastify's useSemicolonDelimiter.
+ * Where the query of a URL may begin, the last place first: at its first "?" or "#", which Fastify takes for the same, and
+ * at a ";" before that, as in an application that sets Fastify's useSemicolonDelimiter.
  */
 export function queryStarts (url: string): readonly number[] {
-  const mark = url.indexOf('?')
+  const mark = url.search(BEGIN)
   const semicolon = url.indexOf(';')
   if (semicolon === -1 || (mark !== -1 && mark < semicolon)) return mark === -1 ? NOWHERE : [mark]
   return mark === -1 ? [semicolon] : [mark, semicolon]

@@ -1,4 +1,5 @@
 import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResult } from './access-token/index.ts'
+import { andThen } from './at-once.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
 import { stopwatch } from './clock.ts'
@@ -148,8 +149,7 @@ function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, re
 
   const tokenType = pickTokenType(types, request)
   if (tokenType.confirmAccess !== undefined) return verifyProven(tokenType, types, verifyToken, request, token)
-  const result = verifyToken(token, { tokenType: tokenType.name, confirmation: undefined })
-  return isThenable(result) ? Promise.resolve(result).then((settled) => accept(settled, undefined)) : accept(result, undefined)
+  return andThen(verifyToken(token, { tokenType: tokenType.name, confirmation: undefined }), acceptUnproven)
 }
 
 async function verifyProven (
@@ -178,9 +178,8 @@ function accept (result: VerifyTokenResult | undefined, proven: Confirmation | u
   return withScopeList(result.credentials)
 }
 
-// A query of a database library is often no Promise, but can be awaited.
-function isThenable (result: ReturnType<VerifyToken>): result is Promise<VerifyTokenResult | undefined> {
-  return typeof (result as { then?: unknown } | undefined)?.then === 'function'
+function acceptUnproven (result: VerifyTokenResult | undefined): AuthCredentials {
+  return accept(result, undefined)
 }
 
 function severalMethods (): StrategyInvalidRequestError {

@@ -700,24 +700,32 @@ const proxied: ClientAuthMethod = {
   }
 }
 
+/** The same, by what can be awaited and is no Promise, as the query of a database library. */
+const queried: ClientAuthMethod = {
+  ...proxied,
+  authenticate: (request) => ({ then: (fulfilled: never, rejected: never) => Promise.resolve(proxied.authenticate(request)).then(fulfilled, rejected) }) as never
+}
+
 /** A flow with a method of its own, whose getClient trusts what that has proven. */
-function proxiedFlow (adapt = (builder: ClientCredentialsFlowBuilder) => builder): { flow: ClientCredentialsFlow, asked: GetClientContext[] } {
+function proxiedFlow (adapt = (builder: ClientCredentialsFlowBuilder) => builder, method = proxied): { flow: ClientCredentialsFlow, asked: GetClientContext[] } {
   const asked: GetClientContext[] = []
-  const builder = demoBuilder().addClientAuthenticationMethod(proxied).getClient((context) => {
+  const builder = demoBuilder().addClientAuthenticationMethod(method).getClient((context) => {
     asked.push(context)
     return context.authMethod === 'proxied' ? CLIENTS[context.clientId] : getClient(context)
   })
   return { flow: adapt(builder).build(), asked }
 }
 
-test('A method of our own proves a client without a secret', async (t) => {
-  const { flow, asked } = proxiedFlow()
-  t.strictSame(flow.getTokenEndpointAuthMethods(), ['client_secret_basic', 'client_secret_post', 'proxied'])
-  t.match(await issuedBy(flow, tokenRequest({ scope: READ }, { 'x-client': 'writer' })), { access_token: tokenOf('writer', [READ]) })
-  t.strictSame(asked, [{ clientId: 'writer', clientSecret: undefined, grantType: 'client_credentials', scope: [READ], authMethod: 'proxied' }])
-  t.match(await issuedBy(flow, tokenRequest({ client_id: 'writer' }, { 'x-client': 'writer' })), { access_token: tokenOf('writer', [READ, WRITE]) })
-  t.match(await issuedBy(flow), { access_token: TOKEN }, 'the others still work')
-})
+for (const [how, method] of Object.entries({ 'by a promise': proxied, 'by what can be awaited': queried })) {
+  test(`A method of our own proves a client without a secret, ${how}`, async (t) => {
+    const { flow, asked } = proxiedFlow(undefined, method)
+    t.strictSame(flow.getTokenEndpointAuthMethods(), ['client_secret_basic', 'client_secret_post', 'proxied'])
+    t.match(await issuedBy(flow, tokenRequest({ scope: READ }, { 'x-client': 'writer' })), { access_token: tokenOf('writer', [READ]) })
+    t.strictSame(asked, [{ clientId: 'writer', clientSecret: undefined, grantType: 'client_credentials', scope: [READ], authMethod: 'proxied' }])
+    t.match(await issuedBy(flow, tokenRequest({ client_id: 'writer' }, { 'x-client': 'writer' })), { access_token: tokenOf('writer', [READ, WRITE]) })
+    t.match(await issuedBy(flow), { access_token: TOKEN }, 'the others still work')
+  })
+}
 
 test('A method of our own is bound by the same rules', async (t) => {
   const { flow } = proxiedFlow()

@@ -680,6 +680,20 @@ test('Signatures are made and verified in the pool where there is a second core,
   syncBuiltinESMExports()
 })
 
+test('Keys may come as what can be awaited and is no Promise', async (t) => {
+  const keys = new FixedKeys()
+  const [tokens, lazy] = [tokensWith({ keys }), tokensWith({ keys: Object.assign(new FixedKeys(), { find: (kid: string) => lazily(() => keys.find(kid)) }) })]
+  const token = await issue(tokens)
+  for (let use = 0; use < 2; use++) t.equal(await verdictOn(lazy, token), 'valid')
+  const failing = tokensWith({ keys: Object.assign(new FixedKeys(), { find: () => lazily(() => { throw new Error('away') }) }) })
+  await t.rejects(async () => failing.verify(token), /away/)
+})
+
+// As the query of a database library.
+function lazily<T> (work: () => T | Promise<T>): Promise<T> {
+  return { then: (...handlers: Parameters<Promise<T>['then']>) => Promise.resolve().then(work).then(...handlers) } as Promise<T>
+}
+
 test('A signature that cannot be verified is an error of the server, wherever that is found out', async (t) => {
   const token = await issue(tokensWith())
   const failure = new Error('no memory')

@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 import { z } from 'zod'
 import clientCredentialsPlugin, { CertificateBoundTokenType, ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, PLUGIN_ERRORS, StrategyError } from '../plugin/index.ts'
 import type { AuthCredentials, ClientCertificateOptions, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, PlainRequest, TokenType } from '../plugin/index.ts'
-import { basic, demoApp, demoBuilder, FORM, form, TOKEN_PATH, tokenOf } from './support/demo.ts'
+import { basic, demoApp, demoBuilder, exchange, FORM, form, TOKEN_PATH, tokenOf } from './support/demo.ts'
 
 const READ = 'data:read'
 const WRITE = 'data:write'
@@ -540,6 +540,29 @@ test('Where Fastify takes a semicolon for the begin of the query, a token behind
   for (const query of [';a=b', '?a=b;access_token=x', ';a=b;access_token=x']) t.equal(await statusOf(app, `/data${query}`, reader), 200, `${query}: a semicolon in a value`)
   t.notMatch(logged.join(''), 's3cret')
   t.ok(logged.some((line) => line.includes('/data;a=b&access_token=[redacted]&c=d"')))
+})
+
+test('A token behind a number sign is seen, and kept out of the log, since Fastify reads a query there', async (t) => {
+  const logged: string[] = []
+  const app = Fastify({ logger: { level: 'info', stream: { write: (line) => { logged.push(line) } } } })
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  app.get('/data', { preHandler: app.requireScopes(READ) }, credentials)
+  app.get('/open', async ({ query }) => query)
+  t.teardown(() => app.close())
+  for (const url of ['/data#access_token=s3cret', '/data#a=b&access_token=s3cret', '/data?access_token=s3#cret']) {
+    const { statusCode, body } = await exchange(app, `GET ${url}`, [`authorization: ${reader.authorization}`])
+    t.equal(statusCode, 400, url)
+    t.match(body, 'in more than one way', url)
+  }
+  t.match((await exchange(app, 'GET /open#access_token=x')).body, '{"access_token":"x"}')
+  t.notMatch(logged.join(''), /s3|cret/)
+})
+
+test('The message of a route without a guard has no query, wherever that begins', async (t) => {
+  for (const query of ['?access_token=s3cret', ';access_token=s3cret', '#access_token=s3cret', ';a=b?access_token=s3cret', '']) {
+    t.throws(() => credentialsOf({ method: 'GET', url: `/open${query}`, credentials: null }), { code: 'FST_OAUTH_ROUTE_NOT_GUARDED', message: /^(?!.*s3cret).*\/open(?![;?#])/ }, query)
+  }
+  t.end()
 })
 
 test('A 401 schema of the user does not break the refusal', async (t) => {

@@ -38,7 +38,9 @@ function readHeader (encoded: string): Header | undefined {
 
 /** Has the header of a JWS whose signature is right read no more. */
 export function rememberHeader ({ encodedHeader, header }: UnverifiedJws): void {
-  knownHeaders.set(encodedHeader, header)
+  if (knownHeaders.get(encodedHeader) === header) return
+  // A copy. What was split from a token is a view of it, and would keep all of it in memory.
+  knownHeaders.set(Buffer.from(encodedHeader).toString(), header)
 }
 
 /**

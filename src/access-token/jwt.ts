@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { andThen, isThenable } from '../at-once.ts'
+import type { Eventual } from '../at-once.ts'
 import type { OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
@@ -8,8 +10,6 @@ import type { KeySource, SigningKey } from '../keys/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { RevocationStore } from '../store/index.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
-import { andThen } from './at-once.ts'
-import type { Eventual } from './at-once.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
 import type { ClaimsExpectation, UnverifiedClaims } from './claims.ts'
 import { revocationOfClient } from './client-revocation.ts'
@@ -169,8 +169,8 @@ export class JwtAccessTokens implements AccessTokens {
     // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1). One that
     // is being looked up may have been dropped: who judges asks again, and hears of a failure then.
     const key = this.#keys.find(verdict.kid)
-    if (key instanceof Promise) key.catch(() => {})
-    return key === undefined || key instanceof Promise || key.alg !== verdict.alg ? undefined : this.#unlessRevoked(verdict)
+    if (isThenable(key)) Promise.resolve(key).catch(() => {})
+    return key === undefined || isThenable(key) || key.alg !== verdict.alg ? undefined : this.#unlessRevoked(verdict)
   }
 
   #judge (token: string, tokenKey: string | undefined, isThorough = false): Eventual<Verdict | Refusal> {

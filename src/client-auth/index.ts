@@ -1,3 +1,4 @@
+import { isThenable } from '../at-once.ts'
 import { formatChallenge } from '../challenge.ts'
 import { isGeneratedSecret } from '../clients/generated-secret.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
@@ -188,7 +189,7 @@ async function findCredentials (
   for (const method of methods) {
     const answer = method.authenticate(request)
     // Ours answer at once, and each wait costs every request a turn.
-    const presented = answer instanceof Promise ? await answer : answer
+    const presented = isThenable(answer) ? await answer : answer
     if (presented === undefined) continue
     if (found !== undefined) throw severalMechanisms()
     found = { method, presented }
