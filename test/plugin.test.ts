@@ -558,6 +558,17 @@ test('A token behind a number sign is seen, and kept out of the log, since Fasti
   t.notMatch(logged.join(''), /s3|cret/)
 })
 
+test('A serializer of the application that writes no URL, or writes nothing, is left alone', async (t) => {
+  for (const written of [{ verb: 'GET' }, { url: 7 }, undefined]) {
+    const logged: { req?: unknown }[] = []
+    const app = Fastify({ logger: { level: 'info', serializers: { req: () => written as Record<string, unknown> }, stream: { write: (line) => { logged.push(JSON.parse(line)) } } } })
+    await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+    app.get('/data', { preHandler: app.requireScopes(READ) }, credentials)
+    t.equal(await statusOf(app, '/data?access_token=s3cret', reader), 400)
+    t.strictSame(logged.find((line) => 'req' in line)?.req, written)
+  }
+})
+
 test('The message of a route without a guard has no query, wherever that begins', async (t) => {
   for (const query of ['?access_token=s3cret', ';access_token=s3cret', '#access_token=s3cret', ';a=b?access_token=s3cret', '']) {
     t.throws(() => credentialsOf({ method: 'GET', url: `/open${query}`, credentials: null }), { code: 'FST_OAUTH_ROUTE_NOT_GUARDED', message: /^(?!.*s3cret).*\/open(?![;?#])/ }, query)
