@@ -1,5 +1,3 @@
-const NOWHERE: readonly number[] = Object.freeze([])
-const BEGIN = /[?#]/
 const PARAMETER_NAME = /(?:^[?#;]|&)([^=&#]*)/g
 
 /**
@@ -16,14 +14,16 @@ export function hasQueryParameter (url: string, names: ReadonlySet<string>): boo
 }
 
 /**
- * Where the query of a URL may begin, the last place first: at its first "?" or "#", which Fastify takes for the same, and
- * at a ";" before that, as in an application that sets Fastify's useSemicolonDelimiter.
+ * Where the query of a URL may begin, the last place first: at its first "?"; at a "#" before that, which Fastify takes for
+ * the same; and at a ";" before both, as in an application that sets Fastify's useSemicolonDelimiter.
  */
-export function queryStarts (url: string): readonly number[] {
-  const mark = url.search(BEGIN)
-  const semicolon = url.indexOf(';')
-  if (semicolon === -1 || (mark !== -1 && mark < semicolon)) return mark === -1 ? NOWHERE : [mark]
-  return mark === -1 ? [semicolon] : [mark, semicolon]
+export function queryStarts (url: string): number[] {
+  const starts: number[] = []
+  for (const sign of ['?', '#', ';']) {
+    const at = url.indexOf(sign)
+    if (at !== -1 && at < (starts.at(-1) ?? Infinity)) starts.push(at)
+  }
+  return starts
 }
 
 /** A parameter's name as a parser reads it: decoded, and without the brackets of a list; in lower case, to be compared. */

@@ -111,7 +111,7 @@ function checkGrant (sent: Sent, { statusCode, body }: Answer): void {
   const { access_token: token, scope, token_type: type, expires_in: lifetime, ...rest } = JSON.parse(body)
   assert.deepEqual({ scope: scope.split(' '), type, lifetime, rest }, { scope: [...new Set(grant.scopes)], type: grant.binding === 'proof' ? 'DPoP' : 'Bearer', lifetime: 3600, rest: {} })
   knowledge.tokens.set(token, { ...grant, isRevoked: false })
-  for (const [name, value] of sent.fields) if (name.toLowerCase() === 'dpop') knowledge.proofs.delete(value.trim())
+  useProofs(sent)
   for (const [name, value] of new URLSearchParams(sent.body)) if (name === 'client_assertion') knowledge.assertions.delete(value)
 }
 
@@ -136,11 +136,15 @@ function checkRevocation (sent: Sent, { statusCode, body }: Answer): void {
 
 function checkAccess (sent: Sent, answer: Answer): void {
   const { statusCode, body } = answer
-  // A body that Fastify does not take is refused behind the guard.
-  if (isOfHttp(answer)) return
+  // A body that Fastify does not take is refused behind the guard, which has used the proof up.
+  if (isOfHttp(answer)) return useProofs(sent)
   const caller = accessOf(sent, knowledge)
   assert.equal(statusCode === 200 ? JSON.parse(body).caller : undefined, caller, `${statusCode} ${body}`)
-  for (const [name, value] of sent.fields) if (name.toLowerCase() === 'dpop' && statusCode === 200) knowledge.proofs.delete(value.trim())
+  if (statusCode === 200) useProofs(sent)
+}
+
+function useProofs ({ fields }: Sent): void {
+  for (const [name, value] of fields) if (name.toLowerCase() === 'dpop') knowledge.proofs.delete(value.trim())
 }
 
 /** Sends a request, and again what it had proven: which may be good only once. */

@@ -34,7 +34,8 @@ function formOf (sent: Sent): URLSearchParams | undefined {
 function clientOf (sent: Sent, form: URLSearchParams, knowledge: Knowledge): string | undefined {
   const authorizations = valuesOf(sent, 'authorization')
   const [secret, assertion, type, named] = ['client_secret', 'client_assertion', 'client_assertion_type', 'client_id'].map((name) => form.get(name))
-  const query = new URLSearchParams(sent.target.split('?').slice(1).join('?'))
+  // What injects requests sends no fragment.
+  const query = new URLSearchParams(sent.target.split('#', 1)[0]!.split('?').slice(1).join('?'))
   if (query.has('client_secret') || query.has('client_assertion')) return undefined
   if (authorizations.length + (secret ? 1 : 0) + (assertion ? 1 : 0) > 1) return undefined
   const [id, way] = authorizations.length === 1
