@@ -8,9 +8,6 @@ export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded'
 /** The largest body that a token request may have, in bytes: room for a client assertion with a certificate chain. */
 export const FORM_BODY_LIMIT = 65_536
 
-// RFC 8707 §2: the one parameter that may be sent several times.
-const REPEATABLE = 'resource'
-
 /** Decodes an application/x-www-form-urlencoded text (RFC 6749 appendix B). A malformed percent sequence stays as it is. */
 export function parseForm (text: string): FormParameters {
   return querystring.parse(text)
@@ -19,11 +16,12 @@ export function parseForm (text: string): FormParameters {
 /**
  * Refuses a form in which a parameter, known or unknown, is sent more than once (RFC 6749 §3.2).
  *
+ * @param repeatable the one that may be
  * @throws InvalidRequestError
  */
-export function refuseRepeatedParameters (form: FormParameters): void {
+export function refuseRepeatedParameters (form: FormParameters, repeatable?: string): void {
   for (const name in form) {
-    if (typeof form[name] === 'string' || name === REPEATABLE) continue
+    if (typeof form[name] === 'string' || name === repeatable) continue
     throw new InvalidRequestError(Array.isArray(form[name]) ? 'A parameter was sent more than once' : 'A parameter is not a string')
   }
 }

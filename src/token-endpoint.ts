@@ -114,8 +114,8 @@ function isSet (metadata: ClientMetadata | undefined, name: string): boolean {
  * @throws InvalidRequestError when one is repeated (RFC 6749 §3.2) or grant_type is missing (§5.2)
  */
 export function checkTokenParameters (form: FormParameters): string {
-  // Which of two values counts must never be a guess.
-  refuseRepeatedParameters(form)
+  // Which of two values counts must never be a guess. RFC 8707 §2: a token may be for several resources.
+  refuseRepeatedParameters(form, 'resource')
   const grantType = parameter(form, 'grant_type')
   if (grantType === undefined) throw new InvalidRequestError('The parameter grant_type is missing')
   return grantType

@@ -149,7 +149,8 @@ function useProofs ({ fields }: Sent): void {
 
 /** Sends a request, and again what it had proven: which may be good only once. */
 async function send (sent: Sent): Promise<void> {
-  const collapsed = collapse(sent)
+  // What injects requests sends no fragment.
+  const collapsed = collapse({ ...sent, target: sent.target.split('#', 1)[0]! })
   check(collapsed, await inject(collapsed))
 }
 

@@ -183,7 +183,7 @@ const MALFORMED: [name: string, parameters: Parameters | string, headers: Record
   ['hint twice', [['token', 'aaa'], ['token_type_hint', 'access_token'], ['token_type_hint', 'access_token']], as('api'), REPEATED],
   ['an unknown parameter twice', [['token', 'aaa'], ['x', '1'], ['x', '2']], as('api'), REPEATED],
   ['client_id twice', [['token', 'aaa'], ['client_id', 'api'], ['client_id', 'api'], ['client_secret', SECRET]], {}, REPEATED],
-  ['resource twice', [['token', 'aaa'], ['resource', AUDIENCE], ['resource', OTHER]], as('api'), invalidRequest('The request is malformed')],
+  ['resource twice', [['token', 'aaa'], ['resource', AUDIENCE], ['resource', OTHER]], as('api'), REPEATED],
   ['two mechanisms', { token: 'aaa', client_id: 'api', client_secret: SECRET }, as('api'), invalidRequest('The client authenticates in more than one way')],
   ['another client_id', { token: 'aaa', client_id: 'reader' }, as('api'), invalidRequest('The client_id differs from the client that authenticates')]
 ]

@@ -20,13 +20,13 @@ const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const valuesOf = ({ fields }: Sent, name: string) => fields.filter(([other]) => other.toLowerCase() === name).map(([, value]) => value.trim())
 const withoutQuery = (target: string) => target.split(/[?#]/, 1)[0]!
 
-/** The form of a request, if it has one whose parameters are there once each. */
+/** The form of a request, if it has one whose parameters are there once each: of a token request all but resource (RFC 8707 §2). */
 function formOf (sent: Sent): URLSearchParams | undefined {
   // Of several, Node.js takes the first.
   const [type] = valuesOf(sent, 'content-type')
   if (sent.method !== 'POST' || type?.split(';')[0]!.trim().toLowerCase() !== 'application/x-www-form-urlencoded') return undefined
   const form = new URLSearchParams(`&${sent.body ?? ''}`)
-  const names = [...form.keys()].filter((name) => name !== 'resource')
+  const names = [...form.keys()].filter((name) => name !== 'resource' || withoutQuery(sent.target) !== '/oauth2/token')
   return new Set(names).size === names.length ? form : undefined
 }
 
@@ -34,8 +34,7 @@ function formOf (sent: Sent): URLSearchParams | undefined {
 function clientOf (sent: Sent, form: URLSearchParams, knowledge: Knowledge): string | undefined {
   const authorizations = valuesOf(sent, 'authorization')
   const [secret, assertion, type, named] = ['client_secret', 'client_assertion', 'client_assertion_type', 'client_id'].map((name) => form.get(name))
-  // What injects requests sends no fragment.
-  const query = new URLSearchParams(sent.target.split('#', 1)[0]!.split('?').slice(1).join('?'))
+  const query = new URLSearchParams(sent.target.split('?').slice(1).join('?'))
   if (query.has('client_secret') || query.has('client_assertion')) return undefined
   if (authorizations.length + (secret ? 1 : 0) + (assertion ? 1 : 0) > 1) return undefined
   const [id, way] = authorizations.length === 1
