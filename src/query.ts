@@ -5,12 +5,12 @@ const PARAMETER_NAME = /(?:^[?#;]|&)([^=&#]*)/g
  * it, and so does this.
  */
 export function hasQueryParameter (url: string, names: ReadonlySet<string>): boolean {
-  return queryStarts(url).some((start) => {
+  for (const start of queryStarts(url)) {
     for (const [, name = ''] of url.slice(start).matchAll(PARAMETER_NAME)) {
       if (names.has(plainParameterName(name))) return true
     }
-    return false
-  })
+  }
+  return false
 }
 
 /**

@@ -105,17 +105,19 @@ for (const algorithm of PUBLIC_ALGORITHMS) {
     })
   }
 
-  test(`RFC 9068 §4: every attack on a token of ${algorithm} is an invalid token, however often it is tried`, async (t) => {
-    const app = await appWith(tokensWith({ keys: new FixedKeys(algorithm), clockTolerance: 0 }))
-    const forge = new Forge(algorithm, KIDS[algorithm])
-    const { 'a kid': _, ...equivalents } = EQUIVALENTS
-    for (const [name, make] of Object.entries(equivalents)) t.equal((await use(app, make(forge))).json().app?.id, 'reader', name)
-    for (const [name, [make, description]] of Object.entries({ ...ATTACKS, ...PUBLIC_KEY_ATTACKS, ...KEY_ATTACKS })) {
-      const token = make(forge)
-      await checkRefused(t, app, token, description === NOT_OURS ? INVALID : description, name)
-      await checkRefused(t, app, token, description === NOT_OURS ? INVALID : description, `${name}, again`)
-    }
-  })
+  for (const signing of ['pool', 'batch'] as const) {
+    test(`RFC 9068 §4: every attack on a token of ${algorithm} is an invalid token, however often it is tried, verified by "${signing}"`, async (t) => {
+      const app = await appWith(tokensWith({ keys: new FixedKeys(algorithm), clockTolerance: 0, signing }))
+      const forge = new Forge(algorithm, KIDS[algorithm])
+      const { 'a kid': _, ...equivalents } = EQUIVALENTS
+      for (const [name, make] of Object.entries(equivalents)) t.equal((await use(app, make(forge))).json().app?.id, 'reader', name)
+      for (const [name, [make, description]] of Object.entries({ ...ATTACKS, ...PUBLIC_KEY_ATTACKS, ...KEY_ATTACKS })) {
+        const token = make(forge)
+        await checkRefused(t, app, token, description === NOT_OURS ? INVALID : description, name)
+        await checkRefused(t, app, token, description === NOT_OURS ? INVALID : description, `${name}, again`)
+      }
+    })
+  }
 }
 
 test('RFC 7515 §2, RFC 4648 §3.5: one signature has one spelling', async (t) => {

@@ -117,7 +117,7 @@ export interface AccessTokens {
   readonly issue?: GenerateAccessToken
   /**
    * Verifies a presented token: signature or row, issuer, audience, times and revocation. Does NOT check that the sender has
-   * the key that it is bound to: the result tells that key. Rejects when nobody can tell, which is a 500 or a 503.
+   * the key that it is bound to: the result tells that key. Throws or rejects when nobody can tell, which is a 500 or a 503.
    */
   readonly verify: VerifyToken
   /**
