@@ -20,7 +20,7 @@ interface Page {
   sections: ReadonlyArray<readonly [folder: string, title: string]>
 }
 
-const isStore = (file: string) => file.startsWith('src/store/')
+const isStore = (file: string) => file.startsWith('src/stores/')
 const PAGES: Readonly<Record<string, Page>> = {
   'plugin/README.md': {
     title: 'API of the plugin',
@@ -31,22 +31,22 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
   'src/README.md': {
     title: 'API of the core',
-    intro: 'What `fastify-client-credentials/core` exports, without Fastify. `fastify-client-credentials` has all of it too. Stores have a [page of their own](store/README.md).',
+    intro: 'What `fastify-client-credentials/core` exports, without Fastify. `fastify-client-credentials` has all of it too. Stores have a [page of their own](stores/README.md).',
     entries: [['src/index.d.ts', 'fastify-client-credentials/core']],
     has: (file) => !isStore(file),
     sections: CORE_SECTIONS.map(([folder, title]) => [`src/${folder}`, title])
   },
-  'src/store/README.md': {
+  'src/stores/README.md': {
     title: 'API of the stores',
     intro: 'The stores that there are, and the interfaces that one of your own implements: as few of them as what it keeps.',
     entries: [
-      ['src/store/sqlite.d.ts', 'fastify-client-credentials/stores/sqlite'], ['src/store/postgres.d.ts', 'fastify-client-credentials/stores/postgres'],
-      ['src/store/redis.d.ts', 'fastify-client-credentials/stores/redis'], ['src/index.d.ts', 'fastify-client-credentials/core']
+      ['src/stores/sqlite.d.ts', 'fastify-client-credentials/stores/sqlite'], ['src/stores/postgres.d.ts', 'fastify-client-credentials/stores/postgres'],
+      ['src/stores/redis.d.ts', 'fastify-client-credentials/stores/redis'], ['src/index.d.ts', 'fastify-client-credentials/core']
     ],
     has: isStore,
     sections: [
-      ['src/store/sqlite', 'SQLite'], ['src/store/postgres', 'PostgreSQL'], ['src/store/redis', 'Redis'], ['src/store/memory', 'In memory'],
-      ['src/store/unavailable', 'When a store is away'], ['src/store/', 'Interfaces']
+      ['src/stores/sqlite', 'SQLite'], ['src/stores/postgres', 'PostgreSQL'], ['src/stores/redis', 'Redis'], ['src/stores/memory', 'In memory'],
+      ['src/stores/unavailable', 'When a store is unavailable'], ['src/stores/', 'Interfaces']
     ]
   }
 }

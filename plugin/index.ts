@@ -8,6 +8,8 @@ import { seeRoutesFirst } from './first-on-route.ts'
 import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
 import { warnOfMemoryStore } from './log.ts'
+import { agreeWithOthers } from './agreement.ts'
+import { logAudit } from './audit-follower.ts'
 import type { FlowDescription } from './openapi/document.ts'
 import { markSecurity } from './openapi/marks.ts'
 import { describeOperations } from './openapi/operations.ts'
@@ -79,7 +81,9 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.addHook('onReady', async () => {
     describeInSwagger(fastify, children.splice(0), description)
     warnOfMemoryStore(fastify.log)
+    await agreeWithOthers(flow, fastify.log)
   })
+  logAudit(fastify, flow.settings.clients?.audit)
 
   // fastify.prefix is that of the scope we are registered in: paths as clients see them.
   const base = `${normalizePrefix(fastify.prefix)}${prefix}`

@@ -1,3 +1,4 @@
+export { auditListSchema, auditRecordSchema } from './audit.ts'
 export { clientRegistrationSchema, clientSecretRequestSchema, clientUpdateSchema } from './client-requests.ts'
 export { clientInformationSchema, clientListSchema, clientSecretSchema } from './client-responses.ts'
 export { introspectionResponseSchema } from './introspection-response.ts'

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The only file that reads the process.
 import { createRequire } from 'node:module'
+import { hostname, userInfo } from 'node:os'
 import { run } from './cli/run.ts'
 import { systemClock } from './clock.ts'
 
@@ -16,4 +17,13 @@ process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const { argv, env, stdin, stdout, stderr } = process
-process.exitCode = await run({ argv: argv.slice(2), env, stdin, stdout, stderr, now: systemClock }, version)
+process.exitCode = await run({ argv: argv.slice(2), env, stdin, stdout, stderr, user: { id: userName(), host: hostname() }, now: systemClock }, version)
+
+function userName (): string {
+  try {
+    return userInfo().username
+  } catch {
+    // The user of a container may have no name.
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}

@@ -1,6 +1,8 @@
 import type { AuthCredentials } from './access-token/index.ts'
 import { StrategyError, StrategyInternalError, thrown } from './errors.ts'
 import type { OAuth2Error } from './errors.ts'
+import { keepsSettings } from './entries/agreement.ts'
+import { registerReplayStores } from './entries/replay-stores.ts'
 import { publishDenial } from './events/client-decision.ts'
 import { resolveFlowOptions } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
@@ -44,6 +46,23 @@ export class ClientCredentialsFlow {
   /** The token_type of every token response, such as "Bearer". */
   get tokenType (): string {
     return this.settings.tokenType.name
+  }
+
+  /**
+   * Compares the settings of this process with those that all processes on its stores have agreed on. The plugin calls it
+   * when the server starts; call it yourself where you use the flow without the plugin. Registers the stores, too, that
+   * one-time values are reserved in.
+   *
+   * @returns warnings about protection that is missing, for the log
+   * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
+   * @throws StoreUnavailableError then the first use tries again
+   */
+  async start (): Promise<readonly string[]> {
+    const { accessTokens, clients, clientAuthMethods, tokenTypes } = this.settings
+    await accessTokens?.start?.()
+    const store = (clients?.entries ?? accessTokens?.entries)?.store
+    const replayStores = [...clientAuthMethods, ...tokenTypes].flatMap(({ replayStores = [] }) => replayStores)
+    return await registerReplayStores(store !== undefined && keepsSettings(store) ? store : undefined, replayStores)
   }
 
   /**

@@ -118,6 +118,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
   }
   if (resolved.clients !== undefined && !isClients(resolved.clients)) throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
 
+  checkEntries(resolved)
   const tokenTypes = checkTokenTypes(resolved.tokenType, resolved.otherTokenTypes)
   const { profile, clients, accessTokens } = resolved
   if (!PROFILES.includes(profile)) throw new FlowConfigurationError('FST_OAUTH_UNKNOWN_PROFILE')
@@ -144,6 +145,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
+    recheckToken: accessTokens !== undefined && options.verifyToken === undefined ? resolved.verifyToken : undefined,
     accessTokens,
     resource,
     resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
@@ -162,6 +164,12 @@ export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredential
     ...(issue !== undefined && { generateAccessToken: (context) => issue.call(accessTokens, context) }),
     verifyToken: (token, context) => accessTokens.verify(token, context)
   }
+}
+
+// A client that is disabled in a store that the tokens do not follow would keep its tokens.
+function checkEntries ({ clients, accessTokens }: ClientCredentialsFlowOptions): void {
+  if (clients?.entries === undefined || accessTokens?.issue === undefined || !('entries' in accessTokens)) return
+  if (accessTokens.entries !== clients.entries) throw new FlowConfigurationError('FST_OAUTH_ENTRIES_ELSEWHERE')
 }
 
 function isTokenEndpoint (text: string): boolean {

@@ -26,7 +26,6 @@ export type { DPoPAlgorithm, DPoPTokenTypeOptions } from './token-type/dpop.ts'
 export { InvalidDPoPProofError, StrategyInvalidDPoPProofError } from './token-type/dpop/errors.ts'
 export type { Confirmation, TokenType } from './token-type/index.ts'
 export { isAccessTokenType, judgeClaims } from './access-token/claims.ts'
-export { UNTIL_DISABLED } from './access-token/client-revocation.ts'
 export { JwtAccessTokens } from './access-token/jwt.ts'
 export type { JwtAccessTokensOptions } from './access-token/jwt.ts'
 // A star, since a module declaration of the user's cannot augment what is re-exported by name.
@@ -44,17 +43,18 @@ export type { KeySource, SigningKey } from './keys/index.ts'
 export type { SigningAlgorithm } from './keys/jwk.ts'
 export type { KeyState } from './keys/lifecycle.ts'
 export { SigningKeys } from './keys/signing-keys.ts'
-export type { KeyInformation, SigningKeysOptions } from './keys/signing-keys.ts'
+export type { ChangeOptions, KeyInformation, SigningKeysOptions } from './keys/signing-keys.ts'
 export { ClientRegistry } from './clients/client-registry.ts'
 export type {
-  AddOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, NewClient, RegisteredClient, SecretOptions
+  AddOptions, ClientChangeOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, NewClient, RegisteredClient, SecretOptions
 } from './clients/client-registry.ts'
-export { MemoryStore } from './store/memory.ts'
-export { isStoreAway, StoreUnavailableError } from './store/unavailable.ts'
+export { MemoryStore } from './stores/memory.ts'
+export { isStoreAway, StoreUnavailableError } from './stores/unavailable.ts'
 export type {
-  CertificateName, ClientStore, FailureStore, KeySet, KeyStore, ReplayStore, Revocation, RevocationStore, SecretUse, StoredClient, StoredKey,
-  StoredSecret, StoredToken, TokenStore
-} from './store/index.ts'
+  AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
+  FeedPage, KeySet, KeyStore, Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient,
+  StoredClientChanges, StoredKey, StoredSecret, StoredSettings, StoredToken, TokenStore, Written
+} from './stores/index.ts'
 
 export { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt, wantsIntrospectionJwt } from './introspection.ts'
 export type { IntrospectionResponse } from './introspection.ts'
@@ -74,9 +74,10 @@ export { grantAudience } from './resource-indicator.ts'
 export { isScopeToken } from './scope.ts'
 export { FailureThrottle } from './throttle/index.ts'
 export type { FailureThrottleOptions } from './throttle/index.ts'
+export { publishAdministration } from './events/administration.ts'
 export { isDenialObserved, publishDenial } from './events/client-decision.ts'
 export type {
-  ClientChange, ClientChanged, ClientEndpoint, KeyRevoked, KeyRotated, RequestEvent, TokenDenied, TokenIssued, TokenRejected, TokenRevoked,
+  AdministrationRecorded, ChangeEvent, ClientChange, ClientChanged, ClientEndpoint, KeyRevoked, KeyRotated, RequestEvent, TokenDenied, TokenIssued, TokenRejected, TokenRevoked,
   TokenVerified
 } from './events/index.ts'
 export { auditLog } from './observability/audit-log.ts'

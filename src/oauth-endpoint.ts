@@ -5,7 +5,7 @@ import type { ClientDecision } from './events/client-decision.ts'
 import type { ClientEndpoint } from './events/index.ts'
 import { OAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown, withChallenge } from './errors.ts'
 import type { TokenRequest } from './request.ts'
-import { isStoreAway } from './store/unavailable.ts'
+import { isStoreAway } from './stores/unavailable.ts'
 
 /**
  * Does the work of an endpoint at which clients authenticate, so that whatever goes wrong is an OAuth error that knows

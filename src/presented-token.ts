@@ -24,7 +24,7 @@ export async function readPresentedToken (
   request: TokenRequest,
   decision: ClientDecision | undefined
 ): Promise<{ client: OAuth2Client, token: string }> {
-  const client = await authenticateClient(settings, request, GRANT_TYPE, undefined, decision)
+  const { client } = await authenticateClient(settings, request, GRANT_TYPE, undefined, decision)
   return { client, token: checkPresentedToken(request.form) }
 }
 

@@ -1,20 +1,19 @@
 import type { Clock } from './clock.ts'
-import type { ReplayStore } from './store/index.ts'
+import type { ReplayStore, Reservation } from './stores/index.ts'
 
-/** Where uses are remembered, and the clock by which they expire. */
+/** Where one-time values are reserved, and the clock by which they expire. */
 export interface Replays {
   readonly replays: ReplayStore
   readonly now: Clock
 }
 
 /**
- * Uses up what may be used once, and tells whether that was its first use. What has expired by then is none, even if it had
- * not when it was checked: a store that has forgotten it may take its second use for the first.
+ * Consumes a value that may be used once, and returns whether this was its first use. One that has expired by then does not
+ * count, even if it had not when it was checked: a store that has forgotten it may take its second use for the first.
  *
- * @param expiresAt when nobody would take it any more, in seconds since 1970
  * @throws StoreUnavailableError
  */
-export async function isFirstUse ({ replays, now }: Replays, key: string, expiresAt: number): Promise<boolean> {
+export async function isFirstUse ({ replays, now }: Replays, key: string, reservation: Reservation): Promise<boolean> {
   // The time comes behind the reservation: a store that looked at its clock before that had not forgotten.
-  return await replays.reserve(key, expiresAt) && now() < expiresAt
+  return await replays.reserve(key, reservation) && now() < reservation.expiresAt
 }

@@ -2,7 +2,7 @@ import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResu
 import { andThen } from './at-once.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
-import { stopwatch } from './clock.ts'
+import { monotonic } from './clock.ts'
 import {
   RETRY_AFTER, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown, withChallenge
@@ -11,7 +11,7 @@ import { isAccessObserved, publishRejected, publishVerified } from './events/acc
 import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
-import { isStoreAway } from './store/unavailable.ts'
+import { isStoreAway } from './stores/unavailable.ts'
 import { pickTokenType, sameConfirmation } from './token-type/index.ts'
 import type { Confirmation, TokenType, TokenTypes } from './token-type/index.ts'
 
@@ -21,6 +21,8 @@ export interface ResourceAccessSettings {
   /** The ways in which tokens may be presented, by their scheme in lower case. */
   readonly tokenTypesByScheme: ReadonlyMap<string, TokenTypes>
   readonly verifyToken: VerifyToken
+  /** Verifies a token again at little cost, where it is verified by a kind of access token of this package. */
+  readonly recheckToken?: VerifyToken | undefined
   /** Where a client that is refused finds the authorization server (RFC 9728 §5.1). */
   readonly resourceMetadataUrl?: string | undefined
 }
@@ -47,7 +49,7 @@ export function verifyAccess (
 }
 
 function decideObserved (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
-  const startedAt = stopwatch()
+  const startedAt = monotonic()
   try {
     const credentials = decide(settings, request, needed)
     if (credentials instanceof Promise) return settleObserved(settings, request, needed, startedAt, credentials)
@@ -130,7 +132,7 @@ function rejected (
   return challenging(settings, request, needed, error)
 }
 
-function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
+function verify ({ tokenTypesByScheme, verifyToken, recheckToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
   // RFC 6750 §3.1: nothing presented, or another scheme than ours, is a 401 without error code.
   const authorization = request.header('authorization')
   if (authorization === undefined || authorization === '') throw new StrategyMissingTokenError()
@@ -148,24 +150,27 @@ function verify ({ tokenTypesByScheme, verifyToken }: ResourceAccessSettings, re
   if (hasQueryParameter(request.url, QUERY_TOKEN)) throw severalMethods()
 
   const tokenType = pickTokenType(types, request)
-  if (tokenType.confirmAccess !== undefined) return verifyProven(tokenType, types, verifyToken, request, token)
+  if (tokenType.confirmAccess !== undefined) return verifyProven(tokenType, types, { verifyToken, recheckToken }, request, token)
   return andThen(verifyToken(token, { tokenType: tokenType.name, confirmation: undefined }), acceptUnproven)
 }
 
 async function verifyProven (
   tokenType: TokenType,
   types: TokenTypes,
-  verifyToken: VerifyToken,
+  { verifyToken, recheckToken }: Pick<ResourceAccessSettings, 'verifyToken' | 'recheckToken'>,
   request: PlainRequest,
   token: string
 ): Promise<AuthCredentials> {
   const proven = await tokenType.confirmAccess?.(request, token)
-  const result = await verifyToken(token, { tokenType: tokenType.name, confirmation: proven })
+  const context = { tokenType: tokenType.name, confirmation: proven }
+  const result = await verifyToken(token, context)
   // A client may show its certificate with a token that is bound to nothing, where such tokens are taken.
   const isPlain = result?.isValid === true && !result.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
   const credentials = accept(result, isPlain ? undefined : proven)
-  if (proven !== undefined && !isPlain) await tokenType.settleAccess?.(proven)
-  return credentials
+  if (proven === undefined || isPlain || tokenType.settleAccess === undefined) return credentials
+  await tokenType.settleAccess(proven)
+  // A store took its time to consume the proof: whether the token was revoked is decided last.
+  return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proven)
 }
 
 function accept (result: VerifyTokenResult | undefined, proven: Confirmation | undefined): AuthCredentials {

@@ -1,9 +1,9 @@
 import type { GenerateAccessToken, GeneratedAccessToken } from './access-token/index.ts'
 import { isB64Token } from './authorization.ts'
-import { authenticateClient } from './client-auth/index.ts'
+import { authenticateClient, confirmClient } from './client-auth/index.ts'
 import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from './client-auth/index.ts'
 import type { ClientDecision } from './events/client-decision.ts'
-import { InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors.ts'
+import { InvalidClientError, InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors.ts'
 import { parameter, refuseRepeatedParameters } from './form.ts'
 import { answerClient } from './oauth-endpoint.ts'
 import type { FormParameters, TokenRequest } from './request.ts'
@@ -57,13 +57,10 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
 
   // §2.3, §3.2.1: the client must authenticate, in one way only.
-  const client = await authenticateClient(settings, request, grantType, requestedScope, decision)
+  const authenticated = await authenticateClient(settings, request, grantType, requestedScope, decision)
+  const { client } = authenticated
 
-  // §5.2: the client must be registered for this grant.
-  if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
-
-  // §3.3: what is asked for is granted whole or refused.
-  const scope = grantScope(requestedScope ?? (client.defaultScopes && listOf(client, 'defaultScopes')), listOf(client, 'scopes'), settings.scopeNames)
+  const granted = grantTo(client, requestedScope, settings)
 
   // RFC 8707 §2: what the token is to be for. Whoever makes the token knows which there are.
   const resource = parseResource(form.resource)
@@ -72,21 +69,40 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const tokenType = tokenTypeFor(client, settings.tokenTypes, request)
   const confirmation = tokenType.confirmTokenRequest === undefined ? undefined : await tokenType.confirmTokenRequest(request)
 
-  const accessTokenLifetime = client.accessTokenLifetime ?? settings.accessTokenLifetime
+  // The client may have been changed or disabled since it was read. The token carries the generation of that first read.
+  const confirmed = await confirmClient(settings, authenticated)
+  const scope = confirmed === client ? granted : grantTo(confirmed, requestedScope, settings)
+  const accessTokenLifetime = confirmed.accessTokenLifetime ?? settings.accessTokenLifetime
   const generated = await settings.generateAccessToken({
-    client,
+    client: confirmed,
     grantType,
     scope,
     tokenType: tokenType.name,
     accessTokenLifetime,
     resource,
-    confirmation
+    confirmation,
+    generation: client.generation
   })
+
+  // Making the token may have taken its time: a secret that was revoked meanwhile obtains none.
+  const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })
+  if (delivered !== confirmed) checkSameScope(scope, grantTo(delivered, requestedScope, settings))
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
   const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
   decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as GeneratedAccessToken).audience })
   return response
+}
+
+function checkSameScope (granted: readonly string[], now: readonly string[]): void {
+  if (granted.join(' ') !== now.join(' ')) throw new InvalidClientError(undefined, { cause: 'the scopes of the client were changed while its request was under way' })
+}
+
+function grantTo (client: OAuth2Client, requestedScope: readonly string[] | undefined, { scopeNames }: TokenEndpointSettings): readonly string[] {
+  // §5.2: the client must be registered for this grant.
+  if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
+  // §3.3: what is asked for is granted whole or rejected.
+  return grantScope(requestedScope ?? (client.defaultScopes && listOf(client, 'defaultScopes')), listOf(client, 'scopes'), scopeNames)
 }
 
 // RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.

@@ -32,9 +32,9 @@ class FailingStore extends MemoryStore {
     return await super.findClients(ids)
   }
 
-  override async addRevocation (...args: Parameters<MemoryStore['addRevocation']>) {
+  override async removeClient (...args: Parameters<MemoryStore['removeClient']>) {
     if (this.isAway) throw new StoreUnavailableError(new Error('connect ECONNREFUSED'))
-    await super.addRevocation(...args)
+    return await super.removeClient(...args)
   }
 }
 
@@ -272,7 +272,6 @@ for (const [name, tokens] of Object.entries({
 
     t.equal((await call(w, 'DELETE', '/clients/service/tokens')).status, 204)
     t.equal(await data(first), 401)
-    w.clock.time += 1
     const second = await login()
     t.equal(await data(second), 200, 'it may get others')
 
@@ -280,9 +279,7 @@ for (const [name, tokens] of Object.entries({
     t.equal(await data(second), 401)
     t.equal((await requestToken(w.app, 'service', secret!.secret)).statusCode, 401)
     t.match((await call(w, 'POST', '/clients/service/enable')).body, { client_id: 'service', disabled: false })
-    w.clock.time += 2
-    t.equal(await data(await login()), 401, 'so is what another process has issued before it knew')
-    w.clock.time += 1
+    t.equal(await data(second), 401, 'enabling revives no token')
     const third = await login()
     t.equal(await data(third), 200)
 
@@ -300,19 +297,56 @@ test('An administrator may shut themselves out', async (t) => {
   await checkRefused(t, await call(w, 'GET', '/clients'), 401, 'invalid_token')
 })
 
-test('Tokens that cannot be revoked stay valid, and the API says so', async (t) => {
-  const w = await world({ tokens: jwtTokens({ revocations: undefined }), openapi: '3.1.0' })
+test('All tokens of all clients are revoked at once, that of the administrator too', async (t) => {
+  const w = await world()
+  const { secret } = await w.clients.add({ id: 'service', scopes: [READ] })
+  const accessToken = await token(w.app, 'service', secret!.secret)
+  const data = async (sent: string) => (await w.app.inject({ url: '/data', headers: bearer(sent) })).statusCode
+  t.equal(await data(accessToken), 200)
+  t.equal((await call(w, 'DELETE', '/tokens')).status, 204)
+  t.equal(await data(accessToken), 401)
+  await checkRefused(t, await call(w, 'GET', '/clients'), 401, 'invalid_token')
+  t.equal(await data(await token(w.app, 'service', secret!.secret)), 200)
+})
+
+test('Tokens of a client are revoked without a store of revocations', async (t) => {
+  const w = await world({ tokens: jwtTokens({ revocations: undefined }) })
   const { secret } = await w.clients.add({ id: 'service' })
   const accessToken = await token(w.app, 'service', secret!.secret)
+  t.equal((await call(w, 'DELETE', '/clients/service/tokens')).status, 204)
+  t.equal((await w.app.inject({ url: '/data', headers: bearer(accessToken) })).statusCode, 401)
+})
+
+test('During an upgrade, tokens are revoked for processes of 0.1.0 too', async (t) => {
+  const w = await world()
+  const cutOffs = async () => (await w.store.listRevocations()).entries.map(({ kind, id }) => `${kind} ${id}`)
+  for (const id of ['a', 'b', 'c']) await w.clients.add({ id })
+  t.equal((await call(w, 'POST', '/clients/a/disable')).status, 200)
+  t.strictSame(await cutOffs(), [])
+  await w.store.replaceSettings({ ...await w.store.readSettings(), isUpgrading: true })
+  await new Promise((resolve) => { setTimeout(resolve, 1100) })
+  t.equal((await call(w, 'POST', '/clients/a/disable')).status, 200)
+  t.equal((await call(w, 'DELETE', '/clients/b/tokens')).status, 204)
+  t.equal((await call(w, 'DELETE', '/clients/c')).status, 204)
+  t.strictSame(await cutOffs(), ['client a', 'client b', 'client c'])
+  t.equal((await call(w, 'DELETE', '/clients/c')).status, 404)
+  t.equal((await call(w, 'DELETE', '/tokens')).status, 204)
+  t.strictSame((await cutOffs()).slice(3), ['client a', 'client b', 'client root'])
+})
+
+test('Tokens that do not follow the store of the clients stay valid, and the API says so', async (t) => {
+  const ownTokens: NonNullable<Plan['tokens']> = (...parts) => {
+    const tokens = jwtTokens()(...parts)
+    return { issue: (context) => tokens.issue!({ ...context, generation: 2 ** 50 }), verify: (...args) => tokens.verify(...args) }
+  }
+  const w = await world({ tokens: ownTokens, openapi: '3.1.0' })
+  await w.clients.add({ id: 'service' })
   t.equal((await call(w, 'POST', '/clients/service/disable')).status, 200)
-  t.equal((await w.app.inject({ url: '/data', headers: bearer(accessToken) })).statusCode, 200)
   t.equal((await call(w, 'DELETE', '/clients/service/tokens')).status, 404)
+  t.equal((await call(w, 'DELETE', '/tokens')).status, 404)
   const paths = w.app.swagger().paths as Json
   t.notOk(paths['/admin/clients/{client_id}/tokens'])
   t.match(paths['/admin/clients/{client_id}/disable'].post.description, /stay valid until they expire/)
-
-  const oneByOne = await world({ tokens: (...parts) => Object.assign(jwtTokens()(...parts), { revokeClient: undefined }) })
-  t.equal((await call(oneByOne, 'DELETE', '/clients/root/tokens')).status, 404, 'tokens that can be revoked one by one only')
 })
 
 test('Signing keys are listed, announced and revoked', async (t) => {
@@ -404,7 +438,7 @@ test('Whoever lacks the scope is refused before the body is read, and without an
   const routes: [Method, string][] = [
     ['GET', '/clients'], ['HEAD', '/clients'], ['POST', '/clients'], ['GET', '/clients/root'], ['PUT', '/clients/root'], ['DELETE', '/clients/root'],
     ['POST', '/clients/root/secrets'], ['DELETE', '/clients/root/secrets/x'], ['POST', '/clients/root/disable'], ['POST', '/clients/root/enable'],
-    ['DELETE', '/clients/root/tokens'], ['GET', '/keys'], ['POST', '/keys/rotate'], ['DELETE', '/keys/x']
+    ['DELETE', '/clients/root/tokens'], ['DELETE', '/tokens'], ['GET', '/audit'], ['GET', '/keys'], ['POST', '/keys/rotate'], ['DELETE', '/keys/x']
   ]
   for (const [method, path] of routes) {
     for (const [headers, status, error] of [[{}, 401, 'unauthorized'], [bearer('wrong'), 401, 'invalid_token'], [service, 403, 'insufficient_scope']] as const) {
@@ -418,7 +452,52 @@ test('Whoever lacks the scope is refused before the body is read, and without an
   t.match(await w.clients.find('root'), { isDisabled: false })
 })
 
-test('Who changes what is in the log, and who reads is not', async (t) => {
+test('Every change is recorded once, with the client and the request that made it, and listed page by page', async (t) => {
+  const w = await world()
+  const old = (await w.clients.add({ id: 'elsewhere' })).secret!
+  await call(w, 'GET', '/clients')
+  const sent: Array<[Method, string, object?]> = [
+    ['POST', '/clients', { client_id: 'service', scope: READ }],
+    ['PUT', '/clients/service', { client_id: 'service', client_name: 'Service' }],
+    ['POST', '/clients/elsewhere/secrets'],
+    ['DELETE', `/clients/elsewhere/secrets/${old.id}`],
+    ['DELETE', '/clients/service/tokens'],
+    ['POST', '/clients/service/disable'],
+    ['POST', '/clients/service/enable'],
+    ['DELETE', '/clients/service'],
+    ['POST', '/keys/rotate']
+  ]
+  for (const [method, path, payload] of sent) t.ok((await call(w, method, path, payload)).status < 300, `${method} ${path}`)
+  for (const [method, path, payload] of [['POST', '/clients', { client_id: 'root' }], ['DELETE', '/clients/nobody'], ['DELETE', '/clients/nobody/tokens']] as const) {
+    t.ok((await call(w, method, path, payload)).status >= 400, 'what has failed is no change')
+  }
+  const { status, body } = await call(w, 'GET', '/audit')
+  t.equal(status, 200)
+  t.strictSame(Object.keys(body), ['records'])
+  t.strictSame(body.records.toReversed().map(({ object, id, change }: Json) => `${object} ${id.replace(/ .*/, ' ID')} ${change}`), [
+    'client service added', 'client service updated', 'secret elsewhere ID added', 'secret elsewhere ID revoked', 'tokens service revoked', 'client service disabled',
+    'client service enabled', 'client service removed', `key ${(await w.keys.list())[1]!.kid} added`
+  ])
+  for (const record of body.records) t.match(record, { time: NOW, actor: { kind: 'client', id: 'root' }, request_id: /^req-/ })
+  t.equal(new Set(body.records.map(({ request_id: id }: Json) => id)).size, sent.length)
+  t.match(body.records.find(({ change }: Json) => change === 'updated').details, { members: Array })
+  t.notMatch(JSON.stringify(body), old!.secret, 'no secret is in a record')
+
+  const pages: Json[] = []
+  for (let next: number | undefined, path = '/audit?limit=4'; path !== ''; path = next === undefined ? '' : `/audit?limit=4&before=${next}`) {
+    const page = (await call(w, 'GET', path)).body
+    pages.push(page)
+    next = page.next
+  }
+  t.strictSame(pages.map(({ records }) => records.length), [4, 4, 1])
+  t.strictSame(pages.flatMap(({ records }) => records), body.records)
+  for (const query of ['limit=0', 'limit=1001', 'before=0', 'before=x']) await checkRefused(t, await call(w, 'GET', `/audit?${query}`), 400, 'invalid_request', /limit|before/)
+})
+
+test('A change is in the log for a store without audit records, and the API lists none', async (t) => {
+  const kept = Object.getOwnPropertyDescriptor(MemoryStore.prototype, 'followAudit')!
+  t.teardown(() => { Object.defineProperty(MemoryStore.prototype, 'followAudit', kept) })
+  Object.defineProperty(MemoryStore.prototype, 'followAudit', { value: undefined, configurable: true })
   const w = await world()
   await call(w, 'GET', '/clients')
   await call(w, 'POST', '/clients', { client_id: 'service' })
@@ -427,6 +506,7 @@ test('Who changes what is in the log, and who reads is not', async (t) => {
     [30, { by: 'root', location: '/admin/clients/service' }, 'OAuth administration: Register a client'],
     [30, { by: 'root', client_id: 'service' }, 'OAuth administration: Disable a client']
   ])
+  t.equal((await call(w, 'GET', '/audit')).status, 404)
 })
 
 test('A store that is away is a 503, in the log once, and a removal that failed halfway can be tried again', async (t) => {
@@ -482,6 +562,8 @@ const OPERATIONS: Record<string, [summary: string, statuses: string[], parameter
   'POST /admin/clients/{client_id}/disable': ['Disable a client', ['200', '404'], [CLIENT]],
   'POST /admin/clients/{client_id}/enable': ['Enable a client', ['200', '404'], [CLIENT]],
   'DELETE /admin/clients/{client_id}/tokens': ['Revoke all access tokens of a client', ['204', '404'], [CLIENT]],
+  'DELETE /admin/tokens': ['Revoke all access tokens of all clients', ['204'], []],
+  'GET /admin/audit': ['List the changes that administrators have made', ['200'], ['query limit', 'query before']],
   'GET /admin/keys': ['List signing keys', ['200'], []],
   'POST /admin/keys/rotate': ['Announce another signing key', ['200'], []],
   'DELETE /admin/keys/{kid}': ['Revoke a signing key', ['204', '404'], ['path kid']]
@@ -532,8 +614,9 @@ test('A flow without scopes, or whose tokens another server issues, takes any sc
 })
 
 test('A wrong registration of the plugin fails at boot, and says how to mend it', async (t) => {
-  const clients = new ClientRegistry(new MemoryStore())
-  const flow = new ClientCredentialsFlowBuilder().setScopes({ [READ]: 'Read' }).useClients(clients).useAccessTokens(jwtTokens()(new MemoryStore(), new SigningKeys(new MemoryStore()), () => NOW)).build()
+  const store = new MemoryStore()
+  const clients = new ClientRegistry(store)
+  const flow = new ClientCredentialsFlowBuilder().setScopes({ [READ]: 'Read' }).useClients(clients).useAccessTokens(jwtTokens()(store, new SigningKeys(store), () => NOW)).build()
   const boot = async (options: object, isBehind = true) => {
     const app = Fastify()
     if (isBehind) await app.register(clientCredentialsPlugin, { flow })

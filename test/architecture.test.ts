@@ -6,9 +6,9 @@ import ts from 'typescript'
 import * as plugin from '../plugin/index.ts'
 import * as schemas from '../schemas/index.ts'
 import * as core from '../src/index.ts'
-import * as postgres from '../src/store/postgres.ts'
-import * as redis from '../src/store/redis.ts'
-import * as sqlite from '../src/store/sqlite.ts'
+import * as postgres from '../src/stores/postgres.ts'
+import * as redis from '../src/stores/redis.ts'
+import * as sqlite from '../src/stores/sqlite.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const filesOf = (folder: string) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -32,11 +32,11 @@ const CORE_EXPORTS = [
   'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys', 'StoreUnavailableError', 'StrategyError',
   'StrategyInsufficientScopeError', 'StrategyInternalError', 'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError',
   'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError',
-  'UNTIL_DISABLED', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'canSignIntrospection', 'checkPresentedToken',
+  'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'canSignIntrospection', 'checkPresentedToken',
   'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
   'grantAudience', 'guardedFetch', 'hasScopes', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
   'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'openTelemetrySpans', 'parseForm', 'plainParameterName',
-  'privateKeyJwt', 'prometheusMetrics', 'publishDenial', 'queryStarts', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
+  'privateKeyJwt', 'prometheusMetrics', 'publishAdministration', 'publishDenial', 'queryStarts', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
   'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
   'workloadIdentities'
 ]
@@ -62,10 +62,33 @@ t.test('the core reads the clock in one place, and the process in the command li
   }
 })
 
-t.test('a store imports no other part of the core than the clock and the errors', async (t) => {
-  const allowed = ['src/clock.ts', 'src/configuration-error.ts']
-  for (const file of layers.src.filter((name) => name.startsWith('src/store/') && name !== 'src/store/index.ts')) {
-    t.strictSame(importsOf(file).filter((name) => !name.startsWith('src/store/') && !name.startsWith('node:') && !allowed.includes(name)), [], file)
+/** What the files of a folder may import beside each other: files of ours, folders of ours that end in "/", and packages. */
+const FOLDERS: Record<string, readonly string[]> = {
+  'src/lib/': ['src/clock.ts'],
+  'src/stores/contracts/': ['jose'],
+  'src/stores/': ['src/clock.ts', 'src/configuration-error.ts', 'src/lib/', 'node:crypto'],
+  'src/entries/': ['src/clock.ts', 'src/configuration-error.ts', 'src/lib/', 'src/stores/index.ts', 'src/stores/unavailable.ts', 'src/stores/contracts/']
+}
+const folderOf = (file: string) => Object.keys(FOLDERS).find((folder) => file.startsWith(folder))
+
+t.test('lib, the stores and the entries import only what is below them', async (t) => {
+  for (const file of layers.src) {
+    const folder = folderOf(file)
+    if (folder === undefined) continue
+    const allowed = [folder, ...FOLDERS[folder]!]
+    t.strictSame(importsOf(file).filter((name) => !allowed.some((part) => part.endsWith('/') ? name.startsWith(part) : name === part)), [], file)
+  }
+  for (const folder of Object.keys(FOLDERS)) t.ok(layers.src.some((file) => folderOf(file) === folder), folder)
+})
+
+t.test('the contracts of the stores take types only', async (t) => {
+  for (const file of layers.src.filter((name) => name.startsWith('src/stores/contracts/'))) t.notMatch(textOf(file), /^import (?!type )/m, file)
+})
+
+t.test('only the entry points and the command line import a store', async (t) => {
+  const isPublic = (name: string) => ['src/stores/index.ts', 'src/stores/unavailable.ts'].includes(name) || name.startsWith('src/stores/contracts/')
+  for (const file of layers.src.filter((name) => !name.startsWith('src/stores/') && name !== 'src/index.ts' && !isCli(name))) {
+    t.strictSame(importsOf(file).filter((name) => name.startsWith('src/stores/') && !isPublic(name)), [], file)
   }
 })
 
@@ -102,7 +125,7 @@ t.test('no file is longer than 300 lines', async (t) => {
 t.test('the entry points export exactly what they mean to', async (t) => {
   t.strictSame(Object.keys(core).sort(), CORE_EXPORTS)
   t.strictSame(Object.keys(schemas).sort(), [
-    'clientInformationSchema', 'clientListSchema', 'clientRegistrationSchema', 'clientSecretRequestSchema', 'clientSecretSchema', 'clientUpdateSchema',
+    'auditListSchema', 'auditRecordSchema', 'clientInformationSchema', 'clientListSchema', 'clientRegistrationSchema', 'clientSecretRequestSchema', 'clientSecretSchema', 'clientUpdateSchema',
     'introspectionResponseSchema', 'jwksSchema', 'oauthErrorSchema', 'presentedTokenRequestSchema', 'resourceMetadataSchema', 'serverMetadataSchema',
     'signingKeyListSchema', 'signingKeySchema', 'tokenRequestSchema', 'tokenResponseSchema'
   ])

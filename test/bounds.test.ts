@@ -1,20 +1,21 @@
 // What a server keeps is bounded: what is invalid leaves nothing behind, and what has expired is forgotten. With ten million
 // invalid tokens: npm run soak:flood.
 import { createHash, randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import {
   BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, issueAccessToken, JwtAccessTokens, MemoryStore,
-  OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, revokeToken, SigningKeys, verifyAccess
+  OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, SigningKeys, verifyAccess
 } from '../src/index.ts'
+import { FeedHistory } from '../src/entries/feed-history.ts'
 import type { AccessTokens, FormParameters, PlainRequest } from '../src/index.ts'
 import { Attempt } from '../src/throttle/attempt.ts'
 import { RecentFailures } from '../src/throttle/recent-failures.ts'
 import { basic } from './support/demo.ts'
 import { watchEntries } from './support/entries.ts'
 import { encode } from './support/forge.ts'
+import { stopwatch } from './support/stopwatch.ts'
 
 const START = 1_800_000_000
 const ISSUER = 'https://as.example'
@@ -25,6 +26,8 @@ const FEW = 20
 // What caches hold that strangers can fill.
 const MAX_FAILED = 10_000
 const MAX_PROOF_KEYS = 1000
+// How many entries of a feed a process knows by their names.
+const MAX_NAMES = 5000
 
 const { privateKey, publicKey } = await generateKeyPair('ES256')
 const jwk = await exportJWK(publicKey)
@@ -146,31 +149,34 @@ test('what is invalid leaves nothing behind', async (t) => {
 })
 
 test('what has expired is forgotten', async (t) => {
+  const pass = stopwatch(t)
   const world = await setUp()
   const { clock, jwt, opaque, authorization } = world
-  const revoke = async (settings: Settings) => {
-    const { access_token: token } = await ask(settings, { authorization })
-    await revokeToken(settings, request({ authorization }, { token }))
-    await refusalOf(access(settings, token))
-  }
   const kinds: Record<string, () => Promise<unknown>> = {
     'an opaque token': () => ask(opaque, { authorization }),
-    'a revocation': () => revoke(jwt),
-    'the revocation of an opaque token': () => revoke(opaque),
     'an assertion': async () => ask(jwt, {}, assertionOf(await sign({}, assertionClaims(world)))),
     'a proof': async () => ask(jwt, { authorization, dpop: await proof(world, 'POST', '/token') })
+  }
+  const letPass = (seconds: number) => {
+    clock.time += seconds
+    pass(seconds * 1000)
   }
   for (const [name, use] of Object.entries(kinds)) {
     const { entries, growth } = await watch(t, MANY, use)
     clock.time += 2 * 86_400
-    // Whoever comes next takes the old things away. Revocations are looked through when they are read, twice a second at most.
-    for (let tries = 0; tries < 40 && entries.largest() >= FEW; tries++) {
+    for (let tries = 0; tries < FEW; tries++) await use()
+    const early = await entries.largest()
+    clock.time -= 2 * 86_400
+    letPass(4 * 86_400)
+    // Whoever comes next takes the old things away.
+    for (let tries = 0; tries < 40 && await entries.largest() >= FEW; tries++) {
       await use()
-      await sleep(50)
+      letPass(LIFETIME / 5)
     }
-    const left = entries.largest()
+    const left = await entries.largest()
     entries.stop()
     t.ok(growth >= MANY, `${name} is known until it expires`)
+    t.ok(early >= MANY, `${name} is known still when the wall clock alone has jumped ahead`)
     t.ok(left < FEW, `${name} is forgotten then`)
   }
 })
@@ -188,4 +194,22 @@ test('what strangers can fill is bounded', async (t) => {
   })
   proven.entries.stop()
   t.equal(proven.growth, MAX_PROOF_KEYS, 'the keys of proofs')
+})
+
+test('the names of entries that were read are bounded, and those that were read last are known', async (t) => {
+  const history = new FeedHistory()
+  const entries = watchEntries()
+  t.teardown(() => entries.stop())
+  const names = Array.from({ length: MAX_NAMES + MANY }, (_, index): [number, string] => [index + 1, randomUUID()])
+  await entries.growthBy(async () => { for (const [position, name] of names) history.keep([{ position, name, expiresAt: 1 }]) })
+  const largest = await entries.largest()
+  entries.stop()
+  t.equal(largest, MAX_NAMES)
+  const end = { position: names.length, name: names.at(-1)![1] }
+  const confirms = (count: number) => {
+    const expected = names.slice(-count).map(([position, name]) => [position, { name, expiresAt: 1 }] as const)
+    return history.confirms(new Map(expected), { seen: new Map(), mark: end, time: 0 })
+  }
+  t.equal(confirms(MAX_NAMES), true)
+  t.equal(confirms(MAX_NAMES + 1), false)
 })

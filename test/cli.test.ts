@@ -10,6 +10,7 @@ import { exportJWK, exportPKCS8, generateKeyPair } from 'jose'
 import Database from 'libsql'
 import t from 'tap'
 import type { Test } from 'tap'
+import { keyBounds, secretBounds, TOKEN_BOUNDS } from '../src/cli/bounds.ts'
 import { COMMANDS } from '../src/cli/commands.ts'
 import { messageOf } from '../src/cli/failure.ts'
 import { readCsv } from '../src/cli/import/csv.ts'
@@ -19,11 +20,14 @@ import { decode, MAX_RECORD } from '../src/cli/import/text.ts'
 import { alignColumns } from '../src/cli/output.ts'
 import { hidePasswords } from '../src/cli/password.ts'
 import { loadDriver } from '../src/cli/driver.ts'
-import { run } from '../src/cli/run.ts'
 import { JwtAccessTokens } from '../src/access-token/jwt.ts'
 import { ClientRegistry } from '../src/clients/client-registry.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
-import { sqliteStore } from '../src/store/sqlite.ts'
+import type { SigningKeysOptions } from '../src/keys/signing-keys.ts'
+import { sqliteStore } from '../src/stores/sqlite.ts'
+import type { SqlStore } from '../src/stores/sqlite.ts'
+import { runCli } from './support/cli.ts'
+import type { Conditions, Ran } from './support/cli.ts'
 import { startPostgres } from './support/postgres.ts'
 import { pageTable, pageText } from './support/pages.ts'
 
@@ -33,22 +37,8 @@ const PEPPER = 'p'.repeat(32)
 const SEALING_KEY = Buffer.alloc(32, 7).toString('base64url')
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-interface Ran { code: number | null, stdout: string, stderr: string }
-interface Conditions { env?: Record<string, string>, stdin?: string | AsyncIterable<Uint8Array>, stdout?: Writable, now?: () => number }
-
 /** Runs a command line in this process. */
-async function cli (args: readonly string[], { env = {}, stdin = '', stdout, now = () => NOW }: Conditions = {}): Promise<Ran> {
-  const output = { stdout: '', stderr: '' }
-  const collect = (name: keyof typeof output) => new Writable({
-    write (chunk, _encoding, done) {
-      output[name] += chunk
-      done()
-    }
-  })
-  const input = typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin
-  const code = await run({ argv: args, env, stdin: input, stdout: stdout ?? collect('stdout'), stderr: collect('stderr'), now }, '1.2.3')
-  return { code, ...output }
-}
+const cli = async (args: readonly string[], { now = () => NOW, ...conditions }: Conditions = {}) => await runCli(args, { now, ...conditions })
 
 /** Command lines over a SQLite file of their own. */
 async function overSqlite (t: Test, { isThere = true } = {}) {
@@ -56,18 +46,24 @@ async function overSqlite (t: Test, { isThere = true } = {}) {
   const file = join(folder, 'auth.db')
   const store = `sqlite:${file}`
   const typed = async (line: string | readonly string[], conditions?: Conditions) => await cli([...typeof line === 'string' ? line.split(' ') : line, '--store', store], conditions)
-  const open = (peppers?: string[]) => {
+  const openStore = () => {
     const database = new Database(file)
     t.teardown(() => { database.close() })
-    return new ClientRegistry(sqliteStore(database), { now: () => NOW, ...peppers && { peppers } })
+    return sqliteStore(database, { now: () => NOW })
   }
+  const open = Object.assign((peppers?: string[]) => new ClientRegistry(openStore(), { now: () => NOW, ...peppers && { peppers } }), { store: openStore })
   if (isThere) t.equal((await typed('migrate')).code, 0)
   return { folder, file, store, typed, open }
 }
 
+const accessTokens = (store: SqlStore) =>
+  new JwtAccessTokens({ issuer: 'https://as.example', audience: 'https://api.example', keys: new SigningKeys(store, { now: () => NOW }), signing: 'batch', now: () => NOW })
+
 const knows = async (registry: ClientRegistry, clientId: string, clientSecret: string) =>
   await registry.getClient({ clientId, clientSecret, grantType: 'client_credentials', scope: [] } as never) !== undefined
 
+/** What a command writes about a change, and about the bounds within which it takes effect. */
+const noted = (text: string, bounds: readonly string[]) => `${[text, ...bounds].join('\n')}\n`
 const linesOf = (text: string) => text.split('\n').filter(Boolean)
 /** The secrets of a file: of several lines for a client, the last counts, and half a line does not. */
 const secretsIn = (file: string) => new Map(linesOf(readFileSync(file, 'utf8'))
@@ -76,36 +72,51 @@ const secretsIn = (file: string) => new Map(linesOf(readFileSync(file, 'utf8'))
   .map((line) => [line.client_id as string, line.client_secret as string]))
 const closedPipe = () => new Writable({ write (_chunk, _encoding, done) { done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })) } }).on('error', () => {})
 
-t.test('what is typed wrongly ends with 2 and a line that says how it is typed', async (t) => {
+t.test('a usage error ends with 2 and a line that names the right usage', async (t) => {
   for (const [line, problem] of [
     ['clients list', /There is no command "clients".*--help/],
     ['client lst', /There is no command "client lst". These are: client add, client list,/],
-    ['client show', /It is typed as: fastify-client-credentials client show ID\n$/],
-    ['client show a b', /It is typed as: fastify-client-credentials client show ID\n$/],
-    ['client list --store sqlite:a.db --json --json', /--json is there twice\n$/],
+    ['client show', /^Usage: fastify-client-credentials client show ID\n$/],
+    ['client show a b', /^Usage: fastify-client-credentials client show ID\n$/],
+    ['client list --store sqlite:a.db --json --json', /--json is given twice\n$/],
     ['client show --store', /'--store <value>' argument missing. See fastify-client-credentials client show --help/],
     ['client list --scope a', /Unknown option '--scope'. See fastify-client-credentials client list --help/],
     ['client list --json=1', /'--json' does not take an argument/],
     ['--nonsense', /Unknown option '--nonsense'. See fastify-client-credentials --help/],
-    ['client list', /Which store\? Name it by --store or OAUTH_STORE/],
-    ['client list --store mysql://root:hidden@host/db', /A store is sqlite:/],
-    ['client add --access-token-lifetime soon', /--access-token-lifetime takes a duration such as 90, 15m, 12h or 30d, and not "soon"/],
-    ['client add --access-token-lifetime 1hour', /takes a duration .* not "1hour"/],
-    ['client add --access-token-lifetime about1h', /takes a duration .* not "about1h"/],
-    ['client list --store my-sqlite:./auth.db', /A store is sqlite:/],
-    ['client add --certificate-name a-dns:billing', /--certificate-name takes dn:/],
-    ['client add --certificate-name billing', /--certificate-name takes dn:/],
-    ['client add --certificate-name constructor:x', /--certificate-name takes dn:/],
+    ['client list', /The store is missing\. Name it by --store or OAUTH_STORE/],
+    ['client list --store mysql://root:hidden@host/db', /A store must be sqlite:/],
+    ['client add --access-token-lifetime soon', /--access-token-lifetime must be a duration such as 90, 15m, 12h or 30d, and not "soon"/],
+    ['client add --access-token-lifetime 1hour', /must be a duration .* not "1hour"/],
+    ['client add --access-token-lifetime about1h', /must be a duration .* not "about1h"/],
+    ['client list --store my-sqlite:./auth.db', /A store must be sqlite:/],
+    ['client add --certificate-name a-dns:billing', /--certificate-name must be dn:/],
+    ['client add --certificate-name billing', /--certificate-name must be dn:/],
+    ['client add --certificate-name constructor:x', /--certificate-name must be dn:/],
     ['client add --secret-stdin --no-secret', /exclude each other/],
-    ['client add --secret-stdin', /The standard input holds no secret/],
-    ['client update billing', /Nothing to change/],
-    ['client add billing --scope a b', /It is typed as: fastify-client-credentials client add \[ID\]. Several words of one option go in quotes: --scope "A B"/],
-    ['client add billing --scope a --scope=b', /--scope is there twice. Several words of one option go in quotes: --scope "A B"/],
-    ['client list --store sqlite://auth.db', /Behind sqlite:\/\/ stands a whole path/],
-    ['client disable billing --max-token-lifetime 1h', /--max-token-lifetime goes with --revoke-tokens/],
+    ['client add --secret-stdin', /The standard input is empty/],
+    ['client update billing', /There is nothing to change/],
+    ['client add billing --scope a b', /^Usage: fastify-client-credentials client add \[ID\]. Quote several values of one option: --scope "A B"/],
+    ['client add billing --scope a --scope=b', /--scope is given twice. Quote several values of one option: --scope "A B"/],
+    ['client list --store sqlite://auth.db', /sqlite:\/\/ must be followed by an absolute path/],
+    ['client disable billing --max-token-lifetime 1h', /Unknown option '--max-token-lifetime'/],
+    ['client revoke-tokens billing --revocations memcached://host', /A store of revocations must be redis:/],
+    ['settings change', /One of these is needed/],
+    ['settings change keys.algorithm=RS256 --finish', /One of these is needed/],
+    ['settings change --finish --cancel', /One of these is needed/],
+    ['settings change keys.algorithm', /must be NAME=VALUE, with one of these names: keys.algorithm/],
+    ['settings change keys.nonsense=1', /must be NAME=VALUE, with one of these names: keys.algorithm/],
+    ['settings change keys.algorithm=none', /keys.algorithm must be ES256, EdDSA, RS256 or PS256, and not "none"/],
+    ['settings change keys.rotateEvery=0', /keys.rotateEvery must be a duration above zero/],
+    ['settings change jwt.clockTolerance=soon', /jwt.clockTolerance must be a duration/],
+    ['settings change jwt.revocations=redis://host', /jwt.revocations must be the id of a store/],
+    ['settings change jwt.clockTolerance=1 jwt.clockTolerance=2', /jwt.clockTolerance is given twice/],
+    ['settings retire-store', /^Usage: fastify-client-credentials settings retire-store ID\n$/],
+    ['tokens revoke-all billing', /^Usage: fastify-client-credentials tokens revoke-all\n$/],
+    ['audit list --limit 0', /--limit must be a whole number above zero/],
+    ['audit list --since yesterday', /--since must be a time such as/],
     ['client import clients.txt', /--format csv or --format jsonl/],
     ['client import a.csv --format xml', /--format csv or --format jsonl/],
-    ['keys rotate --algorithm none', /--algorithm takes ES256, EdDSA, RS256 or PS256, and not "none"/]
+    ['keys rotate --algorithm none', /--algorithm must be ES256, EdDSA, RS256 or PS256, and not "none"/]
   ] as const) {
     const { code, stdout, stderr } = await cli(line.split(' '))
     t.equal(code, 2, line)
@@ -165,7 +176,7 @@ t.test('a SQLite file that is not there is made by migrate, client add and clien
   for (const line of ['client list', 'client show a', 'client rotate a', 'client disable a', 'keys list', 'keys rotate']) {
     const { code, stderr } = await typed(line)
     t.equal(code, 1, line)
-    t.match(stderr, `There is no file ${file}. Make it: migrate`, line)
+    t.match(stderr, `There is no file ${file}. Create it: migrate`, line)
     t.notOk(existsSync(file), line)
   }
   const { code, stdout } = await typed('migrate --json')
@@ -333,45 +344,59 @@ t.test('a client is changed, disabled, enabled and removed', async (t) => {
   t.strictSame([takenBack.name, takenBack.accessTokenLifetime, takenBack.scopes], [undefined, undefined, ['b']])
   t.match(await typed(['client', 'update', 'billing', '--scope', 'a"b']), { code: 2, stderr: /scopes must be/ })
 
-  t.strictSame(await typed('client disable billing'), { code: 0, stdout: '', stderr: 'Client billing is disabled\n' })
+  t.strictSame(await typed('client disable billing'), { code: 0, stdout: '', stderr: noted('Client billing is disabled, and its access tokens are revoked', TOKEN_BOUNDS) })
   t.match((await typed('client show billing')).stdout, /^state +disabled$/m)
   t.match((await typed('client list')).stdout, / disabled /)
   t.strictSame(await typed('client enable billing'), { code: 0, stdout: '', stderr: 'Client billing is enabled\n' })
   t.match(await open().find('billing'), { isDisabled: false })
-  t.strictSame(await typed('client remove billing'), { code: 0, stdout: '', stderr: 'Client billing is removed\n' })
+  t.strictSame(await typed('client remove billing'), { code: 0, stdout: '', stderr: noted('Client billing is removed, and its access tokens are revoked', TOKEN_BOUNDS) })
 
-  for (const line of ['client show', 'client update --scope a', 'client rotate', 'client revoke-secret secret-id', 'client disable', 'client enable', 'client remove']) {
+  for (const line of ['client show', 'client update --scope a', 'client rotate', 'client revoke-secret secret-id', 'client disable', 'client enable', 'client remove', 'client revoke-tokens']) {
     const [group = '', name = '', ...rest] = line.split(' ')
     const { code, stdout, stderr } = await typed([group, name, 'billing', ...rest])
     t.strictSame([code, stdout], [1, ''], line)
-    t.equal(stderr, 'There is no client "billing". See those that are there: client list\n', line)
+    t.equal(stderr, 'There is no client "billing". List the clients: client list\n', line)
   }
 })
 
-t.test('the tokens of a client that is disabled or removed are revoked where that is said', async (t) => {
-  const { file, typed } = await overSqlite(t)
-  const database = new Database(file)
-  t.teardown(() => { database.close() })
-  const store = sqliteStore(database, { now: () => NOW })
-  const tokens = new JwtAccessTokens({ issuer: 'https://as.example', audience: 'https://api.example', keys: new SigningKeys(store, { now: () => NOW }), revocations: store, now: () => NOW })
-  const issue = async (id: string) => (await tokens.issue({ client: { id, grants: [] }, scope: [], accessTokenLifetime: 86_400, resource: [] } as never)).accessToken
-  const isValid = async (token: string) => (await tokens.verify(token)).isValid
-  const [kept, ended, removed] = [await issue('kept'), await issue('ended'), await issue('removed')]
-  for (const id of ['kept', 'ended', 'removed']) await typed(`client add ${id}`)
+t.test('the tokens of a client that is disabled, removed or named are revoked, with and without the option of release 0.1.0', async (t) => {
+  const { typed, open } = await overSqlite(t)
+  const tokens = () => accessTokens(open.store())
+  const issue = async (id: string) => (await tokens().issue({ client: { id, grants: [] }, scope: [], accessTokenLifetime: 86_400, resource: [] } as never)).accessToken
+  // A process that starts now: it has read nothing before.
+  const isValid = async (token: string) => (await tokens().verify(token)).isValid
+  for (const [line, text] of [
+    ['client disable', 'Client ID is disabled, and its access tokens are revoked'],
+    ['client disable --revoke-tokens', 'Client ID is disabled, and its access tokens are revoked'],
+    ['client remove', 'Client ID is removed, and its access tokens are revoked'],
+    ['client remove --revoke-tokens', 'Client ID is removed, and its access tokens are revoked'],
+    ['client revoke-tokens', 'The access tokens of client ID are revoked']
+  ] as const) {
+    const id = line.replaceAll(' ', '_')
+    await typed(`client add ${id}`)
+    await typed(`client add other-than-${id}`)
+    const [token, other] = [await issue(id), await issue(`other-than-${id}`)]
+    t.strictSame([await isValid(token), await isValid(other)], [true, true], line)
+    t.strictSame(await typed(`${line} ${id}`), { code: 0, stdout: '', stderr: noted(text.replace('ID', id), TOKEN_BOUNDS) }, line)
+    t.strictSame([await isValid(token), await isValid(other)], [false, true], line)
+    await typed(`client enable ${id}`)
+    t.equal(await isValid(token), false, `${line}: enabling the client revives no token`)
+  }
+  t.match(await typed('client show client_revoke-tokens'), { code: 0, stdout: /^state +enabled$/m })
 
-  await typed('client disable kept')
-  t.strictSame(await typed('client disable ended --revoke-tokens'), { code: 0, stdout: '', stderr: 'Client ended is disabled\nAccess tokens of ended are revoked\n' })
-  t.strictSame(await typed('client remove removed --revoke-tokens --max-token-lifetime 7d'), { code: 0, stdout: '', stderr: 'Access tokens of removed are revoked\nClient removed is removed\n' })
-  t.strictSame([await isValid(kept), await isValid(ended), await isValid(removed)], [true, false, false])
+  const left = await issue('other-than-client_remove')
+  t.strictSame(await typed('tokens revoke-all'), { code: 0, stdout: '', stderr: noted('The access tokens of all clients are revoked', TOKEN_BOUNDS) })
+  t.equal(await isValid(left), false)
+  t.strictSame((await open.store().listRevocations()).entries, [], 'by the store of the clients alone')
+})
 
-  const { revocations } = await store.listRevocations(undefined)
-  // A day and a week, and more than clocks differ: no token outlives its revocation.
-  t.strictSame(revocations.map((revocation) => [revocation.id, revocation.kind === 'client' && revocation.issuedBefore - NOW, revocation.expiresAt - NOW]),
-    [['ended', 3, 3 + 86_400 + 300], ['removed', 3, 3 + 7 * 86_400 + 300]])
-
-  t.match(await typed('client disable nobody --revoke-tokens'), { code: 1, stderr: 'There is no client "nobody"' })
-  t.match(await typed('client remove nobody --revoke-tokens'), { code: 1, stderr: 'There is no client "nobody"' })
-  t.equal((await store.listRevocations(undefined)).revocations.length, 2)
+t.test('the bounds of a revocation are in the output, and in the help', async (t) => {
+  for (const name of ['client disable', 'client remove', 'client revoke-tokens', 'tokens revoke-all', 'keys revoke', 'client revoke-secret']) {
+    const { stdout } = await cli([...name.split(' '), '--help'])
+    t.match(stdout, /within 1 second/, name)
+    if (!name.endsWith('secret')) t.match(stdout, /introspect tokens within their cache time \+ 1 s; servers that only have the JWKS [^]*maxStale/, name)
+  }
+  t.match((await cli(['client', 'revoke-secret', '--help'])).stdout, /stay valid until they expire. Revoke them: client revoke-tokens ID/)
 })
 
 t.test('a secret lives for 100 years at most', async (t) => {
@@ -407,9 +432,9 @@ t.test('secrets are rotated with an overlap, and revoked one by one', async (t) 
   t.match((await typed('client add other --json')).stdout, '"secret"')
   t.match((await typed('client show other')).stdout, new RegExp(`^\\S+ +${NOW_ISO} +never +never$`, 'm'))
 
-  t.strictSame(await typed(['client', 'revoke-secret', 'billing', first.id]), { code: 0, stdout: '', stderr: `Secret ${first.id} of billing is revoked\n` })
+  t.strictSame(await typed(['client', 'revoke-secret', 'billing', first.id]), { code: 0, stdout: '', stderr: noted(`Secret ${first.id} of billing is revoked`, secretBounds('billing')) })
   t.notOk(await knows(open(), 'billing', first.secret))
-  t.match(await typed('client revoke-secret billing nonsense'), { code: 1, stderr: 'The client "billing" has no secret of this id. See those that it has: client show billing' })
+  t.match(await typed('client revoke-secret billing nonsense'), { code: 1, stderr: 'The client "billing" has no secret with this id. List its secrets: client show billing' })
   t.match((await typed('client rotate billing')).stdout, /^client_secret {2}\S+$/m)
 })
 
@@ -421,7 +446,7 @@ t.test('a reader that has seen enough is no failure, but a secret that nobody ha
   }
   const { code, stderr } = await typed('client rotate billing', { stdout: closedPipe() })
   t.equal(code, 1)
-  t.match(stderr, 'Nobody has read the secret of "billing", since the standard output is closed. Make another one: client rotate billing')
+  t.match(stderr, 'The secret of "billing" is lost, since the standard output is closed. Generate another one: client rotate billing')
 })
 
 t.test('signing keys are listed, rotated and revoked', async (t) => {
@@ -435,19 +460,48 @@ t.test('signing keys are listed, rotated and revoked', async (t) => {
   t.match(stdout, new RegExp(`^${next.kid} +ES256 +next +${NOW_ISO} +2027-01-15T08:10:00Z +no$`, 'm'))
   t.equal(linesOf((await typed('keys list --json')).stdout).length, 2)
 
-  t.strictSame(await typed(['keys', 'revoke', next.kid]), { code: 0, stdout: '', stderr: `Key ${next.kid} is revoked, and its tokens are invalid\n` })
-  t.match(await typed(['keys', 'revoke', next.kid]), { code: 1, stderr: `There is no key "${next.kid}". See those that are there: keys list` })
+  t.strictSame(await typed(['keys', 'revoke', next.kid]), { code: 0, stdout: '', stderr: noted(`Key ${next.kid} is revoked, and its tokens are invalid`, keyBounds(900)) })
+  t.match(await typed(['keys', 'revoke', next.kid]), { code: 1, stderr: `There is no key "${next.kid}". List the keys: keys list` })
   t.equal((await typed('keys rotate --rotate-every 10m --announce-for 1h --max-token-lifetime 1h --clock-tolerance 1m')).code, 2)
+})
+
+t.test('the commands for keys take the rules that servers have registered', async (t) => {
+  const { typed, open } = await overSqlite(t)
+  const server = (options: SigningKeysOptions = {}) => new SigningKeys(open.store(), { algorithm: 'RS256', rotateEvery: 1000, announceFor: 100, maxTokenLifetime: 500, now: () => NOW, ...options })
+  const keys = server()
+  await new JwtAccessTokens({ issuer: 'https://as.example', audience: 'https://api.example', keys, now: () => NOW }).start()
+  const next = JSON.parse((await typed('keys rotate --json')).stdout)
+  t.match(next, { alg: 'RS256', state: 'current' })
+  t.match(JSON.parse((await typed('keys rotate --json --announce-for 100')).stdout), { alg: 'RS256', state: 'next', activeFrom: '2027-01-15T08:01:40Z' })
+
+  for (const [options, problem] of [
+    ['--algorithm ES256', /^--algorithm is ES256, and the servers on this store have RS256\. .*settings change keys.algorithm=ES256\n$/],
+    ['--announce-for 1h', /^--announce-for is 3600, and the servers on this store have 100\. .*settings change keys.announceFor=3600\n$/],
+    ['--rotate-every 30d', /^--rotate-every is 2592000/],
+    ['--max-token-lifetime 1h', /^--max-token-lifetime is 3600/],
+    ['--clock-tolerance 1', /^--clock-tolerance is 1, and the servers on this store have 60/]
+  ] as const) {
+    for (const line of ['keys rotate', `keys revoke ${next.kid}`, 'keys list']) {
+      t.match(await typed(`${line} ${options}`), { code: 2, stdout: '', stderr: problem }, `${line} ${options}`)
+    }
+  }
+  t.equal(linesOf((await typed('keys list --json')).stdout).length, 2, 'nothing was changed')
+  t.equal((await typed('settings change keys.algorithm=EdDSA')).code, 0)
+  t.match(await typed('keys list --algorithm EdDSA'), { code: 0 })
+  t.match(await typed('keys list --algorithm ES256'), { code: 2, stderr: /have RS256 or EdDSA/ })
+
+  for (const { kid } of (await keys.list()).toReversed()) t.equal((await typed(`keys revoke ${kid}`)).code, 0)
+  t.match(await server().list(), [{ alg: 'RS256', state: 'current' }], 'and the one that replaces a revoked key is of its algorithm')
 })
 
 t.test('a kid and the id of a secret may begin with a hyphen, as one in 64 does', async (t) => {
   const { typed } = await overSqlite(t)
   t.equal((await typed('client add billing')).code, 0)
   for (const id of ['-abc', '--abc', '-h']) {
-    t.match(await typed(['keys', 'revoke', id]), { code: 1, stderr: `There is no key "${id}". See those that are there: keys list` })
-    t.match(await typed(['client', 'revoke-secret', 'billing', id, '--json']), { code: 1, stderr: 'The client "billing" has no secret of this id' })
+    t.match(await typed(['keys', 'revoke', id]), { code: 1, stderr: `There is no key "${id}". List the keys: keys list` })
+    t.match(await typed(['client', 'revoke-secret', 'billing', id, '--json']), { code: 1, stderr: 'The client "billing" has no secret with this id' })
   }
-  t.match(await typed('keys revoke --help'), { code: 0, stdout: /^Drops a signing key/ })
+  t.match(await typed('keys revoke --help'), { code: 0, stdout: /^Revokes a signing key/ })
   t.match(await typed('client add -h'), { code: 2, stderr: /Unknown option '-h'/ }, 'and an id that somebody chose is not taken for one')
 })
 
@@ -494,7 +548,7 @@ t.test('an import adds each client of a CSV file, with a secret that works', asy
   const imported = await typed(['client', 'import', file, '--output', output, '--json'])
   t.equal(imported.code, 0, imported.stderr)
   t.strictSame(JSON.parse(imported.stdout), { rows: 4, added: 3, skipped: 1 })
-  t.match(imported.stderr, '4 rows: 3 clients added, 1 skipped that were there already')
+  t.match(imported.stderr, '4 rows: 3 clients added, 1 skipped that exist already')
   const registry = open()
   const secrets = secretsIn(output)
   t.strictSame([...secrets.keys()], ['a', 'c'])
@@ -503,7 +557,7 @@ t.test('an import adds each client of a CSV file, with a secret that works', asy
   t.equal(statSync(output).mode & 0o777, 0o600)
 
   const again = await typed(['client', 'import', file, '--output', output])
-  t.match(again, { code: 0, stdout: '', stderr: '4 rows: 0 clients added, 4 skipped that were there already' })
+  t.match(again, { code: 0, stdout: '', stderr: '4 rows: 0 clients added, 4 skipped that exist already' })
   t.strictSame(secretsIn(output), secrets)
 })
 
@@ -579,7 +633,7 @@ t.test('a row that is wrong stops an import before its batch, with its line and 
     const { code, stdout, stderr } = await typed(['client', 'import', '-', '--format', format], { stdin: text })
     t.strictSame([code, stdout], [1, ''], stderr)
     t.match(stderr, problem)
-    t.match(stderr, /^0 clients were added, then the import stopped. Mend this and run the same command again: /)
+    t.match(stderr, /^0 clients were added, then the import stopped. Fix this and run the same command again: /)
     t.notMatch(stderr, secret)
     t.equal(linesOf(stderr).length, 1)
   }
@@ -686,6 +740,10 @@ t.test('a store that is away is a line that tells why, without the password', as
 
 t.test('passwords are hidden in whatever form a driver shows them', async (t) => {
   const hide = (text: string, argv: string[], env = {}) => hidePasswords(text, { argv, env })
+  const revocations = 'redis://:p%40ss@a/0,rediss://app:o,ther@b'
+  for (const [argv, env] of [[['--revocations', revocations], {}], [[], { OAUTH_REVOCATIONS: revocations }]] as [string[], object][]) {
+    t.equal(hide('p%40ss p@ss o,ther @a', argv, env), '*** *** *** @a')
+  }
   const [URL_FORM, QUERY_FORM] = ['postgres://app:p%40ss@db/auth', 'postgresql://db/auth?user=app&password=p%40ss&ssl=true']
   for (const url of [URL_FORM, QUERY_FORM, 'postgresql://:p%40ss@db', 'postgres://db/auth?password=p%40ss']) {
     for (const [argv, env] of [[['client', 'list', '--store', url], {}], [[`--store=${url}`], {}], [[], { OAUTH_STORE: url }]] as [string[], object][]) {

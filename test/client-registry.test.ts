@@ -222,7 +222,8 @@ test('A registration is kept whole, and is frozen metadata for the token endpoin
     audiences: ['https://api.example'],
     introspects: ['https://api.example'],
     accessTokenLifetime: 60,
-    metadata: { token_endpoint_auth_method: 'private_key_jwt', jwks: FULL.jwks, tls_client_auth_subject_dn: 'CN=client', dpop_bound_access_tokens: true }
+    metadata: { token_endpoint_auth_method: 'private_key_jwt', jwks: FULL.jwks, tls_client_auth_subject_dn: 'CN=client', dpop_bound_access_tokens: true },
+    generation: START * 1000
   })
   for (const part of [found, found?.scopes, found?.metadata, (found?.metadata?.jwks as typeof FULL.jwks).keys[0]]) t.ok(Object.isFrozen(part))
 
@@ -486,11 +487,11 @@ test('A wrong secret takes as long as a right one from the first client on whose
 })
 
 /** A client with a secret from elsewhere that was hashed when that cost less, which is stored with it. */
-function addCheap (store: MemoryStore): Promise<string[]> {
+async function addCheap (store: MemoryStore): Promise<void> {
   const salt = Buffer.alloc(16, 'salt')
   const digest = scryptSync(HUMAN, salt, 32, { N: 2 ** 10, r: 8, p: 1 })
   const secret = { id: 's', hash: `scrypt:10,8,1:${salt.toString('base64url')}:${digest.toString('base64url')}`, isImported: true, createdAt: START }
-  return store.addClients([{ id: 'cheap', version: 1, scopes: [], secrets: [secret], createdAt: START, updatedAt: START }])
+  await store.addClients([{ id: 'cheap', version: 1, scopes: [], secrets: [secret], createdAt: START, updatedAt: START }])
 }
 
 test('Slow hashing is bounded: those beyond are told to come again', async (t) => {
@@ -695,7 +696,8 @@ test('A reading that a change overtakes is not remembered', async (t) => {
   const secret = await addReader(registry)
   await remember(registry, 'reader', secret)
   const findClients = store.findClients.bind(store)
-  const overtake = async (change: () => Promise<unknown>) => {
+  /** Changes the client while a reading of it is under way. @returns what comes of that reading */
+  const overtake = async (change: () => Promise<unknown>): Promise<OAuth2Client | undefined> => {
     await registry.update('reader', { name: 'forgotten' })
     wait(600)
     let release = () => {}
@@ -707,18 +709,25 @@ test('A reading that a change overtakes is not remembered', async (t) => {
     store.findClients = findClients
     await change()
     release()
-    t.equal(idOf(await reading), 'reader', 'it was asked for before')
+    return await reading
+  }
+  const changeElsewhere = async (change: () => Promise<unknown>) => {
+    await change()
+    wait(600)
+    // Has the changes read.
+    await authenticate(registry, 'nobody', secret)
+  }
+  t.strictSame((await overtake(() => registry.update('reader', { scopes: ['c'] })))?.scopes, ['a', 'b'], 'it was asked for before')
+  t.strictSame((await authenticate(registry, 'reader', secret))?.scopes, ['c'])
+  t.strictSame((await overtake(() => changeElsewhere(() => other.update('reader', { scopes: ['d'] }))))?.scopes, ['c'], 'it was asked for before')
+  t.strictSame((await authenticate(registry, 'reader', secret))?.scopes, ['d'])
+
+  for (const change of [() => registry.disable('reader'), () => changeElsewhere(() => other.disable('reader'))]) {
+    t.equal(await overtake(change), undefined, 'that it is disabled is known by its entry')
     t.equal(await authenticate(registry, 'reader', secret), undefined)
     await registry.enable('reader')
     t.equal(idOf(await authenticate(registry, 'reader', secret)), 'reader')
   }
-  await overtake(() => registry.disable('reader'))
-  await overtake(async () => {
-    await other.disable('reader')
-    wait(600)
-    // Has the changes read.
-    await authenticate(registry, 'nobody', secret)
-  })
 })
 
 test('A remembered client is read again after its time, and the one that was used longest ago goes first', async (t) => {
@@ -726,9 +735,14 @@ test('A remembered client is read again after its time, and the one that was use
   const secrets = new Map((await registry.addAll(['a', 'b', 'c'].map((id) => ({ id })))).map(({ id, secret }) => [id, secret!.secret]))
   await remember(registry, 'a', secrets.get('a')!)
   const isRemembered = (id: string) => !(registry.getClient(context(id, secrets.get(id))) instanceof Promise)
-  pass(9)
+  /** When the clock jumps, what is known is old, and the first request waits until it was read again. */
+  const letPass = async (seconds: number) => {
+    pass(seconds)
+    await authenticate(registry, 'nobody', 'wrong')
+  }
+  await letPass(9)
   t.ok(isRemembered('a'))
-  pass(1)
+  await letPass(1)
   t.notOk(isRemembered('a'))
   await turn()
   t.ok(isRemembered('a'))
@@ -780,6 +794,11 @@ test('A store that fails while a client changes may have changed it: it is read 
 
 test('The last use of a secret is written once a minute, on the way of a request', async (t) => {
   const { registry, asked, pass, calls } = worldOf(t)
+  /** When the clock jumps, what is known of the client is old, and the first request has it read again. */
+  const letPass = async (seconds: number) => {
+    pass(seconds)
+    await authenticate(registry, 'nobody', 'wrong')
+  }
   const secret = await addReader(registry)
   const lastUse = async () => (await registry.find('reader'))?.secrets[0]?.lastUsedAt
   const written = () => asked.filter(([name]) => name === 'saveSecretUses').flatMap(([, uses]) => uses as object[])
@@ -789,20 +808,20 @@ test('The last use of a secret is written once a minute, on the way of a request
   await remember(registry, 'reader', secret)
   await turn()
   t.match(written(), [{ clientId: 'reader', usedAt: START }])
-  pass(59)
+  await letPass(59)
   await remember(registry, 'reader', secret)
   t.equal(calls.saveSecretUses, 1)
   const other = await registry.rotateSecret('reader')
   await remember(registry, 'reader', other!.secret)
   t.equal(calls.saveSecretUses, 1, 'waits')
   t.strictSame((await registry.list()).clients[0]?.secrets.map(({ lastUsedAt }) => lastUsedAt), [START, START + 59], 'what waits is known')
-  pass(1)
+  await letPass(1)
   await remember(registry, 'reader', secret)
   await turn()
   t.match(written().slice(1), [{ usedAt: START + 59 }, { usedAt: START + 60 }])
   await registry.flush()
   t.equal(calls.saveSecretUses, 2, 'nothing waits')
-  pass(59)
+  await letPass(59)
   await remember(registry, 'reader', other!.secret)
   await registry.flush()
   t.equal(calls.saveSecretUses, 3)
@@ -896,25 +915,45 @@ test('A registry fills getClient of a flow, whole: default scopes, refusals, out
 // The store in memory
 
 test('MemoryStore drops what nobody asks for any more, and not only hides it', async (t) => {
+  const pass = stopwatch(t)
   let time = START
   const store = new MemoryStore({ now: () => time })
+  // So that twice the clock tolerance is 10 seconds.
+  const { storeId, ...settings } = await store.readSettings()
+  await store.replaceSettings({ ...settings, storeId, largestClockTolerance: 5, longestTokenLifetime: 60 })
   const client = { id: 'a', version: 1, scopes: [], secrets: [{ id: 's', hash: '', createdAt: START }], createdAt: START, updatedAt: START }
   await store.addClients([client])
   await store.saveSecretUses([{ clientId: 'a', secretId: 's', usedAt: START }])
-  const { cursor } = await store.listClientChanges(undefined)
+  const { mark } = await store.listClientChanges()
   await store.replaceClient(client)
   t.equal((await store.findSecretUses(['a'])).length, 1)
   await store.replaceClient({ ...client, version: 2, secrets: [] })
   t.strictSame(await store.findSecretUses(['a']), [], 'the uses of a secret that is gone')
-  t.equal(await store.reserve('key', START + 10), true)
-  t.equal(await store.reserve('key', START + 10), false)
+  const reservation = { window: 10, issuedAt: START, expiresAt: START + 10, clockTolerance: 5 }
+  t.equal(await store.reserve('key', reservation), true)
+  t.equal(await store.reserve('key', reservation), false)
   t.strictSame(await store.countFailure('key', 60), { count: 1, forgottenAt: START + 60 })
   t.strictSame(await store.countFailure('key', 60), { count: 2, forgottenAt: START + 60 })
-  time += 3600
-  await store.reserve('trigger', time + 1)
+  // Each write drops some of what has expired, and some come to the end of all.
+  const write = async () => {
+    for (const name of ['first', 'second', 'third']) {
+      await store.reserve(`${name} at ${performance.now()}`, reservation)
+      await store.countFailure(name, 60)
+      await store.replaceClient((await store.findClients(['a']))[0]!)
+    }
+  }
+  time += 3700
+  await write()
   time = START
-  t.strictSame((await store.listClientChanges(cursor)).ids, [])
-  t.equal(await store.reserve('key', START + 10), true)
+  t.equal((await store.listClientChanges(mark)).ids.length, 2 + 3, 'a wall clock that jumps ahead and back drops nothing')
+  t.equal(await store.reserve('key', reservation), false)
+
+  time += 3700
+  pass(3_700_000)
+  await write()
+  time = START
+  t.equal((await store.listClientChanges(mark)).ids.length, 1 + 3 + 3, 'the last of those that have expired stays')
+  t.equal(await store.reserve('key', reservation), true)
   t.strictSame(await store.countFailure('key', 60), { count: 1, forgottenAt: START + 60 })
   await store.forgetFailures('key')
   t.strictSame(await store.countFailure('key', 60), { count: 1, forgottenAt: START + 60 })

@@ -12,7 +12,7 @@ import type {
   AccessTokens, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientCredentialsPluginOptions, JwtAccessTokensOptions, OAuth2Client
 } from '../plugin/index.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
-import { MemoryStore } from '../src/store/memory.ts'
+import { MemoryStore } from '../src/stores/memory.ts'
 import { basic, demoApp, demoBuilder, exchange, FORM, form, SECRET, TOKEN_PATH } from './support/demo.ts'
 import type { Answer } from './support/demo.ts'
 import { pairs, PUBLIC_ALGORITHMS } from './support/forge.ts'
@@ -36,7 +36,13 @@ const CLIENTS: Readonly<Record<string, OAuth2Client>> = {
   reader: { id: 'reader', grants: ['client_credentials'], scopes: [READ] }
 }
 
-const jwtTokens = (options: Partial<JwtAccessTokensOptions> = {}) => new JwtAccessTokens({ issuer: ISSUER, audience: RESOURCE, keys, ...options })
+const jwtTokens = (options: Partial<JwtAccessTokensOptions> = {}) => new JwtAccessTokens({
+  issuer: ISSUER,
+  audience: RESOURCE,
+  // All processes on one store of keys must keep revocations in the same place.
+  keys: options.revocations === undefined ? keys : new SigningKeys(new MemoryStore()),
+  ...options
+})
 const opaqueTokens = () => new OpaqueAccessTokens({ issuer: ISSUER, audience: RESOURCE, store: new MemoryStore() })
 
 function flowOf (accessTokens: AccessTokens, adapt = (builder: ClientCredentialsFlowBuilder) => builder): ClientCredentialsFlow {
@@ -143,7 +149,7 @@ const { revoke, ...irrevocable } = boundParts(opaqueTokens())
 const { introspect, ...unknowable } = boundParts(opaqueTokens())
 
 /** Tokens as an object of parts, of which some can be left out. */
-function boundParts (tokens: OpaqueAccessTokens): Required<Omit<AccessTokens, 'revokeClient'>> {
+function boundParts (tokens: OpaqueAccessTokens): Required<Omit<AccessTokens, 'revokeClient' | 'start' | 'entries'>> {
   return {
     metadata: tokens.metadata,
     issue: (context) => tokens.issue(context),

@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   ClientRegistry, FORM_BODY_LIMIT, FailureThrottle, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError, verifyAccess
 } from '../plugin/index.ts'
-import type { ClientAuthMethod, ClientCredentialsFlowBuilder } from '../plugin/index.ts'
+import type { AuditOrigin, ClientAuthMethod, ClientCredentialsFlowBuilder } from '../plugin/index.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH, tokenOf } from './support/demo.ts'
 import { recordEvents } from './support/events.ts'
 import type { Published } from './support/events.ts'
@@ -193,34 +193,43 @@ test('Introspection and revocation tell of what they refuse, and of the tokens t
 
     events.length = 0
     await tokens.revokeClient('reader')
-    t.strictSame(events, [{ is: 'client.changed', clientId: 'reader', change: 'tokens_revoked', secretId: undefined }])
+    t.strictSame(events, [{ is: 'client.changed', clientId: 'reader', change: 'tokens_revoked', secretId: undefined, actor: undefined, requestId: undefined }])
   }
 })
 
-test('Each change to clients is an event, and what changes nothing is none', async (t) => {
-  const registry = new ClientRegistry(new MemoryStore())
-  const events = recordEvents(t)
-  const expect = async (change: string, work: Promise<unknown>, more: object = { secretId: undefined }) => {
-    await work
-    t.strictSame(events.splice(0), [{ is: 'client.changed', clientId: 'billing', change, ...more }], change)
+const ORIGIN: AuditOrigin = { actor: { kind: 'client', id: 'administrator' }, requestId: 'req-1' }
+
+test('Each change to clients is an event that says who has made it, and what changes nothing is none', async (t) => {
+  for (const by of [ORIGIN, undefined]) {
+    const registry = new ClientRegistry(new MemoryStore())
+    const events = recordEvents(t)
+    const who = { actor: by?.actor, requestId: by?.requestId }
+    const expect = async (change: string, work: Promise<unknown>, more: object = { secretId: undefined }) => {
+      await work
+      t.strictSame(events.splice(0), [{ is: 'client.changed', clientId: 'billing', change, ...more, ...who }], change)
+    }
+    await expect('added', registry.add({ id: 'billing' }, { by }))
+    await expect('updated', registry.update('billing', { name: 'Billing' }, { by }))
+    await expect('disabled', registry.disable('billing', { by }))
+    await expect('enabled', registry.enable('billing', { by }))
+    await expect('tokens_revoked', registry.revokeTokens('billing', { by }))
+    const issued = await registry.rotateSecret('billing', { by })
+    await expect('secret_added', Promise.resolve(), { secretId: issued!.id })
+    await expect('secret_revoked', registry.revokeSecret('billing', issued!.id, { by }), { secretId: issued!.id })
+    await registry.revokeSecret('billing', issued!.id, { by })
+    await registry.disable('nobody', { by })
+    await registry.revokeTokens('nobody', { by })
+    await registry.remove('nobody', { by })
+    await t.rejects(registry.add({ id: 'billing' }, { by }))
+    t.strictSame(events, [])
+    await expect('removed', registry.remove('billing', { by }))
+    await registry.addAll([{ id: 'a' }, { id: 'b' }, { id: 'a' }], { by })
+    t.strictSame(events.splice(0).map(({ clientId, change, actor, requestId }) => ({ clientId, change, actor, requestId })), [
+      { clientId: 'a', change: 'added', ...who }, { clientId: 'b', change: 'added', ...who }
+    ])
+    await registry.addAll([{ id: 'a' }], { by })
+    t.strictSame(events, [])
   }
-  await expect('added', registry.add({ id: 'billing' }))
-  await expect('updated', registry.update('billing', { name: 'Billing' }))
-  await expect('disabled', registry.disable('billing'))
-  await expect('enabled', registry.enable('billing'))
-  const issued = await registry.rotateSecret('billing')
-  await expect('secret_added', Promise.resolve(), { secretId: issued!.id })
-  await expect('secret_revoked', registry.revokeSecret('billing', issued!.id), { secretId: issued!.id })
-  await registry.revokeSecret('billing', issued!.id)
-  await registry.disable('nobody')
-  await registry.remove('nobody')
-  await t.rejects(registry.add({ id: 'billing' }))
-  t.strictSame(events, [])
-  await expect('removed', registry.remove('billing'))
-  await registry.addAll([{ id: 'a' }, { id: 'b' }, { id: 'a' }])
-  t.strictSame(events.splice(0).map(({ clientId, change }) => [clientId, change]), [['a', 'added'], ['b', 'added']])
-  await registry.addAll([{ id: 'a' }])
-  t.strictSame(events, [])
 })
 
 test('Each new signing key is an event, whoever makes it, and so is one that is revoked', async (t) => {
@@ -239,12 +248,12 @@ test('Each new signing key is an event, whoever makes it, and so is one that is 
   await others.rotate()
   t.strictSame(events, [], 'it is announced already')
 
-  await others.revoke(next.kid)
-  t.strictSame(events.splice(0), [{ is: 'key.revoked', kid: next.kid }])
+  await others.revoke(next.kid, { by: ORIGIN })
+  t.strictSame(events.splice(0), [{ is: 'key.revoked', kid: next.kid, ...ORIGIN }])
   await keys.revoke(next.kid)
   t.strictSame(events, [], 'it is gone already')
   await keys.revoke(first.kid)
-  t.match(events.splice(0), [{ is: 'key.rotated' }, { is: 'key.revoked', kid: first.kid }], 'another takes its place')
+  t.match(events.splice(0), [{ is: 'key.rotated' }, { is: 'key.revoked', kid: first.kid, actor: undefined, requestId: undefined }], 'another takes its place')
 
   time += 950
   await keys.refresh()

@@ -516,7 +516,7 @@ test('Callbacks are told everything', async (t) => {
   await issuedBy(flow, tokenRequest({ scope: READ }, { authorization: basic('writer') }))
   t.strictSame(asked, [
     { clientId: 'writer', clientSecret: SECRET, grantType: 'client_credentials', scope: [READ], authMethod: 'client_secret_basic' },
-    { client: CLIENTS.writer, grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: 60, resource: [], confirmation: undefined }
+    { client: CLIENTS.writer, grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: 60, resource: [], confirmation: undefined, generation: undefined }
   ])
 })
 

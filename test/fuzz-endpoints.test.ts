@@ -236,22 +236,29 @@ t.test('bytes that are no HTTP anywhere in a request are refused, or do no harm'
 t.test('what the OpenAPI document describes is answered as it says, or refused, and changes nothing without the scope', async () => {
   const { app, registry } = await allFeatures()
   await registry.addAll([{ id: 'victim-1', scopes: ['data:read'] }, { id: 'victim-2' }])
-  const granted = await app.inject({ method: 'POST', url: ENDPOINTS[0]!, headers: { authorization: basic('admin', SECRET), 'content-type': FORM }, payload: 'grant_type=client_credentials' })
-  const reading = await app.inject({ method: 'POST', url: ENDPOINTS[0]!, headers: { authorization: basic('reader', SECRET), 'content-type': FORM }, payload: 'grant_type=client_credentials' })
-  const [admin, reader] = [granted, reading].map((answer) => `Bearer ${answer.json().access_token}`)
+  const bearerOf = async (id: string) => {
+    const answer = await app.inject({ method: 'POST', url: ENDPOINTS[0]!, headers: { authorization: basic(id, SECRET), 'content-type': FORM }, payload: 'grant_type=client_credentials' })
+    return `Bearer ${answer.json().access_token}`
+  }
+  const tokens = { admin: await bearerOf('admin'), reader: await bearerOf('reader') }
   const statuses = new Set<number>()
-  const requests = fc.tuple(describedRequests(app.swagger()), fc.constantFrom(admin, admin, admin, reader, basic('reader', SECRET), undefined), fc.boolean())
-  await forAllAsync(1000, requests, async ([{ method, url, type, body }, authorization, isTyped]) => {
+  const requests = fc.tuple(describedRequests(app.swagger()), fc.constantFrom('admin', 'admin', 'admin', 'reader', 'basic', undefined), fc.boolean())
+  await forAllAsync(1000, requests, async ([{ method, url, type, body }, caller, isTyped]) => {
     // Who disables, removes or changes themselves ends the test.
     if (/^\/admin\/clients\/admin\b/.test(url) && method !== 'GET') return
+    const authorization = caller === 'basic' ? basic('reader', SECRET) : caller && tokens[caller as keyof typeof tokens]
     const payload = body === undefined ? undefined : type === FORM ? new URLSearchParams(Object.entries(Object(body)).map(([name, value]): Pair => [name, String(value).toWellFormed()])).toString() : JSON.stringify(body)
     const answer = await app.inject({
       method: method as 'GET', url, headers: { ...(authorization !== undefined && { authorization }), ...(type !== undefined && isTyped && { 'content-type': type }) }, ...(payload !== undefined && { payload })
     })
     statuses.add(answer.statusCode)
     checkAnswer(answer, { method, isEndpoint: ENDPOINTS.includes(url) })
-    if (url.startsWith('/admin/') && answer.statusCode < 400) assert.equal(authorization, admin)
-    if (url.startsWith('/admin/') && authorization !== admin && !isOfHttp(answer)) assert.ok([400, 401, 403].includes(answer.statusCode))
+    if (url.startsWith('/admin/') && answer.statusCode < 400) assert.equal(caller, 'admin')
+    if (url.startsWith('/admin/') && caller !== 'admin' && !isOfHttp(answer)) assert.ok([400, 401, 403].includes(answer.statusCode))
+    if (url !== '/admin/tokens' || answer.statusCode !== 204) return
+    // All tokens are revoked, that of this request too.
+    for (const authorization of Object.values(tokens)) assert.equal((await app.inject({ url: '/any', headers: { authorization } })).statusCode, 401)
+    Object.assign(tokens, { admin: await bearerOf('admin'), reader: await bearerOf('reader') })
   })
   await app.close()
   if (!isReplayed) for (const status of [200, 201, 204, 400, 401, 403, 404]) assert.ok(statuses.has(status), `never ${status}`)

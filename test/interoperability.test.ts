@@ -20,7 +20,7 @@ import { JwtAccessTokens } from '../src/access-token/jwt.ts'
 import { ClientCredentialsFlowBuilder, systemClock } from '../src/index.ts'
 import type { OAuth2Client } from '../src/index.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
-import { MemoryStore } from '../src/store/memory.ts'
+import { MemoryStore } from '../src/stores/memory.ts'
 import { basic, TOKEN_PATH } from './support/demo.ts'
 import { freePort } from './support/program.ts'
 

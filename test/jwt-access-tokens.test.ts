@@ -11,7 +11,6 @@ import type { Test } from 'tap'
 import { judgeClaims } from '../src/access-token/claims.ts'
 import { JwtAccessTokens } from '../src/access-token/jwt.ts'
 import type { JwtAccessTokensOptions } from '../src/access-token/jwt.ts'
-import { Revocations } from '../src/access-token/revocations.ts'
 import { createSigner } from '../src/access-token/sign.ts'
 import { VerifiedTokens } from '../src/access-token/verified-tokens.ts'
 import { FlowConfigurationError } from '../src/configuration-error.ts'
@@ -505,7 +504,7 @@ test('A revoked token and the tokens of a revoked client are refused at once her
   t.strictSame(await verdicts(elsewhere), ['valid', 'valid', 'valid'], 'not known there yet')
   pass(1000)
   t.strictSame(await verdicts(elsewhere), [REVOKED, REVOKED, 'valid'], 'a second later')
-  time++
+  time += 7
   t.equal(await verdictOn(elsewhere, await issue(here, { client: CLIENTS.writer! })), 'valid', 'one that was issued afterwards')
   t.strictSame(await Promise.all([here.introspect(token), elsewhere.introspect(clients)]), [undefined, undefined])
 })
@@ -535,35 +534,15 @@ test('Revocations are read in the background from half a second on, and waited f
   t.equal(reads(), 4, 'once for all that wait')
 })
 
-test('What is revoked stays so until its tokens have expired, tolerance included, and is then forgotten', async (t) => {
-  const pass = stopwatch(t)
+test('A cut-off of a client that no registry keeps counts with the clock tolerance', async (t) => {
   let time = START
-  const now = () => time
-  const options = { keys: new FixedKeys('ES256', 3600), revocations: new TestStore({ now }), now }
-  const tokens = tokensWith(options)
-  const token = await issue(tokens)
-  await tokens.revoke!(token)
-  await tokens.revokeClient('writer')
-  const known = new Revocations(options.revocations, { now, onError: () => {} })
-  const outcomes: unknown[] = []
-  for (const moment of [0, LIFETIME + 4, LIFETIME + 5, 3600 + 5, 3600 + 6, 3600 + 66]) {
-    pass(1000)
-    time = START + moment
-    await known.refresh()
-    outcomes.push([await verdictOn(tokens, token), known.isTokenRevoked(claimsOf(token).jti as string), known.isClientRevoked('writer', START)])
-  }
-  // What has expired is looked for once a minute.
-  t.strictSame(outcomes, [[REVOKED, true, true], [REVOKED, true, true], [EXPIRED, true, true], [EXPIRED, false, true], [EXPIRED, false, true], [EXPIRED, false, false]])
-})
-
-test('The client that was revoked last counts, in whichever order it is learnt', async (t) => {
-  const store = new TestStore({ now: () => START })
-  for (const issuedBefore of [START, START + 10, START + 5]) {
-    await store.addRevocation({ kind: 'client', id: 'reader', issuedBefore, expiresAt: issuedBefore + 100 })
-  }
-  const known = new Revocations(store, { now: () => START, onError: () => {} })
-  await known.refresh()
-  t.strictSame([START + 9, START + 10].map((issuedAt) => known.isClientRevoked('reader', issuedAt)), [true, false])
+  const tokens = tokensWith({ revocations: new TestStore({ now: () => time }), now: () => time })
+  const ahead = tokensWith({ revocations: new TestStore({ now: () => time }), now: () => time + 4 })
+  const issued = await issue(ahead)
+  await tokens.revokeClient('reader')
+  t.equal(await verdictOn(tokens, issued), REVOKED, 'the clock of the process that issued it was ahead')
+  time += 10
+  t.equal(await verdictOn(tokens, await issue(tokens)), 'valid', 'one that was issued later')
 })
 
 test('When the store of revocations is away tokens are verified all the same, unless it was from the start, and it is told once per outage', async (t) => {
@@ -601,13 +580,13 @@ test('When the store of revocations is away tokens are verified all the same, un
 test('Without a store of revocations there is nothing to revoke by', async (t) => {
   const tokens = tokensWith()
   t.equal(tokens.revoke, undefined)
-  await t.rejects(tokens.revokeClient('reader'), { constructor: TypeError, message: 'JwtAccessTokens has no store of revocations' })
+  await t.rejects(tokens.revokeClient('reader'), { name: 'TypeError' })
 })
 
 test('A token that is not valid here is not revoked', async (t) => {
   const store = new TestStore()
   await tokensWith({ revocations: store }).revoke!(new Forge('ES256', KIDS.ES256).withClaims({ iss: OTHER }))
-  t.strictSame((await store.listRevocations(undefined)).revocations, [])
+  t.strictSame((await store.listRevocations()).entries, [])
 })
 
 test('Introspection tells the claims of a valid token, and nothing of any other', async (t) => {

@@ -3,23 +3,23 @@
 import fc from 'fast-check'
 import Database from 'libsql'
 import { test } from 'tap'
-import { sqliteStore } from '../src/store/sqlite.ts'
+import { sqliteStore } from '../src/stores/sqlite.ts'
 import { histories } from './support/histories.ts'
 import { History } from './support/history.ts'
 import type { HistoryOptions, Seen } from './support/history.ts'
 import { forAllAsync, isReplayed } from './support/properties.ts'
 import { races, run } from './support/races.ts'
-import { memoryStore } from './support/server-world.ts'
+import { asElsewhere, memoryStore } from './support/server-world.ts'
 import type { TokenKind } from './support/server-world.ts'
 
 const STORES: Record<string, HistoryOptions['openStores']> = {
   memory (now) {
     const store = memoryStore(now)
-    return [store, store]
+    return [store, asElsewhere(store), asElsewhere(store)]
   },
   SQLite (now) {
     const handle = new Database(':memory:')
-    return [sqliteStore(handle, { now }), sqliteStore(handle, { now })]
+    return [sqliteStore(handle, { now }), sqliteStore(handle, { now }), sqliteStore(handle, { now })]
   }
 }
 

@@ -15,7 +15,7 @@ import {
   tokenResponseSchema
 } from '../schemas/index.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
-import { MemoryStore } from '../src/store/memory.ts'
+import { MemoryStore } from '../src/stores/memory.ts'
 import { basic, demoBuilder, FORM, form, TOKEN_PATH } from './support/demo.ts'
 
 type Document = Record<string, any>
@@ -277,7 +277,7 @@ const schemasOf = (operations: typeof OPERATIONS) =>
 
 const butFor = (...paths: string[]) => OPERATIONS.filter(([, path]) => !paths.includes(path))
 const PARTS: [name: string, flow: () => ClientCredentialsFlow, operations: typeof OPERATIONS][] = [
-  ['JWT without revocations', () => flowOf(new JwtAccessTokens({ issuer: ISSUER, audience: RESOURCE, keys })), butFor('/oauth2/revoke')],
+  ['JWT without revocations', () => flowOf(new JwtAccessTokens({ issuer: ISSUER, audience: RESOURCE, keys: new SigningKeys(new MemoryStore()) })), butFor('/oauth2/revoke')],
   ['opaque tokens', () => flowOf(opaqueTokens()), butFor(JWKS)],
   ['an audience that is no URL', () => flowOf(jwtTokens({ audience: 'api' })), butFor(RESOURCE_METADATA)],
   ['a flow without accessTokens', () => demoBuilder().build(), OPERATIONS.slice(0, 1)],

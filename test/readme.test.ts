@@ -8,6 +8,7 @@ import { PLUGIN_ERRORS } from '../plugin/index.ts'
 import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../plugin/index.ts'
 import { COMMANDS } from '../src/cli/commands.ts'
 import { GLOBAL_OPTIONS } from '../src/cli/help.ts'
+import { SETTING_NAMES } from '../src/cli/settings-values.ts'
 import { FLOW_DEFAULTS, FLOW_ERRORS } from '../src/index.ts'
 import { freePort, startProgram } from './support/program.ts'
 import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from './support/pages.ts'
@@ -92,14 +93,20 @@ t.test('the quick start runs as it stands, but for its port', async (t) => {
 })
 
 t.test('every command that the pages tell to type is there, and has the options', async (t) => {
-  const typed = PAGES.flatMap((page) => [...pageText(page).matchAll(/(?:fastify-client-credentials |`)((?:client|keys) [a-z][^`\n|)]*|migrate(?!:)\b[^`\n|)]*)/g)].map(([, line = '']) => line.trim()))
-  t.ok(typed.length >= 40)
+  const typed = PAGES.flatMap((page) => [...pageText(page).matchAll(/(?:fastify-client-credentials |`)((?:client|keys|tokens|settings|audit) [a-z][^`\n|)]*|migrate(?!:)\b[^`\n|)]*)/g)].map(([, line = '']) => line.trim()))
+  t.ok(typed.length >= 80)
   for (const line of typed) {
     const command = COMMANDS.find(({ name }) => line === name || line.startsWith(`${name} `))
     const options = [...line.matchAll(/ --([a-z-]+)/g)].map(([, name = '']) => name)
     t.strictSame(options.filter((name) => command?.options[name] === undefined && GLOBAL_OPTIONS[name] === undefined), [], line)
     t.ok(command, line)
   }
+})
+
+t.test('the tables of commands and of settings are the ones of the code', async (t) => {
+  t.strictSame(pageTable('Command line'), COMMANDS.map(({ name }) => name))
+  const settings = pageText('example/operating.md').split('## Agreed settings')[1]!.split(/^#/m)[0]!
+  t.strictSame(SETTING_NAMES.filter((name) => !settings.includes(`\`${name}\``)), [])
 })
 
 t.test('every link from page to page leads somewhere, to its very heading', async (t) => {
@@ -124,7 +131,7 @@ t.test('the table of error codes is the one of the code', async (t) => {
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
   for (const [code, FastifyError] of Object.entries(PLUGIN_ERRORS)) t.equal(new FastifyError().code, code)
   for (const message of [...Object.values(FLOW_ERRORS), ...Object.values(PLUGIN_ERRORS).map((FastifyError) => new FastifyError().message)]) {
-    t.match(message, /(?:Call|Register|Write|Correct|Put|Give|Pass|Run|Mend|needs) /)
+    t.match(message, /(?:Call|Use|Register|Write|Correct|Put|Give|Pass|Run|Mend|needs) /)
   }
 })
 

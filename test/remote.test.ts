@@ -6,13 +6,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import Fastify from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder } from '../plugin/index.ts'
 import type { VerifyTokenResult } from '../src/access-token/index.ts'
-import { RemoteDocument } from '../src/remote/document.ts'
 import { RemoteAccessTokens } from '../src/access-token/remote.ts'
 import type { RemoteAccessTokensOptions } from '../src/access-token/remote.ts'
 import { FlowConfigurationError } from '../src/configuration-error.ts'
+import { RemoteDocument } from '../src/remote/document.ts'
+import { remoteJwks } from '../src/remote/jwks.ts'
+import { isStoreAway } from '../src/stores/unavailable.ts'
+import { stopwatch } from './support/stopwatch.ts'
 
 const AUDIENCE = 'https://api.example'
 const START = 1_800_000_000
@@ -495,60 +500,166 @@ test('an issuer that names no keys, or all of them the same, may rotate them too
   }
 })
 
-test('what was verified by a key is verified no more once the issuer has dropped the key', async (t) => {
+test('a token whose key the issuer has dropped is rejected after ten minutes, though it was verified before', async (t) => {
   const issuer = await Issuer.start(t)
   const remote = issuer.remote()
   const token = issuer.token()
   const first = await remote.verify(token)
   issuer.keys.push(new Key('two'))
   issuer.time += 600
-  await remote.verify(token)
-  await background()
   t.equal(await remote.verify(token), first, 'a further key changes nothing')
 
+  const [dropped] = issuer.keys
   issuer.keys.shift()
-  issuer.time += 600
+  issuer.time += 479
+  t.equal(await remote.verify(token), first)
+  await background()
+  t.equal(issuer.count(JWKS_PATH), 2, 'the keys are recent')
+  issuer.time += 1
   t.equal(await remote.verify(token), first, 'while the keys are read again')
   await background()
+  t.equal(issuer.count(JWKS_PATH), 3)
   await refuses(t, remote, token, 'the key is gone')
+  await refuses(t, remote, issuer.token({ jti: 'two' }, {}, dropped), 'for tokens that were not seen before too')
   await accepts(t, remote, issuer.token())
 })
 
-test('keys are read again in the background every ten minutes, metadata every hour', async (t) => {
+for (const silence of [600, 1190, 1200, 8 * 3600]) {
+  test(`a key that was dropped is rejected after a silence of ${silence} seconds, and its many tokens cost two requests`, async (t) => {
+    const issuer = await Issuer.start(t)
+    const remote = issuer.remote()
+    const [leaked] = issuer.keys
+    const known = issuer.token({ exp: START + 100_000 })
+    await accepts(t, remote, known)
+    issuer.keys = [new Key('next')]
+    issuer.time += silence - 1
+    if (silence === 600) await accepts(t, remote, known, 'a second before')
+    issuer.time += 1
+    const forged = Array.from({ length: 10 }, (_, index) => issuer.token({ jti: `forged ${index}` }, {}, leaked))
+    for (const result of await Promise.all([known, ...forged].map((token) => remote.verify(token)))) t.notOk(result.isValid)
+    t.equal(issuer.count(JWKS_PATH), 3, 'the one that is waited for, and one for the key that is missing')
+    await accepts(t, remote, issuer.token())
+  })
+}
+
+test('after one request that failed, a key that was dropped is rejected behind any silence', async (t) => {
+  for (const silence of [5, 6, 30, 600, 8 * 3600]) {
+    const issuer = await Issuer.start(t)
+    const errors: Error[] = []
+    const remote = issuer.remote({ onError: (error) => { errors.push(error) } })
+    const [leaked] = issuer.keys
+    const forge = () => issuer.token({}, {}, leaked)
+    await accepts(t, remote, forge())
+    issuer.time += 700
+    issuer.answers[JWKS_PATH] = status(503)
+    await accepts(t, remote, forge(), 'the issuer is unavailable')
+    t.equal(errors.length, 1)
+    delete issuer.answers[JWKS_PATH]
+    issuer.keys = [new Key('next')]
+    issuer.time += silence
+    const results = await Promise.all(Array.from({ length: 10 }, async () => await remote.verify(forge())))
+    t.ok(results.every(({ isValid }) => !isValid), `${silence} seconds after`)
+    await accepts(t, remote, issuer.token())
+  }
+})
+
+test('the age of the keys is the greater of wall and monotonic time', async (t) => {
+  const pass = stopwatch(t)
+  for (const [wall, milliseconds] of [[600, 0], [0, 600_000], [-86_400, 600_000]] as const) {
+    const issuer = await Issuer.start(t)
+    const remote = issuer.remote()
+    const [leaked] = issuer.keys
+    const token = issuer.token({ iat: START - 90_000 })
+    await accepts(t, remote, token)
+    issuer.keys = [new Key('next')]
+    issuer.time += wall
+    pass(milliseconds)
+    await refuses(t, remote, token)
+    await refuses(t, remote, issuer.token({}, {}, leaked))
+    await accepts(t, remote, issuer.token())
+  }
+})
+
+test('a token is not accepted by keys that have become too old while it was verified, such as in a suspended process', async (t) => {
+  for (const isKnown of [true, false]) {
+    const issuer = await Issuer.start(t)
+    const remote = issuer.remote()
+    const token = issuer.token({ exp: START + 100_000 })
+    await accepts(t, remote, isKnown ? token : issuer.token({ jti: 'other' }))
+    issuer.time += 400
+    const result = remote.verify(token)
+    issuer.time += 200
+    issuer.keys = [new Key('next')]
+    t.notOk((await result).isValid)
+  }
+})
+
+test('a token that has expired while it was verified is rejected', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote({ clockTolerance: 0 })
+  await accepts(t, remote, issuer.token())
+  const { subtle } = globalThis.crypto
+  const { verify } = subtle
+  t.intercept(subtle, 'verify', { value: async (...args: Parameters<typeof verify>) => { issuer.time += 10; return await verify.apply(subtle, args) } })
+  t.equal(messageOf(await remote.verify(issuer.token({ exp: issuer.time + 10 }))), EXPIRED)
+  await accepts(t, remote, issuer.token({ exp: issuer.time + 11 }))
+})
+
+test('a process that is suspended each time that it verifies gives up', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const token = issuer.token({ exp: START + 100_000 })
+  const { subtle } = globalThis.crypto
+  const { verify } = subtle
+  t.intercept(subtle, 'verify', { value: async (...args: Parameters<typeof verify>) => { issuer.time += 600; return await verify.apply(subtle, args) } })
+  await t.rejects(remote.verify(token), { name: 'IssuerUnavailableError' })
+  t.equal(issuer.count(JWKS_PATH), 3)
+})
+
+test('keys are read again in the background from eight minutes on, and waited for from ten minutes on', async (t) => {
   const issuer = await Issuer.start(t)
   const remote = issuer.remote()
   const token = issuer.token({ exp: START + 100_000 })
   await accepts(t, remote, token)
-  issuer.time += 599
+  issuer.time += 479
   await accepts(t, remote, token)
   await background()
   t.equal(issuer.count(JWKS_PATH), 1)
-  for (let count = 0; count < 6; count++) {
-    issuer.time += 600
-    const results = await Promise.all([remote.verify(token), remote.verify(token)])
-    t.ok(results.every(({ isValid }) => isValid))
+  for (let count = 2; count <= 7; count++) {
+    issuer.time += 480
+    for (const result of await Promise.all([remote.verify(token), remote.verify(token)])) t.ok(result.isValid)
     await background()
+    t.equal(issuer.count(JWKS_PATH), count)
   }
-  t.equal(issuer.count(JWKS_PATH), 7)
-  t.equal(issuer.count(METADATA_PATH), 2)
+  let isAnswered = false
+  issuer.answers[JWKS_PATH] = (...answer) => { isAnswered = true; json({ keys: issuer.keys.map(({ jwk }) => jwk) })(...answer) }
+  issuer.time += 600
+  await accepts(t, remote, token)
+  t.ok(isAnswered)
 
-  issuer.metadata.jwks_uri = `${issuer.url}/moved`
-  issuer.answers['/moved'] = json({ keys: issuer.keys.map(({ jwk }) => jwk) })
-  for (let count = 0; count < 7; count++) {
-    issuer.time += 600
-    await accepts(t, remote, token)
-    await background()
-  }
-  t.ok(issuer.count('/moved') > 0, 'keys that have moved are found')
-
-  const count = issuer.count('/moved')
-  issuer.time -= 2000
+  issuer.time -= 100_000
   await accepts(t, remote, token)
   await background()
-  t.equal(issuer.count('/moved'), count + 1, 'a clock that is set back stops nothing')
+  t.equal(issuer.count(JWKS_PATH), 8, 'a wall clock that is set back hides no age, and adds none')
 })
 
-test('while the issuer is away the keys stay in use, and it is asked every 5 seconds at most', async (t) => {
+test('metadata is used for an hour', async (t) => {
+  const issuer = await Issuer.start(t)
+  const remote = issuer.remote()
+  const token = issuer.token({ exp: START + 100_000 })
+  await accepts(t, remote, token)
+  issuer.metadata.jwks_uri = `${issuer.url}/moved`
+  issuer.answers['/moved'] = json({ keys: issuer.keys.map(({ jwk }) => jwk) })
+  issuer.time += 2000
+  await accepts(t, remote, token)
+  t.equal(issuer.count(METADATA_PATH), 1)
+  issuer.time += 1600
+  await accepts(t, remote, token)
+  t.equal(issuer.count(METADATA_PATH), 2)
+  t.equal(issuer.count('/moved'), 1, 'keys that have moved are found')
+})
+
+test('while the issuer is unavailable the keys stay in use, and it is asked every 5 seconds at most', async (t) => {
   const issuer = await Issuer.start(t)
   const errors: Error[] = []
   const remote = issuer.remote({ onError: (error) => { errors.push(error) } })
@@ -608,16 +719,94 @@ test('an issuer that is away when the first token comes is asked again every 5 s
   t.strictSame(errors, [], 'who called was told')
 })
 
-test('without an onError nobody is told', async (t) => {
+test('keys are used for maxStale beyond ten minutes while the issuer is unavailable, and then the answer is a 503', async (t) => {
+  for (const [maxStale, seconds] of [[undefined, 600], [60, 60], [0, 0]] as const) {
+    const issuer = await Issuer.start(t)
+    const remote = issuer.remote({ ...(maxStale !== undefined && { maxStale }) })
+    const [leaked] = issuer.keys
+    const token = issuer.token({ exp: START + 100_000 })
+    await accepts(t, remote, token)
+    issuer.answers[JWKS_PATH] = status(503)
+    for (let age = 480; age <= 600 + seconds; age += 60) {
+      issuer.time = START + age
+      await accepts(t, remote, token, `${age} seconds`)
+      await accepts(t, remote, issuer.token({ jti: `token at ${age}` }), 'not seen before')
+      await background()
+    }
+    issuer.time = START + 600 + seconds + 1
+    for (const unknown of [token, issuer.token({ jti: 'new' })]) {
+      await t.rejects(remote.verify(unknown), { name: 'IssuerUnavailableError', message: `The authorization server gave no usable answer at ${issuer.url}${JWKS_PATH}` })
+    }
+    issuer.time += 8 * 3600
+    const requests = issuer.requests.length
+    for (let request = 0; request < 5; request++) t.ok(isStoreAway(await remote.verify(token).catch((error: unknown) => error)))
+    t.equal(issuer.requests.length, requests + 1 + Number(issuer.count(METADATA_PATH) > 1))
+
+    delete issuer.answers[JWKS_PATH]
+    issuer.keys = [new Key('next')]
+    issuer.time += 5
+    await refuses(t, remote, issuer.token({}, {}, leaked))
+    await accepts(t, remote, issuer.token())
+  }
+})
+
+test('keys stay in use while the metadata cannot be read, as long as they are recent enough themselves', async (t) => {
   const issuer = await Issuer.start(t)
   const remote = issuer.remote()
-  const token = issuer.token()
+  const token = issuer.token({ exp: START + 100_000 })
   await accepts(t, remote, token)
-  await issuer.stop()
-  issuer.time += 1200
+  issuer.answers[METADATA_PATH] = status(503)
+  for (let minute = 10; minute <= 70; minute += 10) {
+    issuer.time = START + minute * 60
+    await accepts(t, remote, token, `${minute} minutes`)
+  }
+  t.equal(issuer.count(JWKS_PATH), 8)
+  issuer.time += 600
   await accepts(t, remote, token)
-  await background()
-  await accepts(t, remote, token)
+  t.equal(issuer.count(JWKS_PATH), 8, 'the place of the keys is not known')
+  issuer.time += 601
+  await t.rejects(remote.verify(token), { name: 'IssuerUnavailableError', message: `The authorization server gave no usable answer at ${issuer.url}${METADATA_PATH}` })
+})
+
+test('a protected route answers 503 with Retry-After when the issuer is unavailable for too long', async (t) => {
+  for (const introspection of [undefined, CREDENTIALS]) {
+    const issuer = await Issuer.start(t)
+    const app = Fastify()
+    t.teardown(() => app.close())
+    const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: `${issuer.url}/token` }).useAccessTokens(issuer.remote({ ...(introspection && { introspection }) })).build()
+    await app.register(clientCredentialsPlugin, { flow })
+    app.get('/', { preHandler: app.requireScopes('data:read') }, async () => 'data')
+    const get = async () => await app.inject({ url: '/', headers: { authorization: `Bearer ${issuer.token()}` } })
+    issuer.answers[INTROSPECTION_PATH] = json({ ...ACTIVE, scope: 'data:read' })
+    t.equal((await get()).statusCode, 200)
+    issuer.answers[INTROSPECTION_PATH] = issuer.answers[JWKS_PATH] = status(401)
+    issuer.time += 1201
+    const { statusCode, headers } = await get()
+    t.equal(statusCode, 503)
+    t.equal(headers['retry-after'], '2')
+    t.notOk('www-authenticate' in headers)
+  }
+})
+
+test('a maxStale that is no number of seconds is an error', (t) => {
+  for (const maxStale of [-1, 1.5, NaN, Infinity, '600']) {
+    t.throws(() => new RemoteAccessTokens({ issuer: 'https://as.example', audience: AUDIENCE, maxStale: maxStale as number }), { code: 'FST_OAUTH_INVALID_MAX_STALE' })
+  }
+  t.end()
+})
+
+test('an onError is not needed, and may throw', async (t) => {
+  for (const onError of [undefined, () => { throw new Error('of the listener') }]) {
+    const issuer = await Issuer.start(t)
+    const remote = issuer.remote({ ...(onError && { onError }) })
+    const token = issuer.token()
+    await accepts(t, remote, token)
+    await issuer.stop()
+    issuer.time += 1200
+    await accepts(t, remote, token)
+    await background()
+    await accepts(t, remote, token)
+  }
 })
 
 test('what was loaded while somebody looked in vain is not loaded once more', async (t) => {
@@ -631,32 +820,79 @@ test('what was loaded while somebody looked in vain is not loaded once more', as
   t.equal(await document.seek(known), 'load 2')
   t.equal(await document.seek('load 2'), 'load 3')
   t.equal(await document.seek('load 3'), 'load 3', 'nor within half a minute')
+  time += 500
+  t.equal(await document.get(), 'load 3')
+  t.equal(await document.seek('load 3'), 'load 4', 'the load that is under way is waited for')
+  t.equal(count, 4)
 })
 
-test('after a long silence what is held is renewed before it is used, unless the issuer is away', async (t) => {
+test('a load that a later one has overtaken does not take effect, and a load that the process was suspended in is not waited for', async (t) => {
+  let time = START
+  const answers: Array<(value: string) => void> = []
+  const load = async () => await new Promise<string>((resolve) => { answers.push(resolve) })
+  const document = new RemoteDocument({ load, maxAge: 600, now: () => time, onError: () => {} })
+  const first = document.get()
+  answers[0]!('load 1')
+  t.equal(await first, 'load 1')
+  time += 600
+  const second = document.get()
+  time += 300
+  const third = document.get()
+  t.equal(answers.length, 3)
+  answers[2]!('load 3')
+  t.equal(await third, 'load 3')
+  answers[1]!('load 2')
+  t.equal(await second, 'load 3')
+  t.equal(document.current, 'load 3')
+})
+
+test('a document that is too old each time that it has arrived is not used', async (t) => {
+  let time = START
+  const document = new RemoteDocument({ load: async () => { time += 600; return 'document' }, maxAge: 600, now: () => time, onError: () => {} })
+  await t.rejects(document.get(), { name: 'RemoteUnavailableError' })
+  t.equal(document.current, undefined)
+})
+
+test('a document is sought at most every 30 seconds, by both clocks', async (t) => {
+  const pass = stopwatch(t)
   let time = START
   let count = 0
-  let isAway = false
-  const told: string[] = []
-  const load = async () => {
-    if (isAway) throw new Error('away')
-    return `load ${++count}`
+  const document = new RemoteDocument({ load: async () => `load ${++count}`, maxAge: 600, now: () => time, onError: () => {} })
+  const seek = async () => await document.seek(await document.get())
+  for (const [wall, milliseconds, loads] of [[0, 0, 2], [29, 29_999, 2], [1, 0, 3], [-86_400, 29_999, 3], [0, 1, 4]] as const) {
+    time += wall
+    pass(milliseconds)
+    await seek()
+    t.equal(count, loads)
   }
-  const document = new RemoteDocument({ load, maxAge: 600, now: () => time, onError: ({ message }) => { told.push(message) } })
-  t.equal(await document.get(), 'load 1')
-  time += 1199
-  t.equal(await document.get(), 'load 1', 'old: renewed in the background')
-  await background()
-  time += 1200
-  t.equal(await document.get(), 'load 3', 'very old: waited for')
+})
 
-  isAway = true
-  time += 5000
-  t.equal(await document.get(), 'load 3', 'what is held is used when nothing newer can be had')
-  time += 5000
-  t.equal(await document.get(), 'load 3', 'and nobody waits for an issuer that is away')
+test('a key that was dropped while an older set of keys was on its way does not come back with it', async (t) => {
+  const [one, two] = [new Key('one').jwk, new Key('two').jwk]
+  const answers: Array<(keys: unknown[]) => void> = []
+  const fetch = async () => await new Promise<Response>((resolve) => { answers.push((keys) => { resolve(Response.json({ keys })) }) })
+  let time = START
+  const document = remoteJwks({ uri: () => 'https://as.example/jwks', fetch, now: () => time, onError: () => {} })
+  const first = document.get()
   await background()
-  t.strictSame(told, ['away'])
+  answers[0]!([one])
+  const { lineage } = await first
+  time += 600
+  const older = document.get()
+  await background()
+  time += 20
+  const newer = document.seek(await first)
+  await background()
+  answers[2]!([one, two])
+  t.equal((await newer).lineage, lineage, 'a further key')
+  answers[1]!([one])
+  t.equal((await older).keys.length, 2, 'the older answer is overtaken')
+
+  time += 600
+  const former = document.get()
+  await background()
+  answers[3]!([one])
+  t.not((await former).lineage, lineage, 'a key that is dropped ends the lineage')
 })
 
 test('of an issuer a hundred keys are taken, and not one more', async (t) => {
@@ -747,7 +983,7 @@ test('what the issuer does not call active, for us, in time and of a client is r
   t.equal(issuer.requests.length, count, 'what is too long is not sent')
 })
 
-test('an active token is remembered for a minute, and never past its exp', async (t) => {
+test('an active token is remembered for a minute from sending the question, and never past its exp', async (t) => {
   const { issuer, remote, says } = await introspecting(t)
   says(ACTIVE)
   await accepts(t, remote, 'without exp')
@@ -765,6 +1001,70 @@ test('an active token is remembered for a minute, and never past its exp', async
   for (const token of ['without exp', 'an hour']) await accepts(t, remote, token)
   issuer.time += 1
   for (const token of ['without exp', 'an hour']) await refuses(t, remote, token)
+})
+
+/** Answers only after some seconds, in which a revocation may happen. */
+function slowly (issuer: Issuer, seconds: number, answer: unknown): void {
+  issuer.answers[INTROSPECTION_PATH] = (...args) => {
+    issuer.time += seconds
+    json(answer)(...args)
+  }
+}
+
+test('the minute of an answer begins with the question', async (t) => {
+  const { issuer, remote, says } = await introspecting(t)
+  slowly(issuer, 20, ACTIVE)
+  await accepts(t, remote, 'token')
+  says({ active: false })
+  issuer.time += 39
+  await accepts(t, remote, 'token')
+  issuer.time += 1
+  await refuses(t, remote, 'token')
+})
+
+test('the minute of an answer is one of wall or of monotonic time, whichever is over first', async (t) => {
+  const pass = stopwatch(t)
+  for (const [wall, milliseconds] of [[60, 0], [-86_400, 60_000], [0, 60_000]] as const) {
+    const { issuer, remote, says } = await introspecting(t)
+    says(ACTIVE)
+    await accepts(t, remote, 'token')
+    says({ active: false })
+    issuer.time += wall
+    pass(milliseconds)
+    await refuses(t, remote, 'token')
+  }
+})
+
+test('an answer that is a minute old when it arrives, such as in a suspended process, is asked for again', async (t) => {
+  const { issuer, remote } = await introspecting(t)
+  let count = 0
+  issuer.answers[INTROSPECTION_PATH] = (...args) => {
+    if (count++ === 0) issuer.time += 60
+    json(count === 1 ? ACTIVE : { active: false })(...args)
+  }
+  await refuses(t, remote, 'token')
+  t.equal(count, 2)
+  slowly(issuer, 59, ACTIVE)
+  await accepts(t, remote, 'token')
+  slowly(issuer, 60, ACTIVE)
+  await t.rejects(remote.verify('other'), { name: 'IssuerUnavailableError' })
+})
+
+test('the introspection endpoint is used for an hour, and while the issuer is unavailable for maxStale more', async (t) => {
+  const { issuer, remote, says } = await introspecting(t)
+  says(ACTIVE)
+  await accepts(t, remote, 'one')
+  issuer.metadata.introspection_endpoint = `${issuer.url}/moved`
+  issuer.answers['/moved'] = json({ active: false })
+  issuer.time += 2000
+  await accepts(t, remote, 'two')
+  issuer.time += 1600
+  await refuses(t, remote, 'three')
+  issuer.answers[METADATA_PATH] = status(503)
+  issuer.time += 4200
+  await refuses(t, remote, 'four')
+  issuer.time += 5
+  await t.rejects(remote.verify('five'), { name: 'IssuerUnavailableError', message: `The authorization server gave no usable answer at ${issuer.url}${METADATA_PATH}` })
 })
 
 test('no more tokens are remembered than there is room for', async (t) => {

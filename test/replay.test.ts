@@ -1,5 +1,5 @@
-// What may be used once only is used once, however many try at the same time, in however many processes: assertions
-// (RFC 7523 §3) and DPoP proofs (RFC 9449 §11.1). ROUNDS says how often; `npm run proof` asks for 100.
+// One-time values are accepted once, also by many requests at the same time and in several processes: assertions
+// (RFC 7523 §3) and DPoP proofs (RFC 9449 §11.1). ROUNDS is the number of rounds; `npm run proof` sets 100.
 import { createHash, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { test } from 'tap'
@@ -36,8 +36,8 @@ async function startServers (t: Test, store: string, count: number): Promise<str
   }))
 }
 
-/** Sends the same request many times at once, to the servers in turn, and counts how often it is taken. */
-async function countTaken (origins: readonly string[], send: (origin: string) => Promise<Response>): Promise<Record<number, number>> {
+/** Sends the same request many times at once, to the servers in turn, and counts the statuses of the responses. */
+async function countStatuses (origins: readonly string[], send: (origin: string) => Promise<Response>): Promise<Record<number, number>> {
   const statuses: Record<number, number> = {}
   await Promise.all(Array.from({ length: AT_ONCE }, async (_, index) => {
     const answer = await send(origins[index % origins.length]!)
@@ -47,34 +47,34 @@ async function countTaken (origins: readonly string[], send: (origin: string) =>
   return statuses
 }
 
-async function proveOnce (t: Test, origins: readonly string[]): Promise<void> {
+async function checkOnce (t: Test, origins: readonly string[]): Promise<void> {
   const ask = (origin: string, assertion: string, dpop: string) => fetch(`${origin}/token`, {
     method: 'POST', headers: { dpop }, body: new URLSearchParams({ grant_type: 'client_credentials', client_assertion_type: TYPE, client_assertion: assertion })
   })
   for (let round = 0; round < ROUNDS; round++) {
     const assertion = await makeAssertion()
-    // Another proof each time, so that the assertion alone decides; and the other way round.
+    // Another proof each time, so that only the assertion is the same; and the reverse.
     const proofs = await Promise.all(Array.from({ length: AT_ONCE }, () => makeProof('POST', '/token')))
-    t.strictSame(await countTaken(origins, (origin) => ask(origin, assertion, proofs.pop()!)), { 200: 1, 401: AT_ONCE - 1 }, 'an assertion')
+    t.strictSame(await countStatuses(origins, (origin) => ask(origin, assertion, proofs.pop()!)), { 200: 1, 401: AT_ONCE - 1 }, 'an assertion')
 
     const proof = await makeProof('POST', '/token')
     const assertions = await Promise.all(Array.from({ length: AT_ONCE }, makeAssertion))
-    t.strictSame(await countTaken(origins, (origin) => ask(origin, assertions.pop()!, proof)), { 200: 1, 400: AT_ONCE - 1 }, 'a proof, at the token endpoint')
+    t.strictSame(await countStatuses(origins, (origin) => ask(origin, assertions.pop()!, proof)), { 200: 1, 400: AT_ONCE - 1 }, 'a proof, at the token endpoint')
 
     const access = await makeProof('GET', '/data', { ath: createHash('sha256').update(token).digest('base64url') })
     const read = (origin: string) => fetch(`${origin}/data`, { headers: { authorization: `DPoP ${token}`, dpop: access } })
-    t.strictSame(await countTaken(origins, read), { 200: 1, 401: AT_ONCE - 1 }, 'a proof, at the resource')
+    t.strictSame(await countStatuses(origins, read), { 200: 1, 401: AT_ONCE - 1 }, 'a proof, at the resource')
   }
 }
 
-test('In memory, of 200 uses at once one counts', async (t) => {
-  await proveOnce(t, await startServers(t, 'memory', 1))
+test('in memory, of 200 uses at once one is accepted', async (t) => {
+  await checkOnce(t, await startServers(t, 'memory', 1))
 })
 
-test('In PostgreSQL, of 200 uses at once in two processes one counts', async (t) => {
-  await proveOnce(t, await startServers(t, (await startPostgres(t)).url, 2))
+test('in PostgreSQL, of 200 uses at once in two processes one is accepted', async (t) => {
+  await checkOnce(t, await startServers(t, (await startPostgres(t)).url, 2))
 })
 
-test('In Redis, of 200 uses at once in two processes one counts', async (t) => {
-  await proveOnce(t, await startServers(t, (await startRedis(t)).url, 2))
+test('in Redis, of 200 uses at once in two processes one is accepted', async (t) => {
+  await checkOnce(t, await startServers(t, (await startRedis(t)).url, 2))
 })

@@ -13,8 +13,8 @@ import clientCredentialsPlugin, {
   clientSecretJwt, FlowConfigurationError, guardedFetch, InvalidClientError, InvalidRequestError, JwtAccessTokens, privateKeyJwt, SigningKeys
 } from '../plugin/index.ts'
 import type { ClientAuthMethod, ClientMetadata, ClientSecretJwtOptions, OAuth2Client, PrivateKeyJwtOptions } from '../plugin/index.ts'
-import { StoreUnavailableError } from '../src/store/unavailable.ts'
-import { MemoryStore } from '../src/store/memory.ts'
+import { StoreUnavailableError } from '../src/stores/unavailable.ts'
+import { MemoryStore } from '../src/stores/memory.ts'
 import { basic, demoBuilder, form, FORM, TOKEN_PATH } from './support/demo.ts'
 import { encode, pairs, publicPem, signatureOf, strangers } from './support/forge.ts'
 import type { Algorithm, PublicAlgorithm } from './support/forge.ts'
@@ -563,8 +563,14 @@ t.test('keys at a jwks_uri', async (t) => {
     time += 5
     await ask(unheard, assertion('stale'))
     server.handler = (_request, response) => { response.writeHead(500).end() }
-    time += 1200
+    // Ten minutes until they must be read again, and ten more while they cannot be.
+    time = START + 1200
     for (const each of [method, unheard]) t.strictSame(await ask(each, assertion('stale')), { clientId: 'stale', signingAlgorithm: 'ES256' })
+    time = START + 1205
+    await t.rejects(ask(method, assertion('stale')), UNAVAILABLE)
+    t.strictSame(await ask(unheard, assertion('stale')), { clientId: 'stale', signingAlgorithm: 'ES256' })
+    time = START + 1206
+    await t.rejects(ask(unheard, assertion('stale')), UNAVAILABLE)
     t.equal(errors.length, 1)
   })
 

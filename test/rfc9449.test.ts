@@ -9,7 +9,7 @@ import clientCredentialsPlugin, {
   BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, FLOW_ERRORS, JwtAccessTokens, MemoryStore, SigningKeys
 } from '../plugin/index.ts'
 import type { DPoPTokenTypeOptions, OAuth2Client, TokenType } from '../plugin/index.ts'
-import { StoreUnavailableError } from '../src/store/unavailable.ts'
+import { StoreUnavailableError } from '../src/stores/unavailable.ts'
 import { basic, exchange, getClient } from './support/demo.ts'
 import { MemoryReplays, SlowReplays } from './support/replays.ts'
 

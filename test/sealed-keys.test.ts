@@ -6,8 +6,8 @@ import type { JWK } from 'jose'
 import { test } from 'tap'
 import { JwtAccessTokens, MemoryStore, SigningKeys } from '../src/index.ts'
 import type { SigningKeysOptions } from '../src/index.ts'
-import type { KeySet, KeyStore, StoredKey } from '../src/store/index.ts'
-import { StoreUnavailableError } from '../src/store/unavailable.ts'
+import type { KeyChangeDetails, KeySet, KeyStore, StoredKey, Written } from '../src/stores/index.ts'
+import { StoreUnavailableError } from '../src/stores/unavailable.ts'
 import { basic, demoBuilder, TOKEN_PATH } from './support/demo.ts'
 
 const START = 1_800_000_000
@@ -34,13 +34,13 @@ class TestStore implements KeyStore {
     return await this.inner.readKeys()
   }
 
-  async replaceKeys (set: KeySet): Promise<boolean> {
+  async replaceKeys (set: KeySet, change?: KeyChangeDetails): Promise<Written | false> {
     if (this.isReadOnly) throw new StoreUnavailableError(new Error('read only'))
     this.writes++
     const before = this.beforeWrite
     this.beforeWrite = undefined
     await before?.()
-    return await this.inner.replaceKeys(set)
+    return await this.inner.replaceKeys(set, change)
   }
 
   /** What somebody with access to the store does to a key. */
@@ -369,7 +369,7 @@ test('What was exchanged, damaged or forged in the store is refused', async (t) 
 
 // A store that is away
 
-test('A store that is away at start is a 503 of the token endpoint, and later nobody notices', async (t) => {
+test('A store that is away at start is a 503 of the token endpoint, later nobody notices for maxStale, and then it is a 503 again', async (t) => {
   const { clock, store, open } = world()
   const keys = open([A])
   const tokens = new JwtAccessTokens({ issuer: 'https://as.example', audience: 'https://api.example', keys, now: () => clock.time })
@@ -384,12 +384,21 @@ test('A store that is away at start is a 503 of the token endpoint, and later no
   store.isAway = false
   t.match(await ask(), { success: true })
   store.isAway = true
-  for (let hour = 0; hour < 3; hour++) {
-    clock.time += 3600
+  const issued: string[] = []
+  for (let round = 0; round < 3; round++) {
+    clock.time += 200
     const answer = await ask()
     t.match(answer, { success: true })
-    if (answer.success) t.match(await tokens.verify(answer.tokenResponse.access_token), { isValid: true })
+    if (answer.success) issued.push(answer.tokenResponse.access_token)
+    t.match(await tokens.verify(issued.at(-1)!), { isValid: true })
   }
+  clock.time += 1
+  t.match(await ask(), { success: false, error: { status: 503, code: 'temporarily_unavailable' } })
+  for (const token of issued) await t.rejects(async () => await tokens.verify(token), { name: 'StoreUnavailableError' })
+  await t.rejects(keys.toJwks(), { name: 'StoreUnavailableError' })
+  store.isAway = false
+  t.match(await ask(), { success: true })
+  t.match(await tokens.verify(issued.at(-1)!), { isValid: true })
   await settled()
 })
 

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, ClientRegistry, FailureThrottle, FLOW_ERRORS, MemoryStore } from '../plugin/index.ts'
 import type { ClientAuthMethod, FailureThrottleOptions } from '../plugin/index.ts'
-import { StoreUnavailableError } from '../src/store/unavailable.ts'
+import { StoreUnavailableError } from '../src/stores/unavailable.ts'
 import { RecentFailures } from '../src/throttle/recent-failures.ts'
 import { basic, getClient, SECRET } from './support/demo.ts'
 

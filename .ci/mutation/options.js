@@ -10,7 +10,7 @@ export const PARTS = {
   clients: ['src/clients/*.ts'],
   plugin: ['plugin/**/*.ts', '!plugin/admin/*.ts'],
   admin: ['plugin/admin/*.ts'],
-  store: ['src/store/**/*.ts'],
+  store: ['src/stores/**/*.ts'],
   cli: ['src/cli.ts', 'src/cli/**/*.ts']
 }
 

@@ -6,9 +6,9 @@ import { Redis } from 'ioredis'
 import Database from 'libsql'
 import pg from 'pg'
 
-const { postgresStore } = await import(new URL('../../dist/src/store/postgres.js', import.meta.url))
-const { redisStore } = await import(new URL('../../dist/src/store/redis.js', import.meta.url))
-const { sqliteStore } = await import(new URL('../../dist/src/store/sqlite.js', import.meta.url))
+const { postgresStore } = await import(new URL('../../dist/src/stores/postgres.js', import.meta.url))
+const { redisStore } = await import(new URL('../../dist/src/stores/redis.js', import.meta.url))
+const { sqliteStore } = await import(new URL('../../dist/src/stores/sqlite.js', import.meta.url))
 
 const TABLES = ['clients', 'secret_uses', 'client_changes', 'revocations', 'tokens', 'reservations']
 

@@ -5,9 +5,10 @@ import { toRegistration, toWholeRegistration } from './client-metadata.ts'
 import { exampleOf, refuseForeign } from './flow-words.ts'
 import type { AdminSettings } from './options.ts'
 import { clientParameters, pageParameters } from './parameters.ts'
-import { clientIdTaken, found, invalidClientMetadata } from './refusals.ts'
+import { clientIdTaken, found, invalidClientMetadata, notFound } from './refusals.ts'
+import { cutOffTokens, isUpgrading } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
-import { disableClient, tokensOfDisabled } from './tokens-of-clients.ts'
+import { tokensOfDisabled } from './tokens-of-clients.ts'
 
 /** What is registered of clients: the actions of RFC 7591 and RFC 7592, for an administrator. */
 export function clientRoutes (settings: AdminSettings): AdminRoute[] {
@@ -33,12 +34,12 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       body: { ...clientRegistrationSchema, examples: [example] },
       success: { status: 201, body: clientInformationSchema },
       refusals: [409],
-      async answer ({ body }) {
+      async answer ({ body, by }) {
         const client = toNewClient(body)
         // Beyond that it could be registered, and neither read nor disabled.
         if (client.id !== undefined && client.id.length > maxIdLength) throw invalidClientMetadata(`client_id must have ${maxIdLength} characters at most, for which paths have room here`)
         refuseForeign(flow, client)
-        const [added] = await clients.addAll([client])
+        const [added] = await clients.addAll([client], { by })
         const { id, isAdded, secret } = found(added, 'client')
         if (!isAdded) throw clientIdTaken()
         return { body: toClientInformation(found(await clients.find(id), 'client'), secret), location: `/clients/${encodeURIComponent(id)}` }
@@ -62,25 +63,28 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       body: { ...clientUpdateSchema, examples: [{ client_id: 'my-service', ...example }] },
       success: { status: 200, body: clientInformationSchema },
       refusals: [404],
-      async answer ({ params, body }) {
+      async answer ({ params, body, by }) {
         if (body.client_id !== params.client_id) throw invalidClientMetadata('The client_id is not the one in the path')
         const registration = toWholeRegistration(body)
         refuseForeign(flow, registration)
-        return { body: toClientInformation(found(await clients.update(params.client_id!, registration), 'client')) }
+        return { body: toClientInformation(found(await clients.update(params.client_id!, registration, { by }), 'client')) }
       }
     },
     {
       method: 'DELETE',
       url: '/clients/:client_id',
       summary: 'Remove a client',
-      description: `It is gone with its secrets. ${tokensOfDisabled(settings)}`,
+      description: `It is removed permanently, with its secrets. ${tokensOfDisabled(settings)}`,
       params: clientParameters,
       success: { status: 204 },
       refusals: [404],
-      async answer ({ params }) {
-        // Disabled first: a request that fails halfway finds the client when it is tried again.
-        await disableClient(settings, params.client_id!)
-        await clients.remove(params.client_id!)
+      async answer ({ params, by }) {
+        if (isUpgrading(settings)) {
+          // A request that fails before the cut-off finds the client when it is sent again.
+          found(await clients.disable(params.client_id!, { by }), 'client')
+          await cutOffTokens(settings, params.client_id!)
+        }
+        if (!await clients.remove(params.client_id!, { by })) throw notFound('client')
         return {}
       }
     }

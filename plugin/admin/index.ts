@@ -1,5 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { logAudit } from '../audit-follower.ts'
 import { Outage } from '../outage.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { clientRoutes } from './client-routes.ts'
 import { keyRoutes } from './key-routes.ts'
 import { resolveAdminOptions } from './options.ts'
@@ -8,6 +10,7 @@ import { serveAdminRoute } from './route.ts'
 import { prepareAdminScope } from './scope.ts'
 import { secretRoutes } from './secret-routes.ts'
 import { stateRoutes } from './state-routes.ts'
+import { tokenRoutes } from './token-routes.ts'
 
 /**
  * The clients of a registry, and its signing keys, over HTTP: for administrators that have an access token with the scope.
@@ -18,7 +21,12 @@ import { stateRoutes } from './state-routes.ts'
 export const clientAdminPlugin: FastifyPluginAsync<ClientAdminPluginOptions> = async (fastify, options) => {
   const settings = resolveAdminOptions(fastify, options)
   prepareAdminScope(fastify)
-  const surroundings = { guard: settings.guard, outage: new Outage('The admin API', fastify.log) }
-  const routes = [...clientRoutes(settings), ...secretRoutes(settings), ...stateRoutes(settings), ...(settings.keys ? keyRoutes(settings.keys) : [])]
+  const { guard, keys, clients: { audit } } = settings
+  logAudit(fastify, audit)
+  const surroundings = { guard, outage: new Outage('The admin API', fastify.log), isAudited: audit !== undefined }
+  const routes = [
+    ...clientRoutes(settings), ...secretRoutes(settings), ...stateRoutes(settings), ...tokenRoutes(settings),
+    ...(keys ? keyRoutes(keys) : []), ...(audit ? auditRoutes(audit) : [])
+  ]
   for (const route of routes) serveAdminRoute(fastify, surroundings, route)
 }

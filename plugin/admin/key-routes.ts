@@ -20,18 +20,18 @@ export function keyRoutes (keys: SigningKeys): AdminRoute[] {
       summary: 'Announce another signing key',
       description: 'It signs when others had time to read it. The one that is announced already, if one is.',
       success: { status: 200, body: signingKeySchema },
-      answer: async () => ({ body: toKeyInformation(await keys.rotate()) })
+      answer: async ({ by }) => ({ body: toKeyInformation(await keys.rotate({ by })) })
     },
     {
       method: 'DELETE',
       url: '/keys/:kid',
       summary: 'Revoke a signing key',
-      description: 'For a key that somebody else may have: its tokens are invalid at once, and that of this request may be one of them.',
+      description: 'For a key that somebody else may have. Its tokens are revoked, and that of this request may be one of them: every process on the store rejects them within a second, servers that introspect tokens within their cache time and a second, and servers that only have the JWKS within its max age.',
       params: keyParameters,
       success: { status: 204 },
       refusals: [404],
-      async answer ({ params }) {
-        if (!await keys.revoke(params.kid!)) throw notFound('key')
+      async answer ({ params, by }) {
+        if (!await keys.revoke(params.kid!, { by })) throw notFound('key')
         return {}
       }
     }

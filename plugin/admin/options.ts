@@ -24,8 +24,8 @@ export interface AdminSettings {
   readonly guard: Guard
   /** Characters of the longest client_id that a path has room for. */
   readonly maxIdLength: number
-  /** Makes all access tokens of a client invalid that were issued until now, or so many seconds ahead. Undefined where it cannot be done. */
-  readonly revokeTokens: ((clientId: string, ahead?: number) => Promise<void>) | undefined
+  /** Whether the access tokens that this server issues, if it does, are rejected when the registry says so. */
+  readonly canRevokeTokens: boolean
 }
 
 /**
@@ -39,17 +39,19 @@ export function resolveAdminOptions (fastify: FastifyInstance, options: Partial<
   if (!(clients instanceof ClientRegistry)) throw new FST_OAUTH_ADMIN_INVALID_OPTION('a ClientRegistry as "clients": the one of the flow')
   if (keys !== undefined && !(keys instanceof SigningKeys)) throw new FST_OAUTH_ADMIN_INVALID_OPTION('a SigningKeys as "keys", or none')
 
-  const { settings: { accessTokens } } = fastify.clientCredentials
-  // Where no token can be revoked, there is no store in which it could be noted.
-  const canRevoke = accessTokens?.revoke !== undefined && accessTokens.revokeClient !== undefined
   return {
     clients,
     keys,
     flow: fastify.clientCredentials,
     guard: fastify.requireScopes(scope),
     maxIdLength: maxParamLengthOf(fastify),
-    revokeTokens: canRevoke ? (clientId, ahead) => accessTokens.revokeClient!(clientId, ahead) : undefined
+    canRevokeTokens: canRevokeTokens(fastify.clientCredentials, clients)
   }
+}
+
+// Tokens of the application's own, such as those of @fastify/jwt, do not follow the store of the clients.
+function canRevokeTokens ({ settings: { accessTokens, missingCallbacks } }: ClientCredentialsFlow, { entries }: ClientRegistry): boolean {
+  return entries !== undefined && (accessTokens?.entries === entries || missingCallbacks.includes('generateAccessToken'))
 }
 
 // Wherever the application has set it: Fastify keeps both apart.

@@ -21,6 +21,15 @@ export const keyParameters = {
   properties: { kid: { ...text, description: 'The id of the key.' } }
 } as const
 
+/** Which page of the audit records. */
+export const auditPageParameters = {
+  type: 'object',
+  properties: {
+    limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'How many at most. Default 100.' },
+    before: { type: 'integer', minimum: 1, description: 'The next of the page before. Default the end.' }
+  }
+} as const
+
 /** Which page of the list of clients. */
 export const pageParameters = {
   type: 'object',

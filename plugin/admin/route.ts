@@ -1,17 +1,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { oauthErrorSchema } from '../../schemas/index.ts'
 import { NO_STORE } from '../../src/index.ts'
+import type { AuditOrigin } from '../../src/index.ts'
 import { credentialsOf } from '../guard.ts'
 import type { Guard } from '../guard.ts'
 import type { Outage } from '../outage.ts'
 import { sendError, sendJson } from '../reply.ts'
 import { toRefusal } from './to-refusal.ts'
 
-/** As much of a request as a route reads: what its schemas have accepted. */
+/** The parts of a request that a route reads, validated by its schemas. */
 export interface AdminRequest {
   params: Readonly<Record<string, string>>
-  query: Readonly<{ after?: string, limit?: number }>
+  query: Readonly<{ after?: string, before?: number, limit?: number }>
   body: Readonly<Record<string, unknown>>
+  /** Who sends it, for the audit record of the change. */
+  by: AuditOrigin
 }
 
 /** What a route answers with. */
@@ -42,6 +45,8 @@ export interface AdminRoute {
 export interface AdminSurroundings {
   readonly guard: Guard
   readonly outage: Outage
+  /** Whether the store keeps audit records, which are logged by themselves. */
+  readonly isAudited: boolean
 }
 
 const TAG = 'Client administration'
@@ -49,11 +54,11 @@ const REFUSALS = {
   400: 'The request is malformed, or says what cannot be.',
   404: 'There is nothing by this name.',
   409: 'There is a client with this client_id already.',
-  503: 'The store is away for now.'
+  503: 'The store is unavailable.'
 } as const
 
-/** Serves a route behind the guard. Whatever it answers is JSON of ours that no cache keeps, and who changes what is in the log. */
-export function serveAdminRoute (scope: FastifyInstance, { guard, outage }: AdminSurroundings, route: AdminRoute): void {
+/** Serves a route behind the guard. Every response is JSON that no cache stores. */
+export function serveAdminRoute (scope: FastifyInstance, { guard, outage, isAudited }: AdminSurroundings, route: AdminRoute): void {
   const { method, url, success, answer } = route
   scope.route({
     method,
@@ -72,10 +77,11 @@ export function serveAdminRoute (scope: FastifyInstance, { guard, outage }: Admi
       return sendError(reply.headers(NO_STORE), refusal)
     },
     async handler (request, reply) {
-      const made = await answer(request as AdminRequest)
+      const { params, query, body } = request as Omit<AdminRequest, 'by'>
+      const made = await answer({ params, query, body, by: originOf(request) })
       outage.succeeded()
       const location = made.location === undefined ? undefined : `${scope.prefix}${made.location}`
-      if (method !== 'GET') logChange(request, route.summary, location)
+      if (method !== 'GET' && !isAudited) logChange(request, route.summary, location)
       if (location !== undefined) reply.header('location', location)
       return send(reply.code(success.status).headers(NO_STORE), made.body)
     }
@@ -98,7 +104,11 @@ function schemaOf ({ summary, description, params, query, body, success, refusal
   }
 }
 
-// Who did what to whom. The path names clients and keys, and no secret.
+function originOf (request: FastifyRequest): AuditOrigin {
+  return { actor: { kind: 'client', id: credentialsOf(request).app?.id ?? '' }, requestId: request.id }
+}
+
+// For a store that keeps no audit records. The path contains ids of clients and keys, and no secret.
 function logChange (request: FastifyRequest, summary: string, location: string | undefined): void {
   const { params, log } = request
   log.info({ oauth: { by: credentialsOf(request).app.id, ...params as object, location } }, `OAuth administration: ${summary}`)

@@ -17,8 +17,8 @@ export function secretRoutes ({ clients }: AdminSettings): AdminRoute[] {
       body: { ...clientSecretRequestSchema, examples: [{ overlap: 86_400 }] },
       success: { status: 201, body: clientSecretSchema },
       refusals: [404],
-      async answer ({ params, body }) {
-        const issued = found(await clients.rotateSecret(params.client_id!, body), 'client')
+      async answer ({ params, body, by }) {
+        const issued = found(await clients.rotateSecret(params.client_id!, { ...body, by }), 'client')
         return { body: { client_id: params.client_id, secret_id: issued.id, ...toIssuedSecret(issued) } }
       }
     },
@@ -26,12 +26,12 @@ export function secretRoutes ({ clients }: AdminSettings): AdminRoute[] {
       method: 'DELETE',
       url: '/clients/:client_id/secrets/:secret_id',
       summary: 'Revoke a secret of a client',
-      description: 'It is invalid at once. Access tokens that were got with it are not.',
+      description: 'Every process on the store rejects it within a second. Access tokens that were obtained with it stay valid: revoke those of the client, too.',
       params: secretParameters,
       success: { status: 204 },
       refusals: [404],
-      async answer ({ params }) {
-        if (!await clients.revokeSecret(params.client_id!, params.secret_id!)) throw notFound('secret')
+      async answer ({ params, by }) {
+        if (!await clients.revokeSecret(params.client_id!, params.secret_id!, { by })) throw notFound('secret')
         return {}
       }
     }

@@ -3,14 +3,15 @@ import { toClientInformation } from './client-information.ts'
 import type { AdminSettings } from './options.ts'
 import { clientParameters } from './parameters.ts'
 import { found } from './refusals.ts'
+import { cutOffTokens } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
-import { disableClient, tokensOfDisabled } from './tokens-of-clients.ts'
+import { tokensOfDisabled } from './tokens-of-clients.ts'
 
-/** Whether clients may get access tokens, and keep those that they have. */
+/** Whether clients may get access tokens. */
 export function stateRoutes (settings: AdminSettings): AdminRoute[] {
-  const { clients, revokeTokens } = settings
+  const { clients } = settings
   const client = { params: clientParameters, refusals: [404] } as const
-  const routes: AdminRoute[] = [
+  return [
     {
       ...client,
       method: 'POST',
@@ -18,30 +19,20 @@ export function stateRoutes (settings: AdminSettings): AdminRoute[] {
       summary: 'Disable a client',
       description: `It gets no more access tokens, until it is enabled. ${tokensOfDisabled(settings)} You may disable yourself.`,
       success: { status: 200, body: clientInformationSchema },
-      answer: async ({ params }) => ({ body: toClientInformation(await disableClient(settings, params.client_id!)) })
+      async answer ({ params, by }) {
+        const disabled = found(await clients.disable(params.client_id!, { by }), 'client')
+        await cutOffTokens(settings, params.client_id!)
+        return { body: toClientInformation(disabled) }
+      }
     },
     {
       ...client,
       method: 'POST',
       url: '/clients/:client_id/enable',
       summary: 'Enable a client',
-      description: 'It gets access tokens again.',
+      description: 'It gets access tokens again. Those that were revoked stay invalid.',
       success: { status: 200, body: clientInformationSchema },
-      answer: async ({ params }) => ({ body: toClientInformation(found(await clients.enable(params.client_id!), 'client')) })
+      answer: async ({ params, by }) => ({ body: toClientInformation(found(await clients.enable(params.client_id!, { by }), 'client')) })
     }
   ]
-  if (revokeTokens === undefined) return routes
-  return [...routes, {
-    ...client,
-    method: 'DELETE',
-    url: '/clients/:client_id/tokens',
-    summary: 'Revoke all access tokens of a client',
-    description: 'All that were issued until now. It may get others.',
-    success: { status: 204 },
-    async answer ({ params }) {
-      found(await clients.find(params.client_id!), 'client')
-      await revokeTokens(params.client_id!)
-      return {}
-    }
-  }]
 }

@@ -1,4 +1,5 @@
 import type { OAuth2Client } from '../client-auth/index.ts'
+import type { Entries } from '../entries/entries.ts'
 import type { KeySource } from '../keys/index.ts'
 import type { Confirmation } from '../token-type/index.ts'
 
@@ -18,6 +19,8 @@ export interface GenerateAccessTokenContext {
   resource: readonly string[]
   /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
+  /** The generation of the client when the request was first looked at, for a client of the registry. */
+  generation?: number | undefined
 }
 
 /** A new access token. */
@@ -128,12 +131,17 @@ export interface AccessTokens {
   introspect? (token: string, isThorough?: boolean): Promise<TokenInformation | undefined>
   /** Makes a token that `introspect` knows invalid (RFC 7009). Nothing for any other. */
   revoke? (token: string): Promise<void>
+  /** Makes all tokens invalid that were issued to a client until now. Rejects where that cannot be done. */
+  revokeClient? (clientId: string): Promise<void>
   /**
-   * Makes all tokens invalid that were issued to a client until now. Rejects where `revoke` is not there.
+   * Compares what all processes on the stores must agree on. The plugin calls it when the server starts.
    *
-   * @param ahead seconds: and those that are going to be issued in this time. Default 0
+   * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
+   * @throws StoreUnavailableError then the first use tries again
    */
-  revokeClient? (clientId: string, ahead?: number): Promise<void>
+  start? (): Promise<void>
+  /** The entries that tokens are checked against: those of the store of the clients, where there is a registry. */
+  readonly entries?: Entries | undefined
   /** What the documents of server and resource say of them. */
   readonly metadata?: AccessTokensMetadata
 }

@@ -1,27 +1,30 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { andThen, isThenable } from '../at-once.ts'
-import type { Eventual } from '../at-once.ts'
 import type { OAuth2Client } from '../client-auth/index.ts'
+import { isThenable } from '../at-once.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { publishClientChange } from '../events/administration.ts'
+import { Agreement } from '../entries/agreement.ts'
+import type { Terms } from '../entries/agreement.ts'
+import { Entries } from '../entries/entries.ts'
 import type { KeySource, SigningKey } from '../keys/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
-import type { RevocationStore } from '../store/index.ts'
+import type { EntryStore, RevocationStore } from '../stores/index.ts'
+import { StoreUnavailableError } from '../stores/unavailable.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
 import type { ClaimsExpectation, UnverifiedClaims } from './claims.ts'
-import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
 import { createVerifier, decodeObject, readJws, rememberHeader } from './jws.ts'
 import type { UnverifiedJws, Verifier } from './jws.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
-import { REVOKED, Revocations } from './revocations.ts'
+import { Revocations } from './revocations.ts'
+import { revokeClient } from './revoke-client.ts'
 import { createSigner } from './sign.ts'
 import type { Signer, Signing } from './sign.ts'
+import { checkMaxStale, REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
 /** What JWT access tokens are made and verified with. */
@@ -32,15 +35,27 @@ export interface JwtAccessTokensOptions {
   audience: string | readonly string[]
   /** What tokens are signed with, and verified by: a `SigningKeys`. */
   keys: KeySource
-  /** Keeps revocations. Default none: then tokens cannot be revoked, and are valid until they expire. */
+  /**
+   * Keeps revocations of single tokens, and of all tokens of a client that is not in a registry. Default none: then single
+   * tokens cannot be revoked, and are valid until they expire.
+   */
   revocations?: RevocationStore
+  /**
+   * The store of the clients: tokens are rejected once their client was disabled or removed there, or its tokens were
+   * revoked. Default the store of `keys`.
+   */
+  entries?: EntryStore
   /** Further claims. They cannot take the place of those that RFC 9068 defines. */
   claims?: (client: OAuth2Client, scope: readonly string[]) => Record<string, unknown>
   /**
-   * Seconds that clocks may differ. Default 5. The same in all processes on one store: a revoked token is remembered as
-   * long as the process accepts it that revoked it.
+   * Seconds that clocks may differ. Default 5. The same in all processes on one store.
    */
   clockTolerance?: number
+  /**
+   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
+   * 503. Default 600.
+   */
+  maxStale?: number
   /** How many verified tokens are remembered. Default 10,000. */
   cacheSize?: number
   /** Where signatures are made and verified. Default "pool" where there is a second core, else "batch". */
@@ -55,6 +70,10 @@ export interface JwtAccessTokensOptions {
 
 // A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
 const MAX_LENGTH = 16_384
+// The claim that carries the generation of the client.
+const GENERATION_CLAIM = 'gen'
+// Each is lost to a suspension of the process, or to a store that answers slowly.
+const MAX_ATTEMPTS = 5
 
 type Refusal = VerifyTokenResult & { isValid: false }
 interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, alg: string, claims: UnverifiedClaims }
@@ -68,19 +87,24 @@ interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, 
 export class JwtAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
   readonly revoke?: (token: string) => Promise<void>
+  readonly entries: Entries | undefined
+  readonly start: () => Promise<void>
   readonly #keys: KeySource
   readonly #sign: Signer
   readonly #isSignedBy: Verifier
   readonly #claims: JwtAccessTokensOptions['claims']
   readonly #verified: VerifiedTokens<Verdict>
   readonly #revocations: Revocations | undefined
+  readonly #validity: TokenValidity
+  readonly #agreement: Agreement
   readonly #now: Clock
+  #epoch = 0
   readonly #expectation: ClaimsExpectation
 
   constructor (options: JwtAccessTokensOptions) {
     const {
-      issuer, audience, keys, revocations, claims, clockTolerance = 5, cacheSize, onError = () => {}, dangerouslyAllowHttpIssuer = false,
-      signing = availableParallelism() > 1 ? 'pool' : 'batch', now = systemClock
+      issuer, audience, keys, revocations, entries, claims, clockTolerance = 5, maxStale = 600, cacheSize, onError = () => {},
+      dangerouslyAllowHttpIssuer = false, signing = availableParallelism() > 1 ? 'pool' : 'batch', now = systemClock
     } = options
     this.metadata = resolveMetadata({ issuer, audience, keys, dangerouslyAllowHttpIssuer })
     this.#keys = keys
@@ -90,13 +114,20 @@ export class JwtAccessTokens implements AccessTokens {
     this.#now = now
     this.#expectation = { ...this.metadata, now, clockTolerance }
     this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
+    this.entries = entries === undefined ? keys?.entries : Entries.of(entries, { now })
     if (revocations !== undefined) {
-      this.#revocations = new Revocations(revocations, { now, onError })
+      const toleranceOf = () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0)
+      this.#revocations = new Revocations(revocations, { now, clockTolerance: toleranceOf, onOutage: onError })
       this.revoke = (token) => this.#revoke(token)
     }
+    this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
+    this.start = async () => { await this.#agreement.start() }
+    this.#validity = new TokenValidity({
+      entries: this.entries, revocations: this.#revocations, keys: keys?.state, agreement: this.#agreement, maxStale: checkMaxStale(maxStale), clockTolerance
+    })
   }
 
-  async issue ({ client, scope, accessTokenLifetime, resource, confirmation }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
     const audience = grantAudience(resource, this.metadata.audience, client.audiences)
     const lifetime = Math.min(accessTokenLifetime, this.#keys.maxTokenLifetime)
     const iat = this.#now()
@@ -113,18 +144,22 @@ export class JwtAccessTokens implements AccessTokens {
       exp: iat + lifetime,
       nbf: undefined,
       scope: scope.length > 0 ? scope.join(' ') : undefined,
-      cnf: confirmation
+      cnf: confirmation,
+      [GENERATION_CLAIM]: generation > 0 ? generation : undefined
     })
     return { accessToken, expiresIn: lifetime, audience }
   }
 
   verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
     const key = this.#verified.keyOf(token)
-    return andThen(this.#remembered(key) ?? this.#judge(token, key), resultOf)
+    const isRecent = this.#validity.isRecent()
+    const waiting = isRecent ? undefined : this.#validity.whenStale()
+    const verdict = waiting === undefined ? this.#remembered(key, isRecent) : undefined
+    return verdict === undefined ? this.#judge(token, key, { waiting }).then(resultOf) : resultOf(verdict)
   }
 
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
-    const verdict = await this.#judge(token, this.#verified.keyOf(token), isThorough)
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough })
     if (!('result' in verdict)) return undefined
     const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
     return {
@@ -142,64 +177,102 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   /**
-   * Makes all tokens invalid that were issued to a client until now, those of this very second included.
+   * Makes all tokens invalid that were issued to a client until now: every process rejects them within a second.
    *
-   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet, or
-   * whose clock is ahead. Default 0
-   * @throws TypeError without a store of revocations
+   * @throws TypeError without a store of revocations, for a client that is not in the registry
    */
-  async revokeClient (clientId: string, ahead = 0): Promise<void> {
-    if (this.#revocations === undefined) throw new TypeError('JwtAccessTokens has no store of revocations')
-    await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#keys.maxTokenLifetime + this.#expectation.clockTolerance }))
-    publishClientChange(clientId, 'tokens_revoked')
+  async revokeClient (clientId: string): Promise<void> {
+    const { maxTokenLifetime } = this.#keys
+    await revokeClient(clientId, {
+      entries: this.entries, revocations: this.#revocations, maxTokenLifetime, clockTolerance: this.#expectation.clockTolerance, now: this.#now
+    })
   }
 
   async #revoke (token: string): Promise<void> {
-    const verdict = await this.#judge(token, this.#verified.keyOf(token), true)
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough: true })
     if (!('result' in verdict)) return
     const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
     await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#expectation.clockTolerance })
   }
 
-  // Without waiting, for the many requests that bring a token which is known already. Undefined: it must be judged.
-  #remembered (tokenKey: string | undefined): Verdict | Refusal | undefined {
-    if (this.#revocations?.refresh() !== undefined) return undefined
+  // For the many requests that bring a token which was verified before: without waiting. Undefined: it must be verified.
+  #remembered (tokenKey: string | undefined, isRecent: boolean): Verdict | Refusal | undefined {
+    this.#forgetAfterLoss()
     const verdict = this.#verified.get(tokenKey)
-    if (verdict === undefined) return undefined
-    // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1). One that
-    // is being looked up may have been dropped: who judges asks again, and hears of a failure then.
-    const key = this.#keys.find(verdict.kid)
-    if (isThenable(key)) Promise.resolve(key).catch(() => {})
-    return key === undefined || isThenable(key) || key.alg !== verdict.alg ? undefined : this.#unlessRevoked(verdict)
+    if (verdict === undefined || !this.#holds(verdict) || !(isRecent || this.#validity.isUsable())) return undefined
+    return this.#unlessRevoked(verdict)
   }
 
-  #judge (token: string, tokenKey: string | undefined, isThorough = false): Eventual<Verdict | Refusal> {
-    return andThen(this.#revocations?.ready(), () =>
-      andThen(this.#verify(token, isThorough), (verdict) => 'result' in verdict ? this.#remember(tokenKey, verdict) : verdict))
+  // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1).
+  #holds ({ kid, alg }: Verdict): boolean {
+    if (this.#keys.holds !== undefined) return this.#keys.holds(kid, alg)
+    const key = this.#keys.find(kid)
+    if (!isThenable(key)) return key?.alg === alg
+    // It is looked for again where it can be waited for, and a failure is told there.
+    Promise.resolve(key).catch(() => {})
+    return false
   }
 
-  #remember (tokenKey: string | undefined, verdict: Verdict): Verdict | Refusal {
-    const judged = this.#unlessRevoked(verdict)
-    if (judged === verdict) this.#verified.set(tokenKey, verdict, (verdict.claims.exp as number) + this.#expectation.clockTolerance)
-    return judged
+  // Signature and claims need their time, and so does reading anew. What may have changed meanwhile is asked in one synchronous
+  // step at the end, and all over again if by then it was read too long ago, such as before the process was suspended.
+  async #judge (token: string, tokenKey: string | undefined, { isThorough = false, waiting }: { isThorough?: boolean, waiting?: Promise<unknown> | undefined } = {}): Promise<Verdict | Refusal> {
+    await waiting
+    let verdict: Verdict | undefined
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#validity.ready()
+      this.#forgetAfterLoss()
+      verdict ??= this.#verified.get(tokenKey)
+      const key = verdict && await this.#keys.find(verdict.kid)
+      if (verdict === undefined || key === undefined || key.alg !== verdict.alg) {
+        const verified = await this.#verify(token, isThorough)
+        if (!('result' in verified)) return verified
+        verdict = verified
+      }
+      if (!this.#validity.isUsable()) continue
+      if (this.#keys.holds?.(verdict.kid, verdict.alg) === false) return invalid('the key was revoked')
+      if ((verdict.claims.exp as number) + this.#expectation.clockTolerance <= this.#now()) return { isValid: false, message: 'The access token has expired', cause: 'exp is over' }
+      const judged = this.#unlessRevoked(verdict)
+      if (judged === verdict) this.#verified.set(tokenKey, verdict, (verdict.claims.exp as number) + this.#expectation.clockTolerance)
+      return judged
+    }
+    throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been verified'))
+  }
+
+  #forgetAfterLoss (): void {
+    const { epoch } = this.#validity
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    this.#verified.clear()
   }
 
   #unlessRevoked (verdict: Verdict): Verdict | Refusal {
-    const { jti, client_id: clientId, iat } = verdict.claims as { jti: string, client_id: string, iat: number }
-    return this.#revocations?.isTokenRevoked(jti) || this.#revocations?.isClientRevoked(clientId, iat) ? REVOKED : verdict
+    const { jti, client_id: clientId, iat, [GENERATION_CLAIM]: claimed } = verdict.claims as { jti: string, client_id: string, iat: number, [GENERATION_CLAIM]?: unknown }
+    const generation = typeof claimed === 'number' ? claimed : 0
+    return this.#validity.isRevoked({ id: jti, clientId, kid: verdict.kid, generation, issuedAt: iat }) ? REVOKED : verdict
   }
 
-  #verify (token: string, isThorough: boolean): Eventual<Verdict | Refusal> {
+  async #terms (): Promise<Terms> {
+    const { agreed = {}, maxTokenLifetime } = this.#keys
+    const { clockTolerance } = this.#expectation
+    const revocations = this.#revocations && await storeIdOf(this.#revocations)
+    return {
+      values: { ...agreed, 'jwt.clockTolerance': clockTolerance, 'jwt.revocations': revocations ?? null },
+      longestTokenLifetime: maxTokenLifetime,
+      largestClockTolerance: Math.max(clockTolerance, Number(agreed['keys.clockTolerance'] ?? 0)),
+      revocationStores: revocations === undefined ? [] : [revocations]
+    }
+  }
+
+  async #verify (token: string, isThorough: boolean): Promise<Verdict | Refusal> {
     if (token.length > MAX_LENGTH) return invalid('the token is too long')
     const jws = readJws(token)
     if (jws === undefined) return invalid('the token is no JWT')
     const { kid, alg } = jws.header
-    // Whoever wrote the token may have put anything there.
-    return andThen(typeof kid === 'string' ? this.#keys.find(kid, isThorough) : undefined, (key) => {
-      // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
-      if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
-      return andThen(this.#isSignedBy(jws, key), (isSigned) => isSigned ? this.#judgeSigned(jws, key) : invalid('the signature is wrong'))
-    })
+    // Anything may stand there.
+    const key = typeof kid === 'string' ? await this.#keys.find(kid, isThorough) : undefined
+    // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
+    if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
+    return await this.#isSignedBy(jws, key) ? this.#judgeSigned(jws, key) : invalid('the signature is wrong')
   }
 
   // What is signed with our key is what we wrote, unless the key is used for something else too.

@@ -1,16 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { publishClientChange } from '../events/administration.ts'
+import { Agreement } from '../entries/agreement.ts'
+import type { Terms } from '../entries/agreement.ts'
+import { Entries } from '../entries/entries.ts'
 import { grantAudience } from '../resource-indicator.ts'
-import type { RevocationStore, StoredToken, TokenStore } from '../store/index.ts'
+import type { EntryStore, RevocationStore, StoredToken, TokenStore } from '../stores/index.ts'
+import { StoreUnavailableError } from '../stores/unavailable.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
-import { revocationOfClient } from './client-revocation.ts'
 import type {
   AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
 } from './index.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
-import { REVOKED, Revocations } from './revocations.ts'
+import { Revocations } from './revocations.ts'
+import { revokeClient } from './revoke-client.ts'
+import { checkMaxStale, REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 import { keyOf, VerifiedTokens } from './verified-tokens.ts'
 
 /** What opaque access tokens are made and verified with. */
@@ -21,6 +25,18 @@ export interface OpaqueAccessTokensOptions {
   audience: string | readonly string[]
   /** Keeps the tokens, and what other processes must learn of their end. */
   store: TokenStore & RevocationStore
+  /**
+   * The store of the clients: tokens are rejected once their client was disabled or removed there, or its tokens were
+   * revoked. Default `store`.
+   */
+  entries?: EntryStore
+  /** Seconds that clocks may differ. Default 5. The same in all processes on one store. */
+  clockTolerance?: number
+  /**
+   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
+   * 503. Default 600.
+   */
+  maxStale?: number
   /** How many tokens that were found are remembered. Default 10,000. */
   cacheSize?: number
   /** Seconds that the longest-living token of a client may live: for so long its revocation is kept. Default 86400. */
@@ -30,6 +46,9 @@ export interface OpaqueAccessTokensOptions {
   /** Default the clock of the machine. */
   now?: Clock
 }
+
+// Each is lost to a suspension of the process, or to a store that answers slowly.
+const MAX_ATTEMPTS = 5
 
 interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, token: StoredToken }
 
@@ -42,28 +61,42 @@ interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, t
  */
 export class OpaqueAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
+  readonly entries: Entries | undefined
+  readonly start: () => Promise<void>
   readonly #store: TokenStore
   readonly #revocations: Revocations
+  readonly #validity: TokenValidity
+  readonly #agreement: Agreement
   readonly #found: VerifiedTokens<Found>
   readonly #maxTokenLifetime: number
+  readonly #clockTolerance: number
   readonly #now: Clock
+  #epoch = 0
 
-  constructor ({ issuer, audience, store, cacheSize, maxTokenLifetime = 86_400, onError = () => {}, now = systemClock }: OpaqueAccessTokensOptions) {
+  constructor (options: OpaqueAccessTokensOptions) {
+    const { issuer, audience, store, entries = store, clockTolerance = 5, maxStale = 600, cacheSize, maxTokenLifetime = 86_400, onError = () => {}, now = systemClock } = options
     this.metadata = resolveMetadata({ issuer, audience })
     this.#store = store
-    this.#revocations = new Revocations(store, { now, onError })
+    this.entries = Entries.of(entries, { now })
+    this.#revocations = new Revocations(store, { now, onOutage: onError, clockTolerance: () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0) })
+    this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
+    this.start = async () => { await this.#agreement.start() }
+    this.#validity = new TokenValidity({
+      entries: this.entries, revocations: this.#revocations, agreement: this.#agreement, maxStale: checkMaxStale(maxStale), clockTolerance
+    })
     this.#found = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     this.#maxTokenLifetime = maxTokenLifetime
+    this.#clockTolerance = clockTolerance
     this.#now = now
   }
 
-  async issue ({ client, scope, accessTokenLifetime, resource, confirmation }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
     const audience = grantAudience(resource, this.metadata.audience, client.audiences)
     const lifetime = Math.min(accessTokenLifetime, this.#maxTokenLifetime)
     const accessToken = randomBytes(32).toString('base64url')
     const issuedAt = this.#now()
     await this.#store.saveToken(keyOf(accessToken), {
-      clientId: client.id, scope, audience, issuedAt, expiresAt: issuedAt + lifetime, ...(confirmation && { confirmation })
+      clientId: client.id, scope, audience, issuedAt, expiresAt: issuedAt + lifetime, ...(generation > 0 && { generation }), ...(confirmation && { confirmation })
     })
     return { accessToken, expiresIn: lifetime, audience }
   }
@@ -98,27 +131,47 @@ export class OpaqueAccessTokens implements AccessTokens {
     await this.#store.removeToken(found.hash)
   }
 
-  /**
-   * Makes all tokens invalid that were issued to a client until now, those of this very second included.
-   *
-   * @param ahead seconds: and those that are going to be issued in this time, by a process that does not know of it yet, or
-   * whose clock is ahead. Default 0
-   */
-  async revokeClient (clientId: string, ahead = 0): Promise<void> {
-    await this.#revocations.add(revocationOfClient(clientId, { now: this.#now(), ahead, keepFor: this.#maxTokenLifetime }))
-    publishClientChange(clientId, 'tokens_revoked')
+  /** Makes all tokens invalid that were issued to a client until now: every process rejects them within a second. */
+  async revokeClient (clientId: string): Promise<void> {
+    await revokeClient(clientId, {
+      entries: this.entries, revocations: this.#revocations, maxTokenLifetime: this.#maxTokenLifetime, clockTolerance: this.#clockTolerance, now: this.#now
+    })
   }
 
+  // The look-up needs its time. What may have changed meanwhile is asked in one synchronous step at the end, and all over again
+  // if by then it was read too long ago, such as before the process was suspended.
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {
-    await this.#revocations.ready()
     const hash = keyOf(token)
-    const known = this.#found.get(hash)
-    const found = known ?? await this.#lookUp(hash)
-    if (found === undefined) return { isValid: false, cause: 'the store has no such token' }
-    const { clientId, issuedAt, expiresAt } = found.token
-    if (this.#revocations.isTokenRevoked(hash) || this.#revocations.isClientRevoked(clientId, issuedAt)) return REVOKED
-    if (known === undefined) this.#found.set(hash, found, expiresAt)
-    return found
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#validity.ready()
+      this.#forgetAfterLoss()
+      const found = this.#found.get(hash) ?? await this.#lookUp(hash)
+      if (found === undefined) return { isValid: false, cause: 'the store has no such token' }
+      if (!this.#validity.isUsable()) continue
+      const { clientId, issuedAt, expiresAt, generation = 0 } = found.token
+      if (expiresAt <= this.#now()) return { isValid: false, cause: 'the token has expired' }
+      if (this.#validity.isRevoked({ id: hash, clientId, generation, issuedAt })) return REVOKED
+      this.#found.set(hash, found, expiresAt)
+      return found
+    }
+    throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been found'))
+  }
+
+  #forgetAfterLoss (): void {
+    const { epoch } = this.#validity
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    this.#found.clear()
+  }
+
+  async #terms (): Promise<Terms> {
+    const revocations = await storeIdOf(this.#revocations)
+    return {
+      values: { 'opaque.maxTokenLifetime': this.#maxTokenLifetime, 'opaque.clockTolerance': this.#clockTolerance, 'opaque.revocations': revocations },
+      longestTokenLifetime: this.#maxTokenLifetime,
+      largestClockTolerance: this.#clockTolerance,
+      revocationStores: [revocations]
+    }
   }
 
   async #lookUp (hash: string): Promise<Found | undefined> {

@@ -6,6 +6,8 @@ import { resolveMetadata } from './metadata.ts'
 import { RemoteIntrospection } from './remote/introspection.ts'
 import type { IntrospectionCredentials } from './remote/introspection.ts'
 import { RemoteJwts } from './remote/jwt.ts'
+import { toVerificationError } from './remote/unavailable.ts'
+import { checkMaxStale } from './token-validity.ts'
 
 /** Whose access tokens a resource server takes, and how it verifies them. */
 export interface RemoteAccessTokensOptions {
@@ -13,13 +15,18 @@ export interface RemoteAccessTokensOptions {
   issuer: string
   /** What this resource server is called in the `aud` of tokens; one of several is enough. Never empty. */
   audience: string | readonly string[]
-  /** Asks the issuer about each token (RFC 7662), by these credentials. Default the issuer's JWKS, which knows no revocation. */
+  /** Introspects each token (RFC 7662) with these credentials. Default the issuer's JWKS, by which no revocation of a token is noticed. */
   introspection?: IntrospectionCredentials
   /** Seconds that clocks may differ. Default 60. */
   clockTolerance?: number
-  /** How many verified tokens are remembered. Default 10,000. */
+  /**
+   * Seconds for which the keys and the metadata of the issuer are used beyond their maximum age (ten minutes, an hour) while the
+   * issuer is unavailable. After that, requests are answered with 503. Default 600.
+   */
+  maxStale?: number
+  /** How many verified tokens are cached. Default 10,000. */
   cacheSize?: number
-  /** Is told once per outage that the issuer is away and that what is known of it stays in use. Default nobody is. */
+  /** Is called once per outage of the issuer, when its keys or its metadata stay in use. Default nothing is called. */
   onError?: (error: Error) => void
   /** Default Node's own. */
   fetch?: Fetch
@@ -31,32 +38,40 @@ export interface RemoteAccessTokensOptions {
 const MAX_LENGTH = 16_384
 
 /**
- * Access tokens that another authorization server issues: for a resource server. What is needed is found in the
- * issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token. JWTs (RFC 9068) are verified by its JWKS, which follows the
- * rotation of its keys; with `introspection`, tokens of any kind by asking it, and remembered for a minute at most.
+ * Access tokens that another authorization server issues: for a resource server. The URLs that are needed are found in the
+ * issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token.
  *
- * An issuer that is away never makes a good token a bad one: what is known of it stays in use, and where nothing is,
- * `verify` rejects, which is a 500.
+ * JWTs (RFC 9068) are verified by the issuer's JWKS: new keys are found as soon as a token names one, and a key that the issuer
+ * has dropped is rejected within ten minutes. With `introspection`, the issuer is asked about tokens of any kind, and its answer
+ * used for a minute, from sending the question.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE
+ * While the issuer is unavailable, no valid token is rejected: its keys stay in use for `maxStale`, and where nothing is known
+ * of a token, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE
  */
 export class RemoteAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
   readonly #verifier: { verify (token: string): Promise<VerifyTokenResult> }
 
   constructor (options: RemoteAccessTokensOptions) {
-    const { introspection, clockTolerance = 60, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, now = systemClock } = options
+    const { introspection, clockTolerance = 60, maxStale = 600, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, now = systemClock } = options
     this.metadata = resolveMetadata({ issuer: options.issuer, audience: options.audience })
     const { issuer, audience } = this.metadata
-    const remote = { issuer, fetch, now, onError }
+    const remote = { issuer, fetch, now, maxStale: checkMaxStale(maxStale), onError }
     const expectation = { issuer, audience, now, clockTolerance }
     this.#verifier = introspection === undefined
       ? new RemoteJwts(remote, expectation, cacheSize)
       : new RemoteIntrospection(remote, expectation, cacheSize, introspection)
   }
 
+  /** @throws StoreUnavailableError if the issuer is unavailable and nothing is known of the token */
   async verify (token: string): Promise<VerifyTokenResult> {
     if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
-    return this.#verifier.verify(token)
+    try {
+      return await this.#verifier.verify(token)
+    } catch (error) {
+      throw toVerificationError(error)
+    }
   }
 }

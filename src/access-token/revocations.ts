@@ -1,97 +1,65 @@
 import type { Clock } from '../clock.ts'
-import { LazyRefresh } from '../lazy-refresh.ts'
-import type { Revocation, RevocationStore } from '../store/index.ts'
+import { FeedReader } from '../entries/feed-reader.ts'
+import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { Marked, Revocation, RevocationStore } from '../stores/index.ts'
+import { RevocationState } from './revocation-state.ts'
 
-// Another process sees a revocation within a second. A look at the store costs the request that comes first after half
-// of that nothing, since it does not wait.
-const FRESH = 500
-const STALE = 1000
-// Seconds between two searches for what may be forgotten.
-const TIDY = 60
+/** What the revocations of a store are followed with. */
+export interface RevocationsOptions {
+  readonly now: Clock
+  /** Seconds that clocks may differ, at most. */
+  readonly clockTolerance: () => number
+  /** Is called once per outage, with the error. */
+  readonly onOutage: (error: Error) => void
+}
 
-/** The verdict on a token that was revoked. */
-export const REVOKED = Object.freeze({
-  isValid: false, message: 'The access token was revoked', cause: 'the token, or all tokens of the client, were revoked'
-} as const)
-
-interface Unless { until: number }
-
-/**
- * The revocations of a store, as this process knows them: looked up in memory, and read again at most twice a second,
- * when somebody asks. No timer keeps the process alive.
- *
- * When the store is away, what is known stays in force, and verification of tokens goes on. As long as nothing is known,
- * since the store was away from the start, nobody is let in.
- */
+/** The revocations of a store as this process holds them: of single tokens, and cut-offs of clients that no registry keeps. */
 export class Revocations {
   readonly #store: RevocationStore
-  readonly #now: Clock
-  readonly #tokens = new Map<string, Unless>()
-  readonly #clients = new Map<string, Unless & { issuedBefore: number }>()
-  readonly #refresh: LazyRefresh
-  #cursor: string | undefined
-  #isKnown = false
-  #tidyAt = 0
+  readonly #reader: FeedReader<Revocation, RevocationState>
 
-  constructor (store: RevocationStore, { now, onError }: { now: Clock, onError: (error: Error) => void }) {
+  constructor (store: RevocationStore, options: RevocationsOptions) {
     this.#store = store
-    this.#now = now
-    this.#refresh = new LazyRefresh(() => this.#read(), { fresh: FRESH, stale: STALE, now: () => performance.now(), onError })
-  }
-
-  /** Adds a revocation to the store. It is in force here as soon as the store has it. */
-  async add (revocation: Revocation): Promise<void> {
-    await this.#store.addRevocation(revocation)
-    this.#learn(revocation)
-  }
-
-  /** Sees to it that what is known is less than a second old. Undefined when it is, and there is nothing to wait for. Never rejects. */
-  refresh (): Promise<Error | undefined> | undefined {
-    return this.#isKnown ? this.#refresh.whenOld() : this.#refresh.now()
-  }
-
-  /** The same, but rejects with the store's error as long as it could never be read. */
-  ready (): Promise<void> | undefined {
-    return this.refresh()?.then((error) => { if (error !== undefined && !this.#isKnown) throw error })
-  }
-
-  isTokenRevoked (id: string): boolean {
-    return this.#tokens.has(id)
-  }
-
-  /** @param issuedAt the token's iat, in seconds since 1970 */
-  isClientRevoked (clientId: string, issuedAt: number): boolean {
-    const revocation = this.#clients.get(clientId)
-    return revocation !== undefined && issuedAt < revocation.issuedBefore
-  }
-
-  async #read (): Promise<void> {
-    const { revocations, cursor } = await this.#store.listRevocations(this.#cursor)
-    revocations.forEach((revocation) => { this.#learn(revocation) })
-    this.#cursor = cursor
-    this.#isKnown = true
-    this.#forgetExpired()
-  }
-
-  #learn (revocation: Revocation): void {
-    if (revocation.kind === 'token') {
-      this.#tokens.set(revocation.id, { until: revocation.expiresAt })
-      return
-    }
-    const { id, issuedBefore, expiresAt } = revocation
-    const known = this.#clients.get(id)
-    this.#clients.set(id, {
-      issuedBefore: Math.max(issuedBefore, known?.issuedBefore ?? 0),
-      until: Math.max(expiresAt, known?.until ?? 0)
+    this.#reader = new FeedReader({
+      ...options,
+      list: async (after) => await store.listRevocations(after),
+      state: new RevocationState(),
+      writeBack: async (revocations) => await this.#add(revocations)
     })
   }
 
-  #forgetExpired (): void {
-    const time = this.#now()
-    if (time < this.#tidyAt) return
-    this.#tidyAt = time + TIDY
-    for (const entries of [this.#tokens, this.#clients]) {
-      for (const [id, { until }] of entries) if (until <= time) entries.delete(id)
-    }
+  /** How old what is held is, and how it is read again. */
+  get refresh (): BackgroundRefresh {
+    return this.#reader.refresh
+  }
+
+  /** Counts how often the store has lost history. */
+  get epoch (): number {
+    return this.#reader.epoch
+  }
+
+  /** The id of the store, once it was read. */
+  get storeId (): string | undefined {
+    return this.#reader.storeId
+  }
+
+  /** Adds a revocation to the store. It is in force here as soon as the store has acknowledged it. */
+  async add (revocation: Revocation): Promise<void> {
+    this.#reader.acknowledged(await this.#add([revocation]))
+  }
+
+  isTokenRevoked (id: string): boolean {
+    return this.#reader.state.isTokenRevoked(id)
+  }
+
+  /** The time before which the tokens of a client were issued that are revoked, in seconds since 1970. 0 for none. */
+  cutOffOf (clientId: string): number {
+    return this.#reader.state.cutOffOf(clientId)
+  }
+
+  async #add (revocations: readonly Revocation[]): Promise<Array<Marked<Revocation>>> {
+    const added: Array<Marked<Revocation>> = []
+    for (const revocation of revocations) added.push({ ...revocation, ...await this.#store.addRevocation(revocation) })
+    return added
   }
 }

@@ -48,6 +48,11 @@ export class VerifiedTokens<T> {
     return undefined
   }
 
+  /** Forgets all verdicts. */
+  clear (): void {
+    this.#entries.clear()
+  }
+
   /** @param expiresAt the token's own expiry, in seconds since 1970 */
   set (key: string | undefined, verdict: T, expiresAt: number): void {
     // A map of none would be one without bound.

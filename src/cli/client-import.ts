@@ -9,25 +9,26 @@ import type { Format } from './import/rows.ts'
 import { openSecretsFile, secretsToStdout } from './import/secrets-output.ts'
 import { decode } from './import/text.ts'
 import type { Io } from './io.ts'
+import { originOf } from './origin.ts'
 import { note, print } from './output.ts'
 import { withRegistry } from './registry.ts'
 import { textOf } from './values.ts'
 
-/** Adds many clients from a file, and can be run again after whatever has stopped it. */
+/** Adds many clients from a file. After a failure, it goes on when it is run again. */
 export const CLIENT_IMPORT_COMMAND: Command = {
   name: 'client import',
   operands: ['FILE'],
   summary: 'Adds many clients from CSV or JSON lines, "-" for the standard input',
   details: [
-    `Columns of the CSV header, or members of each JSON object: ${Object.keys(COLUMNS).join(', ')}. Only client_id is required. Lists have spaces between their words.`,
-    'Clients that are there already are skipped and counted. After a crash, or a row that was mended, run the same command again.',
-    'Where client_secret is empty a secret is made. It goes to the file of --output, else to the standard output, as JSON lines of client_id and client_secret. It is there before the client is; of several lines for a client, the last counts.',
-    'Rows are added 200 at a time. A row that is wrong stops the import before its 200, with its line number.',
-    'A secret that is imported may be guessed by trying: each is hashed slowly, so that a thousand of them take half a minute or so.'
+    `Columns of the CSV header, or members of each JSON object: ${Object.keys(COLUMNS).join(', ')}. Only client_id is required. The values of a list are separated by spaces.`,
+    'Clients that exist are skipped and counted. After a crash, or after you have fixed a row, run the same command again.',
+    'Where client_secret is empty, a secret is generated and written to the file of --output, else to the standard output, as JSON lines of client_id and client_secret. It is written before the client is added; of several lines for a client, the last one counts.',
+    'Rows are added 200 at a time. An invalid row stops the import before its 200 rows, with its line number.',
+    'Imported secrets are hashed slowly, since a human may have chosen them: a thousand of them take about half a minute.'
   ],
   options: {
     format: { type: 'string', placeholder: 'FORMAT', description: 'csv or jsonl (default by the extension of FILE)' },
-    output: { type: 'string', placeholder: 'FILE', description: 'where the secrets that are made go; readable to its owner only' }
+    output: { type: 'string', placeholder: 'FILE', description: 'the file for generated secrets; only its owner can read it' }
   },
   examples: [
     'client import clients.csv --output secrets.jsonl',
@@ -41,7 +42,7 @@ async function importClients (invocation: Invocation): Promise<void> {
   const format = readFormat(textOf(values, 'format'), file)
   const path = textOf(values, 'output')
   const size = file === '-' ? undefined : await sizeOf(file)
-  if (path !== undefined && await isSame(file, path)) throw new UsageError('--output is the file that is imported. Name another one')
+  if (path !== undefined && await isSame(file, path)) throw new UsageError('--output is the file that is imported. Name another file')
   await withRegistry(invocation, async (registry, store) => {
     const secrets = path === undefined ? secretsToStdout(io) : await openSecretsFile(path)
     const progress = new Progress(size, io.now, (line) => note(io, line))
@@ -49,18 +50,18 @@ async function importClients (invocation: Invocation): Promise<void> {
     const count = { rows: 0, added: 0, skipped: 0 }
     try {
       for await (const batch of toBatches(rows)) {
-        const added = await addBatch(batch, { store, registry, secrets })
+        const added = await addBatch(batch, { store, registry, by: originOf(invocation), secrets })
         count.rows += batch.length
         count.added += added
         count.skipped += batch.length - added
         progress.done(batch.length)
       }
     } catch (error) {
-      throw new CommandError(`${count.added} clients were added, then the import stopped. Mend this and run the same command again`, { cause: error })
+      throw new CommandError(`${count.added} clients were added, then the import stopped. Fix this and run the same command again`, { cause: error })
     } finally {
       await secrets.close()
     }
-    note(io, `${count.rows} rows: ${count.added} clients added, ${count.skipped} skipped that were there already`)
+    note(io, `${count.rows} rows: ${count.added} clients added, ${count.skipped} skipped that exist already`)
     // Without a file the standard output is for secrets alone.
     if (isJson && path !== undefined) await print(io, JSON.stringify(count))
   }, { mayCreate: true })
@@ -69,7 +70,7 @@ async function importClients (invocation: Invocation): Promise<void> {
 function readFormat (given: string | undefined, file: string): Format {
   const format = given ?? /\.(csv|jsonl|ndjson)$/i.exec(file)?.[1]?.toLowerCase().replace('ndjson', 'jsonl')
   if (format === 'csv' || format === 'jsonl') return format
-  throw new UsageError('What format is this? Tell it by --format csv or --format jsonl')
+  throw new UsageError('The format is unknown. Name it: --format csv or --format jsonl')
 }
 
 async function sizeOf (file: string): Promise<number | undefined> {

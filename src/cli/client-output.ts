@@ -14,9 +14,9 @@ export async function printClient ({ io, isJson }: Invocation, client: Registere
 }
 
 /**
- * Prints a secret that was just made, alone on its line. Nobody can read it again.
+ * Prints a generated secret, alone on its line. Nobody can read it again.
  *
- * @throws CommandError when nobody has read it now
+ * @throws CommandError when the standard output is closed
  */
 export async function printSecret ({ io, isJson }: Invocation, id: string, secret: IssuedSecret | undefined, json: object): Promise<void> {
   try {
@@ -24,7 +24,7 @@ export async function printSecret ({ io, isJson }: Invocation, id: string, secre
     else await print(io, [`client_id      ${id}`, ...secret ? [`client_secret  ${secret.secret}`] : []].join('\n'))
   } catch (error) {
     if (secret === undefined || !(error instanceof OutputClosedError)) throw error
-    throw new CommandError(`Nobody has read the secret of "${id}", since the standard output is closed. Make another one: client rotate ${id}`)
+    throw new CommandError(`The secret of "${id}" is lost, since the standard output is closed. Generate another one: client rotate ${id}`)
   }
   if (secret) note(io, `Keep the secret now: it is not shown again${secret.expiresAt === undefined ? '' : `. It expires at ${isoTime(secret.expiresAt)}`}`)
 }

@@ -1,81 +1,87 @@
-import { revocationOfClient, UNTIL_DISABLED } from '../access-token/client-revocation.ts'
-import type { ClientRegistry, RegisteredClient } from '../clients/client-registry.ts'
-import type { Command, CommandStore, Invocation, Option } from './command.ts'
-import { UsageError } from './failure.ts'
+import type { ClientRegistry } from '../clients/client-registry.ts'
+import type { AuditOrigin } from '../stores/index.ts'
+import { TOKEN_BOUNDS } from './bounds.ts'
+import type { Command, Invocation, Option } from './command.ts'
+import { originOf } from './origin.ts'
 import { note } from './output.ts'
 import { found, withRegistry } from './registry.ts'
-import { secondsOf } from './values.ts'
+import { UNTIL_DISABLED, withCutOffs } from './release-010.ts'
+import type { CutOffs } from './release-010.ts'
+import { REVOCATIONS_OPTION } from './revocation-stores.ts'
 
-// Seconds: those of the servers where nothing is set, and beyond the difference of clocks that any of them takes.
-const MAX_TOKEN_LIFETIME = 86_400
-const CLOCK_TOLERANCE = 300
+type Work = (id: string, parts: { registry: ClientRegistry, cutOffs: CutOffs | undefined, by: AuditOrigin }) => Promise<void>
 
-const REVOCATION_OPTIONS: Readonly<Record<string, Option>> = {
-  'revoke-tokens': { type: 'boolean', description: 'makes the access tokens that it has invalid, within a second' },
-  'max-token-lifetime': { type: 'string', placeholder: 'TIME', description: 'with --revoke-tokens: how long tokens live at most (default 24h, as in servers that set nothing else)' }
+const DISABLING_OPTIONS: Readonly<Record<string, Option>> = {
+  'revoke-tokens': { type: 'boolean', description: 'no longer needed: the access tokens are always revoked' },
+  revocations: REVOCATIONS_OPTION
 }
-const REVOCATION = 'Access tokens that it has stay valid until they expire, unless you say --revoke-tokens. Your servers must keep revocations in this store.'
+const REVOKED = 'The access tokens that it has are revoked, permanently: enabling the client again makes none of them valid.'
 
 /** The commands for whether clients get access tokens, and keep those that they have. */
 export const CLIENT_STATE_COMMANDS: readonly Command[] = [
   {
     name: 'client disable',
     operands: ['ID'],
-    summary: 'Lets a client get no more tokens, until it is enabled',
-    details: [REVOCATION],
-    options: REVOCATION_OPTIONS,
-    examples: ['client disable billing', 'client disable billing --revoke-tokens'],
-    run: async (invocation) => await withClient(invocation, async (id, registry, revoke) => {
-      report(invocation, found(await registry.disable(id), id))
-      await revoke()
+    summary: 'Disables a client until it is enabled, and revokes its access tokens',
+    details: [REVOKED, ...TOKEN_BOUNDS],
+    options: DISABLING_OPTIONS,
+    examples: ['client disable billing'],
+    run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
+      found(await registry.disable(id, { by }), id)
+      await cutOffs?.add(id, UNTIL_DISABLED)
+      report(invocation, `Client ${id} is disabled, and its access tokens are revoked`)
     })
   },
   {
     name: 'client enable',
     operands: ['ID'],
-    summary: 'Lets a client get tokens again',
+    summary: 'Enables a client: it gets access tokens again',
     options: {},
     examples: ['client enable billing'],
-    run: async (invocation) => await withClient(invocation, async (id, registry) => {
-      report(invocation, found(await registry.enable(id), id))
+    run: async (invocation) => await withRegistry(invocation, async (registry) => {
+      const [id = ''] = invocation.operands
+      found(await registry.enable(id, { by: originOf(invocation) }), id)
+      note(invocation.io, `Client ${id} is enabled`)
     })
   },
   {
     name: 'client remove',
     operands: ['ID'],
-    summary: 'Removes a client for ever, with its secrets',
-    details: [REVOCATION],
-    options: REVOCATION_OPTIONS,
-    examples: ['client remove billing', 'client remove billing --revoke-tokens'],
-    run: async (invocation) => await withClient(invocation, async (id, registry, revoke) => {
-      // Disabled first: what fails halfway finds the client when it is tried again.
-      found(await registry.disable(id), id)
-      await revoke()
-      found(await registry.remove(id), id)
-      note(invocation.io, `Client ${id} is removed`)
+    summary: 'Removes a client permanently, with its secrets, and revokes its access tokens',
+    details: TOKEN_BOUNDS,
+    options: DISABLING_OPTIONS,
+    examples: ['client remove billing'],
+    advice: 'Run the same command again, which is safe: where there is no such client, it was removed',
+    run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
+      if (cutOffs !== undefined) {
+        // A command that fails before the last cut-off finds the client when it is run again.
+        found(await registry.disable(id, { by }), id)
+        await cutOffs.add(id, UNTIL_DISABLED)
+      }
+      found(await registry.remove(id, { by }), id)
+      report(invocation, `Client ${id} is removed, and its access tokens are revoked`)
+    })
+  },
+  {
+    name: 'client revoke-tokens',
+    operands: ['ID'],
+    summary: 'Revokes all access tokens of a client, which may get others',
+    details: ['For a token or a secret that has leaked. Rotate or revoke the secret first, or it gets another token.', ...TOKEN_BOUNDS],
+    options: { revocations: REVOCATIONS_OPTION },
+    examples: ['client revoke-tokens billing'],
+    run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
+      found(await registry.revokeTokens(id, { by }), id)
+      await cutOffs?.add(id)
+      report(invocation, `The access tokens of client ${id} are revoked`)
     })
   }
 ]
 
-async function withClient (invocation: Invocation, work: (id: string, registry: ClientRegistry, revoke: () => Promise<void>) => Promise<void>): Promise<void> {
+async function withClient (invocation: Invocation, work: Work): Promise<void> {
   const [id = ''] = invocation.operands
-  const keepFor = readKeepFor(invocation)
-  await withRegistry(invocation, async (registry, store) => await work(id, registry, async () => await revokeTokens(invocation, store, id, keepFor)))
+  await withCutOffs(invocation, async (registry, cutOffs) => { await work(id, { registry, cutOffs, by: originOf(invocation) }) })
 }
 
-// Undefined where no tokens are to be revoked.
-function readKeepFor ({ values }: Invocation): number | undefined {
-  const lifetime = secondsOf(values, 'max-token-lifetime')
-  if (lifetime !== undefined && !values['revoke-tokens']) throw new UsageError('--max-token-lifetime goes with --revoke-tokens')
-  return values['revoke-tokens'] ? (lifetime ?? MAX_TOKEN_LIFETIME) + CLOCK_TOLERANCE : undefined
-}
-
-async function revokeTokens ({ io }: Invocation, store: CommandStore, id: string, keepFor: number | undefined): Promise<void> {
-  if (keepFor === undefined) return
-  await store.addRevocation(revocationOfClient(id, { now: io.now(), ahead: UNTIL_DISABLED, keepFor }))
-  note(io, `Access tokens of ${id} are revoked`)
-}
-
-function report ({ io }: Invocation, { id, isDisabled }: RegisteredClient): void {
-  note(io, `Client ${id} is ${isDisabled ? 'disabled' : 'enabled'}`)
+function report ({ io }: Invocation, text: string): void {
+  note(io, [text, ...TOKEN_BOUNDS].join('\n'))
 }

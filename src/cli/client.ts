@@ -1,14 +1,15 @@
-import type { ClientRegistration, ClientRegistry, RegisteredClient } from '../clients/client-registry.ts'
+import type { ClientRegistration, RegisteredClient } from '../clients/client-registry.ts'
+import { secretBounds } from './bounds.ts'
 import { clientToJson, printClient, printSecret } from './client-output.ts'
 import type { Command, Invocation } from './command.ts'
 import { CommandError, UsageError } from './failure.ts'
 import { readStdin } from './io.ts'
+import { originOf } from './origin.ts'
 import { alignColumns, isoTime, note, print } from './output.ts'
 import { readRegistration, REGISTRATION_OPTIONS } from './registration.ts'
-import { found, withRegistry } from './registry.ts'
+import { allClients, found, withRegistry } from './registry.ts'
 import { secondsOf } from './values.ts'
 
-const PAGE = 500
 const PEPPERS = 'Where your servers have peppers, set OAUTH_PEPPERS to the same ones, separated by commas.'
 
 /** The commands for what is registered of single clients, and the list of them. */
@@ -16,13 +17,13 @@ export const CLIENT_COMMANDS: readonly Command[] = [
   {
     name: 'client add',
     operands: ['[ID]'],
-    summary: 'Adds a client and prints its secret, this once',
-    details: ['Without ID one is generated. A client with keys or a certificate gets no secret. A SQLite file that is not there is made.', PEPPERS],
+    summary: 'Adds a client and prints its secret, once',
+    details: ['Without ID, an id is generated. A client with keys or a certificate gets no secret. A SQLite file that does not exist is created.', PEPPERS],
     options: {
       ...REGISTRATION_OPTIONS,
-      'secret-lifetime': { type: 'string', placeholder: 'TIME', description: 'how long its secret is valid: 90d (default for ever)' },
-      'secret-stdin': { type: 'boolean', description: 'takes a secret that was made elsewhere from the standard input' },
-      'no-secret': { type: 'boolean', description: 'makes no secret' }
+      'secret-lifetime': { type: 'string', placeholder: 'TIME', description: 'how long its secret is valid: 90d (default unlimited)' },
+      'secret-stdin': { type: 'boolean', description: 'reads a secret that was generated elsewhere from the standard input' },
+      'no-secret': { type: 'boolean', description: 'generates no secret' }
     },
     examples: [
       'client add billing --scope "data:read data:write"',
@@ -30,6 +31,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
       'client add legacy --scope data:read --secret-stdin < legacy-secret.txt',
       'client add partner --scope data:read --jwks-uri https://partner.example.com/jwks.json'
     ],
+    advice: 'List the clients: client list. Where it was added, its secret is lost: client rotate ID. Where it was not, run the same command again',
     run: addClient
   },
   {
@@ -43,7 +45,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
   {
     name: 'client show',
     operands: ['ID'],
-    summary: 'Shows a client and what may be known of its secrets',
+    summary: 'Shows a client and the states of its secrets',
     options: {},
     examples: ['client show billing'],
     run: async (invocation) => await withRegistry(invocation, async (registry) => {
@@ -54,41 +56,43 @@ export const CLIENT_COMMANDS: readonly Command[] = [
   {
     name: 'client update',
     operands: ['ID'],
-    summary: 'Changes what is registered of a client; what is not named stays',
-    details: ['An option that is empty takes back what was said: --audience "".'],
+    summary: 'Changes the registration of a client; options that are left out change nothing',
+    details: ['An empty value removes a member: --audience "".'],
     options: REGISTRATION_OPTIONS,
     examples: ['client update billing --scope "data:read data:write"', 'client update billing --access-token-lifetime 15m --audience ""'],
     run: async (invocation) => {
       const [id = ''] = invocation.operands
       const changes = await readRegistration(invocation.values, invocation.io)
-      if (Object.keys(changes).length === 0) throw new UsageError('Nothing to change. Name what is to be another, such as --scope')
-      await withRegistry(invocation, async (registry) => await printClient(invocation, found(await registry.update(id, changes), id)))
+      if (Object.keys(changes).length === 0) throw new UsageError('There is nothing to change. Add an option, such as --scope')
+      await withRegistry(invocation, async (registry) => await printClient(invocation, found(await registry.update(id, changes, { by: originOf(invocation) }), id)))
     }
   },
   {
     name: 'client rotate',
     operands: ['ID'],
-    summary: 'Makes another secret for a client and prints it, this once',
-    details: ['The secrets that it has stay valid for the overlap, so that the client can change over.', PEPPERS],
+    summary: 'Generates another secret for a client and prints it, once',
+    details: ['The secrets that it has stay valid for the overlap, in which the client takes the new one.', PEPPERS],
     options: {
       overlap: { type: 'string', placeholder: 'TIME', description: 'how long the secrets that it has stay valid: 0, 12h, 7d (default 24h)' },
-      'secret-lifetime': { type: 'string', placeholder: 'TIME', description: 'how long the new secret is valid: 90d (default for ever)' }
+      'secret-lifetime': { type: 'string', placeholder: 'TIME', description: 'how long the new secret is valid: 90d (default unlimited)' }
     },
     examples: ['client rotate billing --overlap 7d', 'client rotate billing --overlap 0 --json | jq -r .secret.secret'],
+    advice: 'Run the same command again, which is safe: a secret that was generated and not printed is of no use to anybody',
     run: rotateSecret
   },
   {
     name: 'client revoke-secret',
     operands: ['ID', 'SECRET_ID'],
-    summary: 'Revokes one secret of a client at once',
-    details: ['Access tokens that were got with it stay valid until they expire.'],
+    summary: 'Revokes one secret of a client',
+    details: [...secretBounds('ID')],
     options: {},
     examples: ['client show billing', 'client revoke-secret billing s3cr'],
+    advice: 'Run the same command again, which is safe: where there is no such secret, it was revoked',
     run: async (invocation) => await withRegistry(invocation, async (registry) => {
       const [id = '', secretId = ''] = invocation.operands
       found(await registry.find(id), id)
-      if (!await registry.revokeSecret(id, secretId)) throw new CommandError(`The client "${id}" has no secret of this id. See those that it has: client show ${id}`)
-      note(invocation.io, `Secret ${secretId} of ${id} is revoked`)
+      if (!await registry.revokeSecret(id, secretId, { by: originOf(invocation) })) throw new CommandError(`The client "${id}" has no secret with this id. List its secrets: client show ${id}`)
+      note(invocation.io, [`Secret ${secretId} of ${id} is revoked`, ...secretBounds(id)].join('\n'))
     })
   }
 ]
@@ -99,10 +103,11 @@ async function addClient (invocation: Invocation): Promise<void> {
   const registration = await readRegistration(values, io)
   const lifetime = secondsOf(values, 'secret-lifetime')
   const secret = values['no-secret'] ? null : values['secret-stdin'] ? await readStdin(io) : undefined
-  if (secret === '') throw new UsageError('The standard input holds no secret')
+  if (secret === '') throw new UsageError('The standard input is empty: it must be the secret')
   await withRegistry(invocation, async (registry) => {
     if (id !== undefined && await registry.find(id)) throw new CommandError(`There is a client "${id}" already. Change it: client update ${id}`)
-    const added = await registry.add({ ...registration as ClientRegistration, ...id !== undefined && { id }, ...lifetime !== undefined && { lifetime }, ...secret !== undefined && { secret } })
+    const client = { ...registration as ClientRegistration, ...id !== undefined && { id }, ...lifetime !== undefined && { lifetime }, ...secret !== undefined && { secret } }
+    const added = await registry.add(client, { by: originOf(invocation) })
     await printSecret(invocation, added.client.id, added.secret, { client: clientToJson(added.client) })
   }, { mayCreate: true })
 }
@@ -119,15 +124,6 @@ async function listClients (invocation: Invocation): Promise<void> {
   })
 }
 
-async function * allClients (registry: ClientRegistry): AsyncGenerator<RegisteredClient> {
-  let after: string | undefined
-  do {
-    const { clients, next } = await registry.list({ limit: PAGE, ...after !== undefined && { after } })
-    yield * clients
-    after = next
-  } while (after !== undefined)
-}
-
 function toCells ({ id, name = '', isDisabled, secrets, createdAt, scopes }: RegisteredClient): string[] {
   return [id, name, isDisabled ? 'disabled' : 'enabled', String(secrets.length), isoTime(createdAt), scopes.join(' ')]
 }
@@ -137,7 +133,8 @@ async function rotateSecret (invocation: Invocation): Promise<void> {
   const overlap = secondsOf(values, 'overlap')
   const lifetime = secondsOf(values, 'secret-lifetime')
   await withRegistry(invocation, async (registry) => {
-    const secret = found(await registry.rotateSecret(id, { ...overlap !== undefined && { overlap }, ...lifetime !== undefined && { lifetime } }), id)
+    const options = { ...overlap !== undefined && { overlap }, ...lifetime !== undefined && { lifetime }, by: originOf(invocation) }
+    const secret = found(await registry.rotateSecret(id, options), id)
     await printSecret(invocation, id, secret, { id })
   })
 }

@@ -1,48 +1,52 @@
-import type { ClientStore, KeyStore, RevocationStore } from '../store/index.ts'
+import type { AuditStore, ClientStore, EntryStore, KeyStore, RevocationStore, SettingsStore } from '../stores/index.ts'
 import type { Io } from './io.ts'
 import type { Values } from './values.ts'
 
 /** An option as parseArgs takes it, and as `--help` shows it. */
 export interface Option {
   type: 'string' | 'boolean'
-  /** What stands behind the option in `--help`: `FILE`. */
+  /** What follows the option in `--help`: `FILE`. */
   placeholder?: string
   description: string
 }
 
-/** What the commands need of a store. */
-export interface CommandStore extends ClientStore, KeyStore, Pick<RevocationStore, 'addRevocation'> {
-  /** Brings the tables to the newest version. */
+/** The parts of a store that commands use. */
+export interface CommandStore extends ClientStore, EntryStore, KeyStore, SettingsStore, AuditStore, Pick<RevocationStore, 'addRevocation'> {
+  /** Migrates the tables to the newest version. */
   migrate (): Promise<{ from: number, to: number }>
 }
 
-/** A command that was typed. */
+/** A command with its arguments. */
 export interface Invocation {
   io: Io
   /** As many as the command has, those in brackets perhaps undefined. */
   operands: ReadonlyArray<string | undefined>
   values: Values
   isJson: boolean
+  /** What to do when it is not known whether a change was made. */
+  advice: string
   /**
    * Opens the store, and closes it when the work is done or has failed.
    *
-   * @param options.mayCreate makes a SQLite file that is not there. Default false
-   * @throws CommandError for a file that is not there, or a driver that is not installed
+   * @param options.mayCreate creates a SQLite file that does not exist. Default false
+   * @throws CommandError for a file that does not exist, or a driver that is not installed
    */
   withStore<T> (work: (store: CommandStore) => Promise<T>, options?: { mayCreate?: boolean }): Promise<T>
 }
 
 /** A command of the command line. */
 export interface Command {
-  /** As it is typed: `client add`. */
+  /** The words that name it: `client add`. */
   name: string
-  /** What follows the name: `ID`, or `[ID]` for one that may be left out. */
+  /** What follows the name: `ID`, `[ID]` for an optional one, `[ID...]` for any number. */
   operands: readonly string[]
   summary: string
-  /** What `--help` says beyond the summary, a paragraph each. */
+  /** Further paragraphs of `--help`. */
   details?: readonly string[]
   options: Readonly<Record<string, Option>>
   /** Command lines without the name of the program. */
   examples: readonly string[]
+  /** What to do when it is not known whether a change was made. Default: run the same command again. */
+  advice?: string
   run (invocation: Invocation): Promise<void>
 }

@@ -4,20 +4,20 @@ import { pathToFileURL } from 'node:url'
 import { CommandError } from './failure.ts'
 
 /**
- * Loads the first of some database drivers that is there: beside this package, or in the project of the current folder,
- * since a strict package manager hides a project's packages from each other.
+ * Loads the first of some drivers that is installed: beside this package, or in the project of the current folder, since a
+ * strict package manager hides the packages of a project from each other.
  *
- * @param mend the command that installs one
- * @throws CommandError when there is none, or the first that is installed does not load
+ * @param fix the command that installs one
+ * @throws CommandError when none is installed, or the first that is installed does not load
  */
-export function loadDriver<T> (names: readonly string[], mend: string): T {
+export function loadDriver<T> (names: readonly string[], fix: string): T {
   for (const name of names) {
     for (const from of [import.meta.url, pathToFileURL(resolve('package.json'))]) {
       const driver = load<T>(createRequire(from), name)
       if (driver !== undefined) return driver
     }
   }
-  throw new CommandError(`There is no driver for this store. Install one: ${mend}`)
+  throw new CommandError(`There is no driver for this store. Install one: ${fix}`)
 }
 
 function load<T> (require: NodeJS.Require, name: string): T | undefined {

@@ -2,7 +2,7 @@ import { UsageError } from './failure.ts'
 import type { Io } from './io.ts'
 
 /**
- * The peppers of OAUTH_PEPPERS. The word "none" stands for none, as null does for the registry.
+ * The peppers of OAUTH_PEPPERS. "none" means no pepper, as null does in the options of the registry.
  *
  * @throws UsageError as {@link secretsFrom}
  */
@@ -11,14 +11,14 @@ export function peppersFrom (env: Io['env']): Array<string | null> | undefined {
 }
 
 /**
- * Secrets that stand in the environment, separated by commas. They have no options: what is typed is seen by everybody
- * who lists processes, and stays in the history of the shell.
+ * The secrets in a variable of the environment, separated by commas. There are no options for them: all users of a machine
+ * can see arguments, and the shell keeps them in its history.
  *
- * @returns undefined where the variable is not there
- * @throws UsageError for an empty one, which must not mean none: it may be empty by accident
+ * @returns undefined where the variable is not set
+ * @throws UsageError for an empty one: it may be empty by mistake
  */
 export function secretsFrom (env: Io['env'], name: 'OAUTH_PEPPERS' | 'OAUTH_SEALING_KEYS'): string[] | undefined {
   const secrets = env[name]?.split(',')
-  if (secrets?.includes('')) throw new UsageError(`${name} is empty, or has an empty part. Set it to secrets with commas between them, or unset it`)
+  if (secrets?.includes('')) throw new UsageError(`${name} is empty, or has an empty part. Set it to secrets separated by commas, or unset it`)
   return secrets
 }

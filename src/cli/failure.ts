@@ -1,13 +1,13 @@
-/** A command that was typed wrongly: exit code 2. The message says how it is typed, in one line. */
+/** A usage error: exit status 2. The message names the right usage, in one line. */
 export class UsageError extends Error {}
 
-/** What could not be done: exit code 1. The message says what and how to mend it, in one line. */
+/** A command that has failed: exit status 1. The message says what is wrong and how to fix it, in one line. */
 export class CommandError extends Error {}
 
-/** Nobody reads the standard output any more, such as `head` that has seen enough. */
+/** The standard output is closed, such as by `head`, which has read enough. */
 export class OutputClosedError extends Error {}
 
-/** Names what went wrong, with what the driver or the system said of it. */
+/** Returns the message of an error, and those of its causes: what the driver or the system reports. */
 export function messageOf (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error

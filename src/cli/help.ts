@@ -8,27 +8,28 @@ export const PROGRAM = 'fastify-client-credentials'
 export const GLOBAL_OPTIONS: Readonly<Record<string, Option>> = {
   store: { type: 'string', placeholder: 'STORE', description: 'sqlite:./auth.db or postgres://user@host/database (default OAUTH_STORE of the environment)' },
   json: { type: 'boolean', description: 'prints JSON, with times in ISO 8601' },
-  help: { type: 'boolean', description: 'shows this' },
+  help: { type: 'boolean', description: 'shows this help' },
   version: { type: 'boolean', description: 'shows the version' }
 }
 
 const ENVIRONMENT = alignColumns([
-  ['  OAUTH_STORE', 'the store, where --store is left out: the place for a URL with a password, which everybody can see among the arguments'],
-  ['  OAUTH_PEPPERS', 'the peppers of ClientRegistry, separated by commas; "none" in the place of null'],
+  ['  OAUTH_STORE', 'the store, where --store is left out. Put a URL with a password here: all users of a machine can see arguments'],
+  ['  OAUTH_REVOCATIONS', 'other stores of revocations, where --revocations is left out, separated by commas'],
+  ['  OAUTH_PEPPERS', 'the peppers of ClientRegistry, separated by commas; "none" instead of null'],
   ['  OAUTH_SEALING_KEYS', 'the sealing keys of SigningKeys, separated by commas'],
-  ['  DEBUG', 'anything: shows where an error comes from']
+  ['  DEBUG', 'any value: prints the stack traces of errors']
 ])
 
 const EXIT_CODES = alignColumns([
   ['  0', 'done'],
-  ['  1', 'failed: not found, a conflict, or the store is away'],
-  ['  2', 'typed wrongly']
+  ['  1', 'failed: not found, a conflict, the store is unavailable, or it is not known whether the change was made'],
+  ['  2', 'usage error']
 ])
 
 /** What `--help` shows of several commands. */
 export function helpOfAll (commands: readonly Command[]): string {
   return sections([
-    ['', 'Clients and keys of an OAuth 2.0 server, in its store. Results go to the standard output, all else to the standard error.'],
+    ['', 'Administers the clients, tokens and keys of OAuth 2.0 servers in their store. Results are printed to the standard output, all else to the standard error. Every change is recorded: audit list.'],
     ['Usage', `  ${PROGRAM} COMMAND [options]`],
     ['Commands', alignColumns(commands.map((command) => [`  ${usageOf(command)}`, command.summary]))],
     ['Options', describeOptions(GLOBAL_OPTIONS)],
@@ -51,7 +52,7 @@ export function helpOf (command: Command): string {
   ])
 }
 
-/** A command and its operands, as it is typed. */
+/** Returns the usage of a command: its name and its operands. */
 export function usageOf ({ name, operands }: Command): string {
   return [name, ...operands].join(' ')
 }
@@ -64,7 +65,7 @@ function describeOptions (options: Readonly<Record<string, Option>>): string {
   return alignColumns(Object.entries(options).map(([name, { placeholder, description }]) => [`  --${[name, placeholder].filter(Boolean).join(' ')}`, description]))
 }
 
-// An example that begins with another program, or a variable, is whole already.
+// An example that begins with another program, or a variable, is complete already.
 function toExample (example: string): string {
   return example.includes(PROGRAM) ? `  ${example}` : `  ${PROGRAM} ${example}`
 }

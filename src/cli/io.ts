@@ -3,16 +3,18 @@ import type { Writable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { CommandError, messageOf } from './failure.ts'
 
-/** All that a command touches of its process. */
+/** Everything that a command uses of its process. */
 export interface Io {
-  /** What was typed behind the name of the program. */
+  /** The arguments behind the name of the program. */
   argv: readonly string[]
   env: Readonly<Record<string, string | undefined>>
   stdin: AsyncIterable<Uint8Array>
-  /** Gets results only. Its errors reach whoever writes; somebody else must listen to its error events. */
+  /** Gets results only. Its errors reject each write; the caller must listen to its error events. */
   stdout: Writable
   /** Gets progress, notes and errors. */
   stderr: Writable
+  /** The user of the operating system, and the name of this machine: the actor of audit records. */
+  user: { readonly id: string, readonly host: string }
   now: Clock
 }
 

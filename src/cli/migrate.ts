@@ -4,8 +4,8 @@ import { print } from './output.ts'
 export const MIGRATE_COMMAND: Command = {
   name: 'migrate',
   operands: [],
-  summary: 'Makes the tables, or brings them to the newest version',
-  details: ['A SQLite file that is not there is made. Run it again as often as you like: tables that are new enough stay as they are.'],
+  summary: 'Creates the tables, or migrates them to the newest version',
+  details: ['A SQLite file that does not exist is created. It is safe to run it again: tables of the newest version stay as they are.'],
   options: {},
   examples: ['migrate --store sqlite:./auth.db', 'OAUTH_STORE=postgres://app@db.internal/auth fastify-client-credentials migrate'],
   run: async ({ io, isJson, withStore }) => await withStore(async (store) => {

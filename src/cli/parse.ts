@@ -5,17 +5,17 @@ import { UsageError } from './failure.ts'
 import { GLOBAL_OPTIONS, PROGRAM, usageOf } from './help.ts'
 import type { Values } from './values.ts'
 
-/** What was typed. */
+/** A parsed command line. */
 export interface CommandLine {
-  /** The commands that it can mean: one, all of a group, or all where none is named. */
+  /** The commands that it may mean: one, all of a group, or all where none is named. */
   commands: readonly Command[]
   operands: ReadonlyArray<string | undefined>
   values: Values
 }
 
-// Operands that are made at random, in base64url: one in 64 begins with a hyphen, and is no option.
+// Operands that are random base64url: one in 64 begins with a hyphen, and is no option.
 const RANDOM_OPERANDS = new Set(['KID', 'SECRET_ID'])
-// No word that was typed has one.
+// No argument contains one.
 const MARK = '\0'
 
 const ALL_OPTIONS = Object.assign({}, GLOBAL_OPTIONS, ...COMMANDS.map(({ options }) => options))
@@ -46,7 +46,7 @@ function groupOf (words: readonly string[]): readonly Command[] {
   const [group, ...others] = words
   if (group === undefined) return COMMANDS
   const commands = COMMANDS.filter(({ name }) => name.startsWith(`${group} `))
-  if (commands.length === 0) throw new UsageError(`There is no command "${group}". See those that are there: ${PROGRAM} --help`)
+  if (commands.length === 0) throw new UsageError(`There is no command "${group}". List the commands: ${PROGRAM} --help`)
   if (others.length > 0) throw new UsageError(`There is no command "${group} ${others[0]}". These are: ${commands.map(({ name }) => name).join(', ')}`)
   return commands
 }
@@ -63,20 +63,21 @@ function parseStrictly (argv: readonly string[], options: typeof GLOBAL_OPTIONS,
   const { values, positionals, tokens } = parsed
   const names = tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
   const repeated = names.find((name, index) => names.indexOf(name) < index)
-  // The last would count, and the others be dropped in silence.
-  if (repeated !== undefined) throw new UsageError(`--${repeated} is there twice${hintOf(options[repeated])}`)
+  // The last one would count, and the others would be ignored silently.
+  if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice${hintOf(options[repeated])}`)
   return { values, positionals }
 }
 
 function checkOperands (command: Command, operands: readonly string[]): void {
   const required = command.operands.filter((operand) => !operand.startsWith('['))
-  if (operands.length < required.length || operands.length > command.operands.length || operands.includes('')) {
-    const hint = operands.length > command.operands.length ? hintOf(command.options.scope) : ''
-    throw new UsageError(`It is typed as: ${PROGRAM} ${usageOf(command)}${hint}`)
+  const max = command.operands.at(-1)?.includes('...') ? Infinity : command.operands.length
+  if (operands.length < required.length || operands.length > max || operands.includes('')) {
+    const hint = operands.length > max ? hintOf(command.options.scope) : ''
+    throw new UsageError(`Usage: ${PROGRAM} ${usageOf(command)}${hint}`)
   }
 }
 
-// For an option that takes several words.
+// For an option that takes several values.
 function hintOf (option: Option | undefined): string {
-  return option?.placeholder?.startsWith('"') ? '. Several words of one option go in quotes: --scope "A B"' : ''
+  return option?.placeholder?.startsWith('"') ? '. Quote several values of one option: --scope "A B"' : ''
 }

@@ -1,5 +1,5 @@
 import type { ClientChanges, ClientRegistration } from '../clients/client-registry.ts'
-import type { CertificateName } from '../store/index.ts'
+import type { CertificateName } from '../stores/index.ts'
 import type { Option } from './command.ts'
 import { UsageError } from './failure.ts'
 import { parseJson, readInput } from './io.ts'
@@ -7,11 +7,11 @@ import type { Io } from './io.ts'
 import { secondsOf, textOf, wordsOf } from './values.ts'
 import type { Values } from './values.ts'
 
-/** What can be said of a client, as options. */
+/** The options for the registration of a client. */
 export const REGISTRATION_OPTIONS: Readonly<Record<string, Option>> = {
-  name: { type: 'string', placeholder: 'TEXT', description: 'for humans' },
+  name: { type: 'string', placeholder: 'TEXT', description: 'a name for humans' },
   scope: { type: 'string', placeholder: '"A B"', description: 'the scopes that it may have (default none)' },
-  'default-scope': { type: 'string', placeholder: '"A"', description: 'the scopes that it gets when it asks for none (default all of its own)' },
+  'default-scope': { type: 'string', placeholder: '"A"', description: 'the scopes of a token request without scope (default all of its own)' },
   audience: { type: 'string', placeholder: '"A B"', description: 'the resources that its tokens may be for (default all of the server)' },
   introspects: { type: 'string', placeholder: '"A B"', description: 'for a resource server: the audiences whose tokens it may introspect' },
   'access-token-lifetime': { type: 'string', placeholder: 'TIME', description: 'how long its tokens live: 90, 15m, 12h (default that of the server)' },
@@ -47,9 +47,9 @@ const READERS: Readonly<Record<keyof ClientRegistration, readonly [option: strin
 }
 
 /**
- * Reads what the options say of a client. What it means is the registry's to judge.
+ * Reads the registration of a client from the options. The registry validates it.
  *
- * @returns only the members whose options are there; undefined for those that are empty, which takes back what was said
+ * @returns the members whose options are given; undefined for an empty one, which removes the member
  */
 export async function readRegistration (values: Values, io: Io): Promise<ClientChanges> {
   const given = Object.entries(READERS).filter(([, [option]]) => values[option] !== undefined)
@@ -61,6 +61,6 @@ function readCertificateName (values: Values, option: string): CertificateName {
   const text = String(values[option])
   const [, kind = '', name = ''] = /^(\w+):(.+)$/.exec(text) ?? []
   const make = Object.hasOwn(CERTIFICATE_NAMES, kind) ? CERTIFICATE_NAMES[kind] : undefined
-  if (make === undefined) throw new UsageError(`--certificate-name takes dn:, dns:, uri:, ip: or email: and a name, and not "${text}"`)
+  if (make === undefined) throw new UsageError(`--certificate-name must be dn:, dns:, uri:, ip: or email: and a name, and not "${text}"`)
   return make(name)
 }

@@ -7,26 +7,29 @@ import { note, print } from './output.ts'
 import { parseCommandLine } from './parse.ts'
 import { hidePasswords } from './password.ts'
 import { openStore } from './store.ts'
+import { withKnownOutcome } from './unknown-outcome.ts'
 import { textOf } from './values.ts'
+
+const RUN_AGAIN = 'Run the same command again, which is safe'
 
 /**
  * Runs a command line.
  *
  * @param version of the package
- * @returns the exit code: 0 done, 1 failed, 2 typed wrongly. Never rejects
+ * @returns the exit status: 0 done, 1 failed, 2 usage error. Never rejects
  */
 export async function run (io: Io, version: string): Promise<number> {
   try {
     return await runCommand(io, version)
   } catch (error) {
-    // Whoever has read enough needs no message.
+    // The reader of the output has read enough.
     if (error instanceof OutputClosedError) return 0
     note(io, hidePasswords(io.env.DEBUG ? inspect(error) : messageOf(error).replace(/\s+/g, ' '), io))
     return isUsage(error) ? 2 : 1
   }
 }
 
-// What SigningKeys and ClientRegistry refuse of what they are given was typed, or stands in the environment.
+// The options that SigningKeys and ClientRegistry reject come from the arguments or the environment.
 function isUsage (error: unknown): boolean {
   return error instanceof UsageError || (error instanceof FlowConfigurationError && error.code.startsWith('FST_OAUTH_INVALID_'))
 }
@@ -48,15 +51,17 @@ async function runCommand (io: Io, version: string): Promise<number> {
     await print(io, helpOf(command))
     return 0
   }
+  const { advice = RUN_AGAIN } = command
   await command.run({
     io,
     operands,
     values,
     isJson: values.json === true,
+    advice,
     withStore: async (work, options) => {
       const { store, close } = openStore(textOf(values, 'store') ?? io.env.OAUTH_STORE, options)
       try {
-        return await work(store)
+        return await work(withKnownOutcome(store, advice))
       } finally {
         await close()
       }

@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { isIssuer } from '../issuer.ts'
 import type { TokenRequest } from '../request.ts'
-import type { ReplayStore } from '../store/index.ts'
-import { checkJti, checkTimes, checkType, useOnce } from './assertion/claims.ts'
+import type { ReplayStore } from '../stores/index.ts'
+import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
 import { isCredential } from './credential.ts'
@@ -87,7 +87,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
 
     await proof.verify(assertion, clientId, { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
     // Behind the signature, so that a stranger cannot use it up.
-    await useOnce({ replays, now }, clientId, jti, until)
+    await useOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
     return { clientId, signingAlgorithm: alg }
   }
 
@@ -95,6 +95,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     name: proof.name,
     signingAlgorithms: Object.freeze([...proof.algorithms]),
     audiences,
+    replayStores: Object.freeze([replays]),
     authenticate (request: TokenRequest) {
       const assertion = readAssertion(request, [JWT_BEARER])
       if (assertion === undefined || !proof.isOwn(assertion.alg) || assertion.claims.iss !== assertion.claims.sub) return undefined

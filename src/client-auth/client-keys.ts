@@ -15,7 +15,7 @@ import type { ClientMetadata } from './index.ts'
 export interface ClientKeysOptions {
   /** Fetches the jwks_uri of a client. Default `guardedFetch()`: https URLs on the public internet only. */
   fetch?: Fetch | undefined
-  /** Is told once per outage that a jwks_uri is away and that the keys that are known stay in use. Default nobody is. */
+  /** Is called once per outage of a jwks_uri, when the keys that are held stay in use. Default nothing is called. */
   onError?: ((error: Error) => void) | undefined
   now: Clock
 }
@@ -30,8 +30,8 @@ export interface FoundKeys {
 /**
  * Reads keys that are on another server.
  *
- * @throws TemporarilyUnavailableError as long as they could never be read. That says nothing of the client, and a client
- * that hears invalid_client does not try again.
+ * @throws TemporarilyUnavailableError if they cannot be read, and none are held that are recent enough. That says nothing of the
+ *   client, and a client that gets invalid_client does not try again.
  */
 export async function found (document: RemoteDocument<RemoteKeys>): Promise<FoundKeys> {
   try {
@@ -50,9 +50,9 @@ function inMemory (keys: PublicKeys): FoundKeys {
 const MAX_DOCUMENTS = 1000
 
 /**
- * Finds the public keys of clients: `jwks`, or what is at `jwks_uri` (RFC 7591 §2), which is read again every ten
- * minutes, and for a key that is missing at most every 30 seconds. While a jwks_uri is away, the keys that are known
- * stay in use.
+ * Finds the public keys of clients: `jwks`, or those at `jwks_uri` (RFC 7591 §2). These are read again before they are ten
+ * minutes old, and for a key that is missing at most every 30 seconds. While a jwks_uri is unavailable, they stay in use for
+ * ten more minutes.
  */
 export class ClientKeys {
   readonly #options: Omit<RemoteJwksOptions, 'uri'>
@@ -66,7 +66,7 @@ export class ClientKeys {
   /**
    * @returns undefined for a client that has none
    * @throws InvalidClientError when its jwks is none
-   * @throws TemporarilyUnavailableError as long as its jwks_uri could never be read
+   * @throws TemporarilyUnavailableError if its jwks_uri cannot be read, and no keys are held that are recent enough
    */
   async find ({ jwks, jwks_uri: uri }: ClientMetadata): Promise<FoundKeys | undefined> {
     if (jwks !== undefined && jwks !== null) return inMemory(this.#read(jwks))

@@ -1,13 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import { isThenable } from '../at-once.ts'
 import { formatChallenge } from '../challenge.ts'
 import { isGeneratedSecret } from '../clients/generated-secret.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
+import type { Entries } from '../entries/entries.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter } from '../form.ts'
 import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
-import type { ReplayStore } from '../store/index.ts'
+import type { AuditStore, ReplayStore } from '../stores/index.ts'
 import { Attempt } from '../throttle/attempt.ts'
 import type { FailureThrottle } from '../throttle/index.ts'
 
@@ -27,6 +29,8 @@ export interface OAuth2Client {
   accessTokenLifetime?: number
   /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). None when left out, but its own tokens. */
   introspects?: readonly string[]
+  /** Set by ClientRegistry: what a token carries, so that it is invalid once the client was disabled or its tokens were revoked. */
+  generation?: number
   /** Never read here: comparing the secret is the work of getClient. */
   secret?: string
   /** Never read here: this grant has no redirect. */
@@ -65,6 +69,8 @@ export interface ClientAuthMethod {
   readonly signingAlgorithms?: readonly string[]
   /** The audiences that its assertions may have, the issuer first. */
   readonly audiences?: readonly string[]
+  /** The stores in which its assertions are reserved: the flow registers them when it starts. */
+  readonly replayStores?: readonly ReplayStore[]
   /**
    * Finds the credentials of this method in a request.
    *
@@ -105,6 +111,18 @@ export interface Clients {
   findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
   /** Where assertions and proofs are remembered that were used, when the store of the clients can do that too. */
   readonly replays?: ReplayStore | undefined
+  /**
+   * Confirms a client immediately before it gets a token: reads and checks it again, unless that was done less than a second
+   * ago and it has not changed since.
+   *
+   * @param client what getClient has returned for the same context
+   * @returns the client as it is now; undefined if it may not have a token any more
+   */
+  confirm? (client: OAuth2Client, context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+  /** The entries of the store of the clients. */
+  readonly entries?: Entries | undefined
+  /** The audit records of the store of the clients. Left out where it keeps none. */
+  readonly audit?: AuditStore | undefined
   /** Writes what was put off, such as when secrets were used last. The plugin calls it when the server closes. */
   flush? (): Promise<void>
 }
@@ -114,8 +132,16 @@ export interface ClientAuthSettings {
   readonly realm: string
   readonly clientAuthMethods: readonly ClientAuthMethod[]
   readonly getClient: GetClient
+  /** Where the clients are kept that getClient finds, if it is filled by that. */
+  readonly clients?: Clients | undefined
   /** Stops the guessing of secrets. Undefined for an application that does so itself. */
   readonly throttle?: FailureThrottle | undefined
+}
+
+/** A client that has authenticated, and what getClient was asked. */
+export interface AuthenticatedClient {
+  readonly client: OAuth2Client
+  readonly context: GetClientContext
 }
 
 /**
@@ -132,7 +158,7 @@ export async function authenticateClient (
   grantType: string,
   scope: readonly string[] | undefined,
   decision?: ClientDecision
-): Promise<OAuth2Client> {
+): Promise<AuthenticatedClient> {
   const { method, presented } = await findCredentials(settings.clientAuthMethods, request)
   decision?.presented(presented.clientId, method.name)
 
@@ -147,13 +173,8 @@ export async function authenticateClient (
   const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
   const attempt = new Attempt(presented.clientId, request)
   throttle?.check(attempt)
-  const client = await settings.getClient({
-    clientId: presented.clientId,
-    clientSecret: presented.clientSecret,
-    grantType,
-    scope,
-    authMethod: method.name
-  })
+  const context = { clientId: presented.clientId, clientSecret: presented.clientSecret, grantType, scope, authMethod: method.name }
+  const client = await settings.getClient(context)
   const refusal = refusalOf(client || undefined, presented, method)
   if (refusal !== undefined) {
     await throttle?.failed(attempt)
@@ -162,7 +183,25 @@ export async function authenticateClient (
   throttle?.check(attempt)
   await throttle?.succeeded(attempt)
   decision?.authenticated((client as OAuth2Client).id)
-  return client as OAuth2Client
+  return { client: client as OAuth2Client, context }
+}
+
+/**
+ * Confirms a client immediately before it gets a token: it may have been disabled while a slow secret was hashed.
+ *
+ * @returns the client as it is now
+ * @throws InvalidClientError when it may not authenticate in this way any more
+ */
+export async function confirmClient ({ clients }: ClientAuthSettings, { client, context }: AuthenticatedClient): Promise<OAuth2Client> {
+  if (clients?.confirm === undefined) return client
+  const answer = clients.confirm(client, context)
+  // Most are confirmed without waiting, and each wait costs every request a turn.
+  const confirmed = isThenable(answer) ? await answer : answer
+  if (confirmed === client) return client
+  // The keys that have proven the client may be those that were removed.
+  const isProven = confirmed !== undefined && (context.clientSecret !== undefined || isDeepStrictEqual(confirmed.metadata, client.metadata))
+  if (!isProven) throw new InvalidClientError(undefined, { cause: `the client ${client.id} was changed while its request was under way` })
+  return confirmed
 }
 
 function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorithm: used }: PresentedClient, method: ClientAuthMethod): string | undefined {

@@ -2,7 +2,7 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { Fetch } from '../remote/fetch.ts'
 import type { TokenRequest } from '../request.ts'
-import { checkJti, checkTimes, checkType, useOnce } from './assertion/claims.ts'
+import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
 import { JWT_SPIFFE, TrustedIssuers } from './assertion/trusted-issuers.ts'
@@ -67,12 +67,13 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
     const clientId: unknown = await issuer.client(Object.freeze({ ...claims }))
     if (!isCredential(clientId)) throw refuse(`${issuer.name} issued it to a workload that is no client`)
     checkClientId(request, clientId)
-    if (jti !== undefined) await useOnce({ replays: issuer.replays!, now }, issuer.name, jti, until)
+    if (jti !== undefined) await useOnce({ replays: issuer.replays!, now }, issuer.name, jti, reservationOf(claims, until, { now, clockTolerance }))
     return { clientId }
   }
 
   return Object.freeze({
     name: 'workload_identity',
+    replayStores: Object.freeze(issuers.flatMap(({ replays }) => replays ?? [])),
     authenticate (request: TokenRequest) {
       const assertion = readAssertion(request, [JWT_BEARER, JWT_SPIFFE])
       const issuer = assertion && trusted.find(assertion)

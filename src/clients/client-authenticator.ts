@@ -1,6 +1,10 @@
 import type { GetClientContext, OAuth2Client } from '../client-auth/index.ts'
 import type { Clock } from '../clock.ts'
-import type { ClientStore, StoredClient } from '../store/index.ts'
+import type { Entries } from '../entries/entries.ts'
+import { toUnavailable } from '../entries/to-unavailable.ts'
+import type { Age } from '../lib/age.ts'
+import { ReadTimeout } from '../lib/background-refresh.ts'
+import type { ClientStore, StoredClient } from '../stores/index.ts'
 import { ClientCache } from './client-cache.ts'
 import type { PresentedSecret, SecretHashes } from './client-secret-hash.ts'
 import { ClientSecrets } from './client-secrets.ts'
@@ -18,6 +22,9 @@ interface KnownClient {
   readonly isDisabled: boolean
   readonly authMethods: readonly string[] | undefined
   readonly secrets: ComparableSecrets
+  /** Of the client and of all clients, when it was read. */
+  readonly generation: number
+  readonly age: Age
 }
 
 /** What clients are authenticated by. */
@@ -27,9 +34,13 @@ export interface ClientAuthenticatorOptions {
   uses: SecretUses
   cacheSize: number
   cacheMaxAge: number
+  entries: Entries | undefined
   onError: ((error: Error) => void) | undefined
   now: Clock
 }
+
+// Milliseconds. A client that was read, or confirmed, so lately needs not be read again before it gets a token.
+const CONFIRMED_FOR = 1000
 
 /**
  * Authenticates the clients of a store. Who is remembered is let in without a look at the store; nobody is refused without
@@ -41,28 +52,35 @@ export class ClientAuthenticator {
   readonly #secrets: ClientSecrets
   readonly #imported: ImportedSecrets
   readonly #uses: SecretUses
+  readonly #entries: Entries | undefined
+  // What was read of the clients that requests are under way of.
+  readonly #known = new WeakMap<OAuth2Client, KnownClient>()
 
-  constructor (store: ClientStore, { hashes, slowHashes, uses, cacheSize, cacheMaxAge, onError, now }: ClientAuthenticatorOptions) {
-    this.#imported = new ImportedSecrets(store, { onError })
+  constructor (store: ClientStore, { hashes, slowHashes, uses, cacheSize, cacheMaxAge, entries, onError, now }: ClientAuthenticatorOptions) {
+    this.#imported = new ImportedSecrets(store, { onError, now })
     this.#secrets = new ClientSecrets({ hashes, slowHashes, verified: new VerifiedSecrets(now), imported: this.#imported, now })
-    this.#cache = new ClientCache(store, { max: cacheSize, maxAge: cacheMaxAge, prepare: (client) => this.#prepare(client), onError, now })
+    this.#cache = new ClientCache(store, {
+      max: cacheSize, maxAge: cacheMaxAge, prepare: (client, age) => this.#prepare(client, age), entries, onError, now
+    })
     this.#uses = uses
+    this.#entries = entries
   }
 
   /** @see ClientRegistry.getClient */
-  authenticate ({ clientId, clientSecret, authMethod }: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
-    // A method without secrets has proven the client: what is left is whether it is there and may do so.
-    if (clientSecret === undefined) return this.find(clientId, authMethod)
-    const presented = this.#secrets.present(clientSecret)
-    const known = this.#cache.get(clientId)
-    const secret = this.#secrets.recognise(known?.secrets ?? this.#secrets.nobody, presented)
-    return this.#admit(known, secret, authMethod) ?? this.#authenticateAnew(clientId, presented, authMethod)
+  authenticate (context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    return this.#withEntries(() => this.#authenticate(context))
   }
 
   /** @see ClientRegistry.findClient */
   find (clientId: string, authMethod?: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
-    const known = this.#cache.get(clientId)
-    return known !== undefined && isAllowed(known, authMethod) ? known.client : this.#findAnew(clientId, authMethod)
+    return this.#withEntries(() => this.#find(clientId, authMethod))
+  }
+
+  /** @see ClientRegistry.confirm */
+  confirm (client: OAuth2Client, context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    const known = this.#known.get(client)
+    const isConfirmed = known !== undefined && !this.#isOutdated(known) && (known.age() < CONFIRMED_FOR || this.#cache.get(client.id) === known)
+    return isConfirmed ? client : this.#confirmAnew(context)
   }
 
   /** Takes note of clients that were added in this process. */
@@ -73,6 +91,31 @@ export class ClientAuthenticator {
   /** Takes note of a client that was changed in this process. */
   changed (id: string): void {
     this.#cache.forget(id)
+  }
+
+  // Entries that were read too long ago could name a generation with which no token is accepted any more.
+  #withEntries<T> (work: () => T | Promise<T>): T | Promise<T> {
+    const refresh = this.#entries?.refresh
+    const reading = refresh?.whenStale(0)
+    if (refresh === undefined || reading === undefined) return work()
+    return reading.then(() => {
+      if (!refresh.isUsable(0)) throw toUnavailable(refresh.error ?? new ReadTimeout('The entries were too old when they had been read'))
+      return work()
+    })
+  }
+
+  #authenticate ({ clientId, clientSecret, authMethod }: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    // A method without secrets has proven the client: what is left is whether it is there and may do so.
+    if (clientSecret === undefined) return this.#find(clientId, authMethod)
+    const presented = this.#secrets.present(clientSecret)
+    const known = this.#cached(clientId)
+    const secret = this.#secrets.recognise(known?.secrets ?? this.#secrets.nobody, presented)
+    return this.#admit(known, secret, authMethod) ?? this.#authenticateAnew(clientId, presented, authMethod)
+  }
+
+  #find (clientId: string, authMethod: string | undefined): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    const known = this.#cached(clientId)
+    return known !== undefined && isAllowed(known, authMethod) ? known.client : this.#findAnew(clientId, authMethod)
   }
 
   async #authenticateAnew (clientId: string, presented: PresentedSecret, authMethod: string): Promise<OAuth2Client | undefined> {
@@ -87,20 +130,57 @@ export class ClientAuthenticator {
     return known !== undefined && isAllowed(known, authMethod) ? known.client : undefined
   }
 
+  // A secret that is hashed slowly was verified a moment ago, and is recognised by that.
+  async #confirmAnew ({ clientId, clientSecret, authMethod }: GetClientContext): Promise<OAuth2Client | undefined> {
+    const known = await this.#read(clientId)
+    if (known === undefined || !isAllowed(known, authMethod)) return undefined
+    if (clientSecret === undefined) return known.client
+    const secret = this.#secrets.recognise(known.secrets, this.#secrets.present(clientSecret))
+    return secret !== undefined && !this.#isRevoked(known, secret) ? known.client : undefined
+  }
+
   // What can be no client_id might be more than a database takes.
   async #read (clientId: string): Promise<KnownClient | undefined> {
     return isClientId(clientId) ? await this.#cache.read(clientId) : undefined
   }
 
+  #cached (clientId: string): KnownClient | undefined {
+    const known = this.#cache.get(clientId)
+    return known !== undefined && !this.#isOutdated(known) ? known : undefined
+  }
+
   #admit (known: KnownClient | undefined, secret: NotedSecret | undefined, authMethod: string): OAuth2Client | undefined {
-    if (known === undefined || secret === undefined || !isAllowed(known, authMethod)) return undefined
+    if (known === undefined || secret === undefined || !isAllowed(known, authMethod) || this.#isRevoked(known, secret)) return undefined
     this.#uses.note(known.client.id, secret)
     return known.client
   }
 
-  #prepare (client: StoredClient): KnownClient {
-    const { id, isDisabled = false, authMethods, secrets } = client
-    return { client: toOAuth2Client(client), isDisabled, authMethods, secrets: this.#secrets.prepare(id, secrets) }
+  // An entry that was read, or written, since says more than what was read of the client.
+  #isOutdated ({ client, generation, secrets }: KnownClient): boolean {
+    const entries = this.#entries
+    if (entries === undefined) return false
+    return entries.floorOf(client.id) > generation || [secrets.fast, secrets.slow].some((list) => list.some(({ id }) => entries.isSecretRevoked(client.id, id)))
+  }
+
+  #isRevoked ({ client }: KnownClient, secret: NotedSecret): boolean {
+    return this.#entries?.isSecretRevoked(client.id, secret.id) === true
+  }
+
+  // A store that has lost history may have the client of before: then the entry counts that this process holds.
+  #prepare (stored: StoredClient, age: Age): KnownClient {
+    const { id, isDisabled = false, authMethods, secrets, generation: own = 0 } = stored
+    const entry = this.#entries?.client(id)
+    const generation = Math.max(own, this.#entries?.floorOf(id) ?? 0)
+    const known = {
+      client: toOAuth2Client({ ...stored, generation }),
+      isDisabled: isDisabled || (entry !== undefined && entry.generation >= own && entry.isDisabled),
+      authMethods,
+      secrets: this.#secrets.prepare(id, secrets),
+      generation,
+      age
+    }
+    this.#known.set(known.client, known)
+    return known
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ClientStore, StoredClient } from '../store/index.ts'
+import type { ClientStore, StoredClient } from '../stores/index.ts'
 
 interface Lookup {
   promise: Promise<StoredClient | undefined>

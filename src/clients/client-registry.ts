@@ -1,12 +1,14 @@
 import type { Clients, GetClientContext, OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
-import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { auditOf, toAuditRecord } from '../entries/audit.ts'
+import { Entries } from '../entries/entries.ts'
 import { publishClientChange } from '../events/administration.ts'
 import type { ClientChange } from '../events/index.ts'
-import type { ClientStore, ReplayStore, StoredClient } from '../store/index.ts'
+import type { AuditOrigin, AuditRecord, AuditStore, ClientStore, ReplayStore, StoredClient } from '../stores/index.ts'
 import { ClientAuthenticator } from './client-authenticator.ts'
 import { changeClient, rotateSecret } from './client-changes.ts'
+import type { ClientUpdate } from './client-changes.ts'
 import { wrongClient } from './client-error.ts'
 import { SecretHashes } from './client-secret-hash.ts'
 import { makeClient, makeSecret } from './new-client.ts'
@@ -15,41 +17,15 @@ import { toRegisteredClient } from './registered-client.ts'
 import type { RegisteredClient } from './registered-client.ts'
 import { applyChanges } from './registration.ts'
 import type { ClientChanges } from './registration.ts'
+import type { AddOptions, ClientChangeOptions, ClientRegistryOptions } from './registry-options.ts'
 import { SecretUses } from './secret-uses.ts'
 import { SlowSecretHashes } from './slow-secret-hash.ts'
 
 export type { IssuedSecret, NewClient, SecretOptions } from './new-client.ts'
 export type { ClientSecret, RegisteredClient } from './registered-client.ts'
-export type { ClientRegistration } from '../store/index.ts'
+export type { ClientRegistration } from '../stores/index.ts'
 export type { ClientChanges } from './registration.ts'
-
-/** How secrets are hashed, and what is remembered of clients. */
-export interface ClientRegistryOptions {
-  /**
-   * Keys of the HMAC that secrets are hashed with, of 32 characters at least. The first hashes new secrets, all of them
-   * are tried: put a new one in front, and take the old one away when its secrets have been rotated. null stands for none:
-   * put it last as long as there are secrets from before there was a pepper. Default none: SHA-256, which is no weaker for
-   * secrets of 256 random bits; a pepper makes a copy of the store alone worthless for writing too.
-   */
-  peppers?: readonly (string | null)[]
-  /** How many clients are remembered. The one that was used longest ago goes first. 0 for none. Default 10,000. */
-  cacheSize?: number
-  /** Seconds after which a remembered client is read again, whatever the store says of changes; 3,600 at most. Default 60. */
-  cacheMaxAge?: number
-  /** Is told of what fails behind the scenes: writing when secrets were used last, reading what changed. Once per outage. Default nobody is. */
-  onError?: (error: Error) => void
-  /** Default the clock of the machine. */
-  now?: Clock
-}
-
-/** How clients are added. */
-export interface AddOptions {
-  /**
-   * Gets the secrets that were generated before the clients are stored, to keep them: those of clients that turn out to be
-   * there already are of no use. Nothing is stored if it rejects.
-   */
-  beforeCommit?: (issued: ReadonlyArray<{ id: string, secret: IssuedSecret }>) => Promise<void>
-}
+export type { AddOptions, ClientChangeOptions, ClientRegistryOptions } from './registry-options.ts'
 
 // Seconds that older secrets stay valid beside a new one.
 const OVERLAP = 86_400
@@ -66,6 +42,8 @@ const MAX_CACHE_AGE = 3600
 export class ClientRegistry implements Clients {
   /** The store again, where it can remember what may be used once only. */
   readonly replays: ReplayStore | undefined
+  readonly entries: Entries | undefined
+  readonly audit: AuditStore | undefined
   readonly #store: ClientStore
   readonly #maker: ClientMaker
   readonly #uses: SecretUses
@@ -80,9 +58,11 @@ export class ClientRegistry implements Clients {
     const slowHashes = new SlowSecretHashes(hashes)
     this.#store = store
     this.replays = canReserve(store) ? store : undefined
+    this.entries = Entries.of(store, { now })
+    this.audit = auditOf(store)
     this.#maker = { hashes, slowHashes, now }
     this.#uses = new SecretUses(store, { now, onError })
-    this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, onError, now })
+    this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, entries: this.entries, onError, now })
   }
 
   /**
@@ -99,17 +79,28 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Adds a client.
+   * Confirms a client immediately before it gets a token: what was read of it less than a second ago, and has not changed
+   * since, is good; otherwise it is read and checked again.
+   *
+   * @returns the client as it is now; undefined if it may not have a token any more
+   * @throws StoreUnavailableError, or rejects with it
+   */
+  confirm (client: OAuth2Client, context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    return this.#authenticator.confirm(client, context)
+  }
+
+  /**
+   * Adds a client. Tokens that a removed client of the same id had stay invalid.
    *
    * @returns the client, and its secret if one was generated
    * @throws FlowConfigurationError for a wrong registration, or an id that is taken
    */
-  async add (client: NewClient = {}): Promise<{ client: RegisteredClient, secret: IssuedSecret | undefined }> {
+  async add (client: NewClient = {}, { by }: ClientChangeOptions = {}): Promise<{ client: RegisteredClient, secret: IssuedSecret | undefined }> {
     const { stored, issued } = await makeClient(this.#maker, client)
-    const added = await this.#store.addClients([stored])
+    const added = await this.#addToStore([stored], this.#record(by, 'client', stored.id, 'added'))
     if (added.length === 0) throw wrongClient('there is a client with this id already')
     this.#authenticator.added([stored])
-    publishClientChange(stored.id, 'added')
+    publishClientChange(stored.id, 'added', { by })
     return { client: toRegisteredClient(stored, () => undefined), secret: issued }
   }
 
@@ -119,7 +110,7 @@ export class ClientRegistry implements Clients {
    * @throws FlowConfigurationError for a wrong registration; then none is added
    */
   async addAll (
-    clients: readonly NewClient[], { beforeCommit }: AddOptions = {}
+    clients: readonly NewClient[], { beforeCommit, by }: AddOptions = {}
   ): Promise<Array<{ id: string, isAdded: boolean, secret: IssuedSecret | undefined }>> {
     const made: Array<Awaited<ReturnType<typeof makeClient>>> = []
     // One after the other: slow hashes must leave room for those who log in.
@@ -127,9 +118,11 @@ export class ClientRegistry implements Clients {
     const first = new Map(made.toReversed().map((client) => [client.stored.id, client]))
     const unique = made.filter((client) => first.get(client.stored.id) === client)
     await beforeCommit?.(unique.flatMap(({ stored: { id }, issued }) => issued === undefined ? [] : [{ id, secret: issued }]))
-    const added = new Set(unique.length > 0 ? await this.#store.addClients(unique.map(({ stored }) => stored)) : [])
+    const ids = unique.map(({ stored }) => stored.id)
+    const audit = this.#record(by, 'client', ids.length === 1 ? ids[0]! : `${ids.length} clients`, 'added', ids.length === 1 ? undefined : { ids })
+    const added = new Set(unique.length > 0 ? await this.#addToStore(unique.map(({ stored }) => stored), audit) : [])
     this.#authenticator.added(unique.map(({ stored }) => stored))
-    for (const id of added) publishClientChange(id, 'added')
+    for (const id of added) publishClientChange(id, 'added', { by })
     return made.map((client) => {
       const { id } = client.stored
       const isAdded = added.has(id) && first.get(id) === client
@@ -166,51 +159,82 @@ export class ClientRegistry implements Clients {
    * @returns undefined for a client that is not there
    * @throws FlowConfigurationError for what would be a wrong registration
    */
-  async update (id: string, changes: ClientChanges): Promise<RegisteredClient | undefined> {
-    return await this.#show(await this.#change(id, 'updated', (client) => applyChanges(client, changes)))
+  async update (id: string, changes: ClientChanges, { by }: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+    const audit = this.#record(by, 'client', id, 'updated', { members: Object.keys(changes) })
+    return await this.#show(await this.#change(id, 'updated', (client) => ({ client: applyChanges(client, changes) }), audit))
   }
 
-  /** Lets a client authenticate no more. Does NOT revoke its access tokens. @returns undefined for a client that is not there */
-  async disable (id: string): Promise<RegisteredClient | undefined> {
-    return await this.#show(await this.#change(id, 'disabled', (client) => ({ ...client, isDisabled: true })))
+  /**
+   * Disables a client: it gets no more tokens, and every process rejects those that it has within a second. Enabling it
+   * revives none of them.
+   *
+   * @returns undefined for a client that is not there
+   */
+  async disable (id: string, { by }: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+    return await this.#show(await this.#change(id, 'disabled', (client) => this.#raised({ ...client, isDisabled: true }), this.#record(by, 'client', id, 'disabled')))
   }
 
-  /** @returns undefined for a client that is not there */
-  async enable (id: string): Promise<RegisteredClient | undefined> {
-    return await this.#show(await this.#change(id, 'enabled', ({ isDisabled, ...client }) => client))
+  /** Enables a client that was disabled: it gets tokens again. @returns undefined for a client that is not there */
+  async enable (id: string, { by }: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+    const change = ({ isDisabled, ...client }: StoredClient) => this.#raised(client)
+    return await this.#show(await this.#change(id, 'enabled', change, this.#record(by, 'client', id, 'enabled')))
   }
 
-  /** Removes a client with all of its secrets. Does NOT revoke its access tokens. @returns false for one that is not there */
-  async remove (id: string): Promise<boolean> {
+  /** Removes a client with all of its secrets. Every process rejects its access tokens within a second. @returns false for one that is not there */
+  async remove (id: string, { by }: ClientChangeOptions = {}): Promise<boolean> {
     try {
-      const isRemoved = await this.#store.removeClient(id)
-      if (isRemoved) publishClientChange(id, 'removed')
-      return isRemoved
+      const audit = this.#record(by, 'client', id, 'removed')
+      const written = await this.#store.removeClient(id, { above: this.entries?.floorOf(id) ?? 0, audit })
+      if (written === false) return false
+      this.entries?.acknowledged(written)
+      publishClientChange(id, 'removed', { by })
+      return true
     } finally {
       this.#authenticator.changed(id)
     }
   }
 
+  /** Revokes all access tokens of a client: every process rejects them within a second. It may get others. @returns false for a client that is not there */
+  async revokeTokens (id: string, { by }: ClientChangeOptions = {}): Promise<boolean> {
+    return await this.#change(id, 'tokens_revoked', (client) => this.#raised(client), this.#record(by, 'tokens', id, 'revoked')) !== undefined
+  }
+
   /**
-   * Makes a new secret for a client. Those that it has stay valid for a while, unless they expire earlier.
+   * Revokes all access tokens of all clients: every process rejects them within a second.
+   *
+   * @throws TypeError for a store that keeps no entries
+   */
+  async revokeAllTokens ({ by }: ClientChangeOptions = {}): Promise<void> {
+    if (this.entries === undefined) throw new TypeError('The store keeps no entries')
+    await this.entries.raiseAll(this.#record(by, 'tokens', '', 'revoked'))
+  }
+
+  /**
+   * Generates a new secret for a client. Those that it has stay valid for a while, unless they expire earlier.
    *
    * @param options `overlap`: seconds that older secrets stay valid, 0 for none, default 86,400; `lifetime` of the new one
    * @returns undefined for a client that is not there
    * @throws FlowConfigurationError
    */
-  async rotateSecret (id: string, { overlap = OVERLAP, lifetime }: SecretOptions & { overlap?: number } = {}): Promise<IssuedSecret | undefined> {
+  async rotateSecret (id: string, { overlap = OVERLAP, lifetime, by }: SecretOptions & ClientChangeOptions & { overlap?: number } = {}): Promise<IssuedSecret | undefined> {
     if (!Number.isSafeInteger(overlap) || overlap < 0) throw wrongClient('overlap must be a whole number of seconds')
     const { made, issued } = makeSecret(this.#maker, { lifetime })
-    const client = await this.#change(id, 'secret_added', (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }), made.id)
+    const audit = this.#record(by, 'secret', `${id} ${made.id}`, 'added', { overlap })
+    const client = await this.#change(id, 'secret_added', (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }), audit, made.id)
     return client && issued
   }
 
-  /** Makes a secret of a client invalid at once. @returns false for one that is not there */
-  async revokeSecret (id: string, secretId: string): Promise<boolean> {
+  /**
+   * Revokes a secret of a client: no process accepts it after a second. Access tokens that were obtained with it stay valid:
+   * {@link revokeTokens} ends them.
+   *
+   * @returns false for one that is not there
+   */
+  async revokeSecret (id: string, secretId: string, { by }: ClientChangeOptions = {}): Promise<boolean> {
     const client = await this.#change(id, 'secret_revoked', (stored) => {
       const secrets = stored.secrets.filter((secret) => secret.id !== secretId)
-      return secrets.length < stored.secrets.length ? { ...stored, secrets } : undefined
-    }, secretId)
+      return secrets.length < stored.secrets.length ? { client: { ...stored, secrets }, revokedSecretIds: [secretId] } : undefined
+    }, this.#record(by, 'secret', `${id} ${secretId}`, 'revoked'), secretId)
     return client !== undefined
   }
 
@@ -219,17 +243,36 @@ export class ClientRegistry implements Clients {
     await this.#uses.flush()
   }
 
+  async #addToStore (clients: readonly StoredClient[], audit: AuditRecord | undefined): Promise<readonly string[]> {
+    // An entry of a client that was removed may be known here, and lost in the store.
+    const raised = clients.map((client) => this.entries?.client(client.id) === undefined ? client : this.entries.raised(client))
+    const { ids, entries } = await this.#store.addClients(raised, audit)
+    this.entries?.acknowledged(entries)
+    return ids
+  }
+
   async #change (
-    id: string, kind: ClientChange, change: (client: StoredClient) => StoredClient | undefined, secretId?: string
+    id: string, kind: ClientChange, change: (client: StoredClient) => ClientUpdate | undefined, audit: AuditRecord | undefined, secretId?: string
   ): Promise<StoredClient | undefined> {
     try {
-      const client = await changeClient(this.#store, id, change, this.#maker.now)
-      if (client !== undefined) publishClientChange(id, kind, secretId)
-      return client
+      const changed = await changeClient(this.#store, id, change, { now: this.#maker.now, audit })
+      if (changed === undefined) return undefined
+      this.entries?.acknowledged(changed.written)
+      publishClientChange(id, kind, { by: audit, secretId })
+      return changed.client
     } finally {
       // Also when it failed: the store may have got it all the same.
       this.#authenticator.changed(id)
     }
+  }
+
+  // With the generation that the raise must exceed, by what this process holds.
+  #raised (client: StoredClient): ClientUpdate {
+    return { client: this.entries?.raised(client) ?? client, raises: true }
+  }
+
+  #record (by: AuditOrigin | undefined, object: string, id: string, change: string, details?: AuditRecord['details']): AuditRecord | undefined {
+    return toAuditRecord(by, { object, id, change, ...(details && { details }) }, this.#maker.now())
   }
 
   async #show (client: StoredClient | undefined): Promise<RegisteredClient | undefined> {

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { StoredSecret } from '../store/index.ts'
+import type { StoredSecret } from '../stores/index.ts'
 import { randomDigest } from './client-secret-hash.ts'
 import type { PresentedSecret, SecretHashes, StoredDigest } from './client-secret-hash.ts'
 import { isGeneratedSecret } from './generated-secret.ts'

@@ -1,17 +1,22 @@
-import { LazyRefresh } from '../lazy-refresh.ts'
-import type { ClientStore } from '../store/index.ts'
+import type { Clock } from '../clock.ts'
+import { toUnavailable } from '../entries/to-unavailable.ts'
+import { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { ClientStore } from '../stores/index.ts'
 
 // Milliseconds. A client that is added elsewhere tells by its own secret as soon as it comes.
 const FRESH = 5000
 
 /** Knows whether any client has a secret that is hashed slowly. */
 export class ImportedSecrets {
-  readonly #refresh: LazyRefresh
+  readonly #refresh: BackgroundRefresh
   #exist: boolean | undefined
 
-  constructor (store: Pick<ClientStore, 'hasImportedSecrets'>, { onError }: { onError: ((error: Error) => void) | undefined }) {
-    const read = async () => { this.#exist = await store.hasImportedSecrets() }
-    this.#refresh = new LazyRefresh(read, { fresh: FRESH, stale: Infinity, now: () => performance.now(), onError })
+  constructor (store: Pick<ClientStore, 'hasImportedSecrets'>, { onError, now }: { onError: ((error: Error) => void) | undefined, now: Clock }) {
+    const read = async () => {
+      const exist = await store.hasImportedSecrets()
+      return () => { this.#exist = exist }
+    }
+    this.#refresh = new BackgroundRefresh(read, { renewAfter: FRESH, maxAge: Infinity, now, onOutage: onError })
   }
 
   /** Takes note of one. */
@@ -22,11 +27,11 @@ export class ImportedSecrets {
   /** @throws the store's error as long as it could never be asked */
   async exist (): Promise<boolean> {
     if (this.#exist === undefined) {
-      const error = await this.#refresh.now()
-      if (error !== undefined) throw error
+      const error = await this.#refresh.renew()
+      if (error !== undefined) throw toUnavailable(error)
     } else {
       // In the background: while the store is away, what is known is good enough.
-      this.#refresh.whenOld()
+      this.#refresh.whenStale()
     }
     return this.#exist === true
   }

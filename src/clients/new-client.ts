@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { ClientRegistration, StoredClient, StoredSecret } from '../store/index.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/index.ts'
 import { wrongClient } from './client-error.ts'
 import { isSecret, toPlainHash } from './client-secret-hash.ts'
 import type { SecretHashes } from './client-secret-hash.ts'

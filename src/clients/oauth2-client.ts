@@ -1,5 +1,5 @@
 import type { ClientMetadata, OAuth2Client } from '../client-auth/index.ts'
-import type { CertificateName, StoredClient } from '../store/index.ts'
+import type { CertificateName, StoredClient } from '../stores/index.ts'
 import { GRANT_TYPE } from '../token-endpoint.ts'
 
 /** RFC 8705 §2.1.2. */
@@ -15,7 +15,7 @@ const CERTIFICATE_METADATA: Readonly<Record<string, string>> = {
 export const CERTIFICATE_NAMES = Object.keys(CERTIFICATE_METADATA)
 
 /** Makes of a stored client what the token endpoint works with. Frozen, since all requests of the client share it. */
-export function toOAuth2Client ({ id, scopes, defaultScopes, audiences, introspects, accessTokenLifetime, ...stored }: StoredClient): OAuth2Client {
+export function toOAuth2Client ({ id, scopes, defaultScopes, audiences, introspects, accessTokenLifetime, generation = 0, ...stored }: StoredClient): OAuth2Client {
   const metadata = toMetadata(stored)
   return deepFreeze({
     id,
@@ -25,7 +25,8 @@ export function toOAuth2Client ({ id, scopes, defaultScopes, audiences, introspe
     ...(audiences && { audiences }),
     ...(introspects && { introspects }),
     ...(accessTokenLifetime !== undefined && { accessTokenLifetime }),
-    ...(Object.keys(metadata).length > 0 && { metadata })
+    ...(Object.keys(metadata).length > 0 && { metadata }),
+    ...(generation > 0 && { generation })
   })
 }
 

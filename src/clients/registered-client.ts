@@ -1,4 +1,4 @@
-import type { ClientRegistration, StoredClient, StoredSecret } from '../store/index.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/index.ts'
 
 /** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
 export interface ClientSecret {
@@ -31,7 +31,7 @@ export interface RegisteredClient extends ClientRegistration {
 
 /** Leaves of a stored client what may be shown: no hash. */
 export function toRegisteredClient (
-  { version, secrets, ...client }: StoredClient, lastUseOf: (clientId: string, secretId: string) => number | undefined
+  { version, generation, secrets, ...client }: StoredClient, lastUseOf: (clientId: string, secretId: string) => number | undefined
 ): RegisteredClient {
   return { ...client, isDisabled: client.isDisabled === true, secrets: secrets.map((secret) => toClientSecret(secret, lastUseOf(client.id, secret.id))) }
 }

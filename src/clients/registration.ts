@@ -1,6 +1,6 @@
 import { isScopeToken } from '../scope.ts'
 import { isSecureUrl } from '../secure-url.ts'
-import type { ClientRegistration, StoredClient } from '../store/index.ts'
+import type { ClientRegistration, StoredClient } from '../stores/index.ts'
 import { wrongClient } from './client-error.ts'
 import { isPublicJwks } from './client-jwks.ts'
 import { CERTIFICATE_NAMES } from './oauth2-client.ts'
@@ -55,9 +55,9 @@ export function checkRegistration (client: ClientChanges): ClientRegistration {
 
 /** @throws FlowConfigurationError that names what would be wrong */
 export function applyChanges (client: StoredClient, changes: ClientChanges): StoredClient {
-  const { id, version, isDisabled = false, secrets, createdAt, updatedAt, ...registration } = client
+  const { id, version, isDisabled = false, generation, secrets, createdAt, updatedAt, ...registration } = client
   const { scopes = [], ...changed } = checkRegistration({ ...registration, ...changes })
-  return { id, version, ...(isDisabled && { isDisabled }), ...changed, scopes, secrets, createdAt, updatedAt }
+  return { id, version, ...(isDisabled && { isDisabled }), ...(generation !== undefined && { generation }), ...changed, scopes, secrets, createdAt, updatedAt }
 }
 
 /** Tells whether a value is a whole number of seconds above zero. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
-import { LazyRefresh } from '../lazy-refresh.ts'
-import type { ClientStore, SecretUse } from '../store/index.ts'
+import { measureAge } from '../lib/age.ts'
+import type { Age } from '../lib/age.ts'
+import type { ClientStore, SecretUse } from '../stores/index.ts'
 
 // Seconds between two notes of one secret, and between two writings.
 const INTERVAL = 60
@@ -24,13 +25,16 @@ export interface NotedSecret {
 export class SecretUses {
   readonly #store: Pick<ClientStore, 'saveSecretUses' | 'findSecretUses'>
   readonly #now: Clock
-  readonly #writing: LazyRefresh
+  readonly #onError: ((error: Error) => void) | undefined
   readonly #pending = new Map<string, SecretUse>()
+  #writing: Promise<Error | undefined> | undefined
+  #sinceWriting: Age = () => Infinity
+  #hasFailed = false
 
   constructor (store: Pick<ClientStore, 'saveSecretUses' | 'findSecretUses'>, { now, onError }: { now: Clock, onError: ((error: Error) => void) | undefined }) {
     this.#store = store
     this.#now = now
-    this.#writing = new LazyRefresh(() => this.#write(), { fresh: INTERVAL, stale: Infinity, now, onError })
+    this.#onError = onError
   }
 
   note (clientId: string, secret: NotedSecret): void {
@@ -40,14 +44,14 @@ export class SecretUses {
     if (age >= 0 && age < INTERVAL) return
     secret.notedAt = time
     if (this.#pending.size < MAX_PENDING) this.#pending.set(keyOf(clientId, secret.id), { clientId, secretId: secret.id, usedAt: time })
-    this.#writing.whenOld()
+    if (this.#sinceWriting() >= INTERVAL * 1000) this.#writeOnce()
   }
 
   /** Writes what waits. @throws the store's error; what could not be written waits on */
   async flush (): Promise<void> {
     // A writing that is under way may miss what was noted since.
-    await this.#writing.now()
-    const error = this.#pending.size > 0 ? await this.#writing.now() : undefined
+    await this.#writeOnce()
+    const error = this.#pending.size > 0 ? await this.#writeOnce() : undefined
     if (error !== undefined) throw error
   }
 
@@ -59,6 +63,18 @@ export class SecretUses {
       const key = keyOf(clientId, secretId)
       return this.#pending.get(key)?.usedAt ?? written.get(key)
     }
+  }
+
+  // One writing at a time. Never rejects.
+  #writeOnce (): Promise<Error | undefined> {
+    this.#sinceWriting = measureAge(this.#now)
+    this.#writing ??= this.#write().then(() => undefined, (error: Error) => error).then((error) => {
+      this.#writing = undefined
+      if (error !== undefined && !this.#hasFailed) this.#onError?.(error)
+      this.#hasFailed = error !== undefined
+      return error
+    })
+    return this.#writing
   }
 
   async #write (): Promise<void> {

@@ -19,7 +19,7 @@ export function isAccessObserved (): boolean {
   return tokenVerified.hasSubscribers || tokenRejected.hasSubscribers
 }
 
-/** @param startedAt on the stopwatch */
+/** @param startedAt on the monotonic */
 export function publishVerified (settings: Decided, request: PlainRequest, { app, scope }: AuthCredentials, startedAt: number): void {
   if (!tokenVerified.hasSubscribers) return
   // Member by member: to spread an object into a literal costs Node.js 20 a hundred times as much.
@@ -39,7 +39,7 @@ export function publishVerified (settings: Decided, request: PlainRequest, { app
  *
  * @param known.needed the scopes that the resource wants
  * @param known.credentials when the token is valid, and something else is not
- * @param known.startedAt on the stopwatch; undefined for a decision that takes no time
+ * @param known.startedAt on the monotonic; undefined for a decision that takes no time
  */
 export function publishRejected (
   settings: Decided,

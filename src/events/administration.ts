@@ -1,24 +1,44 @@
+import type { AuditOrigin, AuditRecord } from '../stores/index.ts'
 import { CHANNELS, publish } from './index.ts'
-import type { ClientChange } from './index.ts'
+import type { ChangeEvent, ClientChange } from './index.ts'
 
-const { keyRotated, keyRevoked, clientChanged } = CHANNELS
+const { keyRotated, keyRevoked, clientChanged, administrationRecorded } = CHANNELS
 
 interface Key { readonly kid: string, readonly alg: string, readonly activeFrom: number }
 
+/** What is known of a change beside the client or the key. */
+export interface ChangeContext {
+  /** Who has made it. */
+  readonly by?: AuditOrigin | undefined
+  /** The id of the secret that was added or revoked. */
+  readonly secretId?: string | undefined
+}
+
 /** Publishes that a client was changed. */
-export function publishClientChange (clientId: string, change: ClientChange, secretId?: string): void {
-  if (clientChanged.hasSubscribers) publish(clientChanged, { clientId, change, secretId })
+export function publishClientChange (clientId: string, change: ClientChange, { by, secretId }: ChangeContext = {}): void {
+  if (clientChanged.hasSubscribers) publish(clientChanged, { clientId, change, secretId, ...originOf(by) })
 }
 
 /**
- * Publishes what has become of the signing keys: which are new, and which was revoked. Of those that no token needs any
- * more nothing is said.
+ * Publishes the changes of the signing keys: each new key, and the one that was revoked. A key that was dropped because no
+ * valid token needs it is no event.
+ *
+ * @param revoked the key that was revoked, and by whom
  */
-export function publishKeyChanges (before: readonly Key[], after: readonly Key[], revokedKid: string | undefined): void {
+export function publishKeyChanges (before: readonly Key[], after: readonly Key[], revoked: { kid: string | undefined, by?: AuditOrigin | undefined }): void {
   if (keyRotated.hasSubscribers) {
     const known = new Set(before.map(({ kid }) => kid))
     for (const { kid, alg, activeFrom } of after) if (!known.has(kid)) publish(keyRotated, { kid, alg, activeFrom })
   }
-  const isRevoked = keyRevoked.hasSubscribers && before.some(({ kid }) => kid === revokedKid)
-  if (isRevoked) publish(keyRevoked, { kid: revokedKid as string })
+  const { kid } = revoked
+  if (kid !== undefined && keyRevoked.hasSubscribers && before.some((key) => key.kid === kid)) publish(keyRevoked, { kid, ...originOf(revoked.by) })
+}
+
+/** Publishes an audit record, of a change in this process or in another one. */
+export function publishAdministration ({ time, actor, requestId, object, id, change, details }: AuditRecord): void {
+  if (administrationRecorded.hasSubscribers) publish(administrationRecorded, { time, actor, requestId, object, id, change, details })
+}
+
+function originOf (by: AuditOrigin | undefined): ChangeEvent {
+  return { actor: by?.actor, requestId: by?.requestId }
 }

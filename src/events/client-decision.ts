@@ -1,4 +1,4 @@
-import { secondsSince, stopwatch } from '../clock.ts'
+import { secondsSince, monotonic } from '../clock.ts'
 import { holdsGeneratedSecret } from '../clients/generated-secret.ts'
 import type { OAuth2Error } from '../errors.ts'
 import type { PlainRequest } from '../request.ts'
@@ -24,7 +24,7 @@ export class ClientDecision {
   #presentedClientId: string | undefined
   #clientId: string | undefined
 
-  /** @param startedAt on the stopwatch; undefined for a decision that takes no time */
+  /** @param startedAt on the monotonic; undefined for a decision that takes no time */
   constructor ({ realm }: Decided, request: Sender, endpoint: ClientEndpoint, startedAt?: number) {
     this.#flow = realm
     this.#request = request
@@ -78,7 +78,7 @@ export class ClientDecision {
 /** A decision that begins now. Undefined where nobody listens. */
 export function beginDecision (settings: Decided, request: Sender, endpoint: ClientEndpoint): ClientDecision | undefined {
   if (!tokenIssued.hasSubscribers && !tokenDenied.hasSubscribers && !tokenRevoked.hasSubscribers) return undefined
-  return new ClientDecision(settings, request, endpoint, stopwatch())
+  return new ClientDecision(settings, request, endpoint, monotonic())
 }
 
 /** Tells whether anybody wants to know what is denied. */

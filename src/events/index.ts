@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import type { AuditActor, AuditRecord } from '../stores/index.ts'
 
 /** The endpoints at which clients authenticate. */
 export type ClientEndpoint = 'token' | 'introspection' | 'revocation'
@@ -84,8 +85,16 @@ export interface KeyRotated {
   readonly activeFrom: number
 }
 
-/** A signing key was dropped before its time. Published in the process that did so. */
-export interface KeyRevoked {
+/** Who has made a change. */
+export interface ChangeEvent {
+  /** Undefined where the application has named nobody. */
+  readonly actor: AuditActor | undefined
+  /** The id of the HTTP request to the admin API, as in the log. Undefined for any other change. */
+  readonly requestId: string | undefined
+}
+
+/** A signing key was revoked. Published in the process that has revoked it. */
+export interface KeyRevoked extends ChangeEvent {
   readonly kid: string
 }
 
@@ -93,13 +102,19 @@ export interface KeyRevoked {
 export type ClientChange =
   'added' | 'updated' | 'disabled' | 'enabled' | 'removed' | 'secret_added' | 'secret_revoked' | 'tokens_revoked'
 
-/** A client was changed. Published in the process that did so. */
-export interface ClientChanged {
+/** A client was changed. Published in the process that has changed it. */
+export interface ClientChanged extends ChangeEvent {
   readonly clientId: string
   readonly change: ClientChange
   /** The name of the secret that was added or revoked, which is no secret itself. */
   readonly secretId: string | undefined
 }
+
+/**
+ * An administrator has changed something, by the admin API of any process or by the command line. Published in every process
+ * that serves the plugin on the store of the clients, within a second.
+ */
+export type AdministrationRecorded = AuditRecord
 
 /** As much of a channel as is used here. */
 export interface EventChannel<E> {
@@ -123,7 +138,8 @@ export const CHANNELS = Object.freeze({
   tokenRevoked: channelOf<TokenRevoked>('token.revoked'),
   keyRotated: channelOf<KeyRotated>('key.rotated'),
   keyRevoked: channelOf<KeyRevoked>('key.revoked'),
-  clientChanged: channelOf<ClientChanged>('client.changed')
+  clientChanged: channelOf<ClientChanged>('client.changed'),
+  administrationRecorded: channelOf<AdministrationRecorded>('administration.recorded')
 })
 
 /** Publishes an event. The caller has seen to it that there are subscribers. */

@@ -1,5 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
+import type { Entries } from '../entries/entries.ts'
+import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { AgreedValues } from '../stores/index.ts'
 
 /** A key that signs, or has signed, tokens of this server. */
 export interface SigningKey {
@@ -31,6 +34,14 @@ export interface KeySource {
    *   Default false: strangers write kids
    */
   find (kid: string, isThorough?: boolean): SigningKey | undefined | Promise<SigningKey | undefined>
+  /** Whether a key is valid at this moment, as far as this process has read. Left out by a source whose keys are never revoked. */
+  holds? (kid: string, alg: string): boolean
+  /** How old the keys are that this process has read, and how they are read again. Left out by a source that reads none. */
+  readonly state?: BackgroundRefresh
+  /** The entries of the store of the keys. Undefined where it has none. */
+  readonly entries?: Entries | undefined
+  /** What all processes that share the keys must agree on. */
+  readonly agreed?: AgreedValues
   /** The public keys that are announced, sign, or have signed tokens that may still be valid (RFC 7517). */
   toJwks (): Promise<JSONWebKeySet>
 }

@@ -1,5 +1,5 @@
 import type { JWK } from 'jose'
-import type { KeySet } from '../store/index.ts'
+import type { KeySet } from '../stores/index.ts'
 import type { SigningKey } from './index.ts'
 import { currentIndex, scheduleKeys } from './lifecycle.ts'
 import type { ScheduledKey } from './lifecycle.ts'
@@ -53,6 +53,12 @@ export class KeyRing {
   find (kid: string, time: number): SigningKey | Promise<SigningKey> | undefined {
     const found = this.#byKid.get(kid)
     return found !== undefined && found.until >= time ? keyOf(found.opened) : undefined
+  }
+
+  /** The algorithm of a key that is ready for use. Undefined for any other. */
+  algorithmOf (kid: string, time: number): string | undefined {
+    const found = this.#byKid.get(kid)
+    return found !== undefined && found.until >= time && 'key' in found.opened ? found.opened.key.alg : undefined
   }
 
   /** @throws the error of a key that cannot be opened: without it, its tokens would be invalid for those who ask */

@@ -1,6 +1,6 @@
 // What a key is at a moment follows from its times alone, so that all processes agree without talking to each other.
 // Nothing in here reads a clock or a store. Times and durations are in seconds.
-import type { StoredKey } from '../store/index.ts'
+import type { StoredKey } from '../stores/index.ts'
 import type { NamedKey, SigningAlgorithm } from './jwk.ts'
 
 /** Announced only, signing, or still needed by tokens that it has signed. */
@@ -13,6 +13,8 @@ export interface KeyRules {
   readonly announceFor: number
   /** How long a key is kept after another one took its place. */
   readonly keepFor: number
+  /** Whether a key of another algorithm may go on signing: while processes with either algorithm work side by side. */
+  readonly accepts?: (algorithm: string) => boolean
 }
 
 /** A key with the time that ends it. */
@@ -43,8 +45,8 @@ export function stateOf (index: number, current: number): KeyState {
   return index === current ? 'current' : index > current ? 'next' : 'retired'
 }
 
-/** Makes the key that is to be added, if one is. */
-export type MakeKey = () => NamedKey | Promise<NamedKey>
+/** Generates the key that is to be added, if one is. @param algorithm default that of the rules */
+export type MakeKey = (algorithm?: string) => NamedKey | Promise<NamedKey>
 /** Decides what becomes of the keys. Returns the very same list where nothing does. */
 export type KeyChange = (keys: readonly StoredKey[], time: number) => readonly StoredKey[] | Promise<readonly StoredKey[]>
 
@@ -55,9 +57,13 @@ export function settle (rules: KeyRules, makeKey: MakeKey): KeyChange {
     const kept = schedule.length < keys.length ? schedule.map(({ stored }) => stored) : keys
     const index = currentIndex(schedule, time)
     const current = schedule[index]?.stored
-    const isDue = current === undefined || current.alg !== rules.algorithm || time - current.activeFrom >= rules.rotateEvery - rules.announceFor
+    const isDue = current === undefined || !isAccepted(current.alg, rules) || time - current.activeFrom >= rules.rotateEvery - rules.announceFor
     return isDue && index === schedule.length - 1 ? addKey(kept, time, rules, await makeKey()) : kept
   }
+}
+
+function isAccepted (algorithm: string, rules: KeyRules): boolean {
+  return algorithm === rules.algorithm || rules.accepts?.(algorithm) === true
 }
 
 /**
@@ -88,16 +94,17 @@ export function add (rules: KeyRules, key: NamedKey): KeyChange {
   }
 }
 
-/** The keys without one. If that signs now, the one that is announced takes its place at once, else a new one. */
+/** The keys without one. If that signs now, the one that is announced takes its place at once, else a new one of the same algorithm. */
 export function withdraw (rules: KeyRules, kid: string, makeKey: MakeKey): KeyChange {
   return async (keys, time) => {
     const schedule = scheduleKeys(keys, time, rules.keepFor)
     const index = schedule.findIndex(({ stored }) => stored.kid === kid)
     const rest = keys.filter((key) => key.kid !== kid)
+    const revoked = schedule[index]?.stored
     if (rest.length === keys.length) return keys
-    if (index !== currentIndex(schedule, time)) return rest
+    if (revoked === undefined || index !== currentIndex(schedule, time)) return rest
     const next = schedule[index + 1]?.stored
-    if (next === undefined) return [...rest, { ...await makeKey(), createdAt: time, activeFrom: time }]
+    if (next === undefined) return [...rest, { ...await makeKey(revoked.alg), createdAt: time, activeFrom: time }]
     return rest.map((key) => key === next ? { ...key, activeFrom: time } : key)
   }
 }

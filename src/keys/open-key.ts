@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
 import { FlowConfigurationError } from '../configuration-error.ts'
-import type { StoredKey } from '../store/index.ts'
+import type { StoredKey } from '../stores/index.ts'
 import type { SigningKey } from './index.ts'
 import { importKey, toKeyObjects, toPublicJwk } from './jwk.ts'
 import type { SealingKeys } from './sealing-keys.ts'

@@ -1,74 +1,36 @@
 import type { JSONWebKeySet, JWK } from 'jose'
-import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
-import { publishKeyChanges } from '../events/administration.ts'
-import { LazyRefresh } from '../lazy-refresh.ts'
-import type { KeySet, KeyStore, StoredKey } from '../store/index.ts'
+import { Entries } from '../entries/entries.ts'
+import { toUnavailable } from '../entries/to-unavailable.ts'
+import { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { Read } from '../lib/background-refresh.ts'
+import { isThenable } from '../at-once.ts'
+import type { AgreedValues, KeySet, KeyStore, StoredKey } from '../stores/index.ts'
 import type { KeySource, SigningKey } from './index.ts'
 import { generateKey, importKey, isSigningAlgorithm } from './jwk.ts'
 import type { NamedKey, SigningAlgorithm } from './jwk.ts'
 import { KeyRing } from './key-ring.ts'
+import { KeySeeker } from './key-seeker.ts'
+import { KeySetWriter } from './key-set-writer.ts'
 import { add, announce, currentIndex, scheduleKeys, settle, stateOf, withdraw } from './lifecycle.ts'
-import type { KeyChange, KeyRules, KeyState } from './lifecycle.ts'
+import type { KeyRules, MakeKey } from './lifecycle.ts'
 import { SealingKeys } from './sealing-keys.ts'
+import { resolveKeyOptions } from './signing-keys-options.ts'
+import type { ChangeOptions, KeyInformation, KeySettings, SigningKeysOptions } from './signing-keys-options.ts'
 
-/** How keys are made and how long they live. The same for all processes over one store, or they work against each other. */
-export interface SigningKeysOptions {
-  /** What new keys sign with. After a change the next key is of the new one, and takes over as in any rotation. Default "ES256". */
-  algorithm?: SigningAlgorithm
-  /** Seconds that a key signs. More than `announceFor`. Default 30 days. */
-  rotateEvery?: number
-  /** Seconds that a new key is in the JWKS before it signs, for those who keep a copy of that. Default 3600. */
-  announceFor?: number
-  /** Seconds: no token lives longer. A key that no longer signs is kept for so long. Default 86400. */
-  maxTokenLifetime?: number
-  /** Seconds that clocks may differ. Default 60. */
-  clockTolerance?: number
-  /**
-   * What private keys are sealed with in the store (RFC 7517 section 7, AES-256-GCM): each 32 random bytes as base64url,
-   * base64 or hex, from the environment. The first seals, all of them open. To change it, give the new one to all
-   * processes, behind the other; then put it in front; then leave the other out once every process has started anew.
-   * Default none: private keys are stored as they are.
-   */
-  sealingKeys?: readonly string[]
-  /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
-  onError?: (error: Error) => void
-  /** Default the clock of the machine. */
-  now?: Clock
-}
+export type { ChangeOptions, KeyInformation, SigningKeysOptions } from './signing-keys-options.ts'
 
-/** What operators may know of a key. Times are in seconds since 1970. */
-export interface KeyInformation {
-  /** Its name in the header of tokens and in the JWKS: its thumbprint (RFC 7638). */
-  kid: string
-  /** What it signs with, as JWS names it (RFC 7518 section 3.1, RFC 8037). */
-  alg: string
-  /** Whether it is announced, signs, or has signed. */
-  state: KeyState
-  /** When it was made, or imported. */
-  createdAt: number
-  /** When it begins, or began, to sign. */
-  activeFrom: number
-  /** Whether the private key is sealed in the store. */
-  isSealed: boolean
-}
-
-// Each attempt is lost to somebody who has changed something. So many in a row: the store never says yes.
-const MAX_ATTEMPTS = 100
 const MAX_JWKS_AGE = 900
-// Milliseconds. Another process must know within a second that a key was revoked; a look at the store costs the request that
-// comes first after half of that nothing, since it does not wait.
-const FRESH = 500
-const STALE = 1000
+// Milliseconds. The first read may create tables, and generate an RSA key.
+const START_LIMIT = 10_000
 
 /**
  * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then
  * is kept until the last of its tokens has expired. All of that happens by the clock, and when somebody asks: there is
  * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
  *
- * What another process has changed is known here within a second, and asking for keys rarely waits. If the store fails,
- * the keys that are known stay in use.
+ * A change by another process is known here within a second, and asking for keys rarely waits. While the store is
+ * unavailable, the keys that are known stay in use for `maxStale`.
  *
  * With `sealingKeys` whoever reads the store cannot sign; keys that were stored without, or sealed with an older one, are
  * sealed anew when a process starts. Whoever writes to the store can add a key of theirs, sealed or not.
@@ -84,98 +46,107 @@ export class SigningKeys implements KeySource {
   readonly algorithm: SigningAlgorithm
   readonly maxTokenLifetime: number
   readonly jwksMaxAge: number
+  readonly agreed: AgreedValues
+  readonly entries: Entries | undefined
+  readonly state: BackgroundRefresh
   readonly #store: KeyStore
-  readonly #rules: KeyRules
+  readonly #settings: KeySettings
+  readonly #writer: KeySetWriter
   readonly #sealing: SealingKeys
+  readonly #seeker: KeySeeker
   readonly #now: Clock
-  readonly #refresh: LazyRefresh
+  readonly #onError: SigningKeysOptions['onError']
   #ring: KeyRing | undefined
-  // Whether the last reading of the store told what is there.
-  #isReadable = true
-  // Counts readings of the store and changes to the ring, to tell which was first.
-  #steps = 0
-  #adoptedAt = 0
-  #hasStarted = false
+  #adoptedStep = 0
+  #starting: Promise<Error | undefined> | undefined
+  // Why a key that was read cannot be opened, or one that is due cannot be written.
+  #problem: Error | undefined
 
   constructor (store: KeyStore, options: SigningKeysOptions = {}) {
-    const {
-      algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, sealingKeys, onError, now = systemClock
-    } = options
-    const startedAt = now() * 1000 - performance.now()
-    const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1].every((time) => Number.isSafeInteger(time) && time > 0)
-    if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
-    this.algorithm = algorithm
+    const settings = resolveKeyOptions(options)
+    const { algorithm, maxTokenLifetime, announceFor } = settings.rules
+    this.algorithm = algorithm as SigningAlgorithm
     this.maxTokenLifetime = maxTokenLifetime
     // Whoever has a copy of the JWKS has fetched another one by the time that a new key signs.
     this.jwksMaxAge = Math.min(Math.floor(announceFor / 2), MAX_JWKS_AGE)
+    this.agreed = settings.agreed
     this.#store = store
-    this.#sealing = new SealingKeys(sealingKeys)
-    this.#rules = { algorithm, rotateEvery, announceFor, keepFor: maxTokenLifetime + clockTolerance }
-    this.#now = now
-    this.#refresh = new LazyRefresh(() => this.refresh(), {
-      fresh: FRESH,
-      stale: STALE,
-      // A clock that is put forward counts too: by then, a key may be due.
-      now: () => Math.max(performance.now(), now() * 1000 - startedAt),
-      onError: (error) => { if (this.#ring !== undefined) onError?.(error) }
+    this.#settings = settings
+    this.#now = settings.now
+    this.#sealing = new SealingKeys(options.sealingKeys)
+    this.entries = Entries.of(store, { now: settings.now })
+    this.#writer = new KeySetWriter({
+      store, sealing: this.#sealing, entries: this.entries, now: settings.now, adopt: async (set, step) => await this.#adopt(set, step)
     })
+    this.#onError = options.onError
+    this.state = new BackgroundRefresh(() => this.#read(), { now: settings.now, onOutage: (error) => { this.#notify(error) } })
+    this.#seeker = new KeySeeker(this.state, settings.now)
   }
 
   /**
    * The key that signs now. A promise only at first, and after a while in which nobody asked. It rejects if the store
-   * fails at first, with the store's error, and for a key that cannot be opened.
+   * fails at first or for longer than `maxStale`, with the store's error, and for a key that cannot be opened.
    */
   current (): SigningKey | Promise<SigningKey> {
     const ring = this.#ready()
-    return ring instanceof Promise ? ring.then((ready) => ready.current(this.#now())) : ring.current(this.#now())
+    return isThenable(ring) ? ring.then((ready) => this.#currentOf(ready)) : this.#currentOf(ring)
   }
 
   /**
    * The key that a token names. A promise as `current`, and for one that is not known here but may be in the store.
    *
-   * @param isThorough reads the store for each that is not known. Default false: twice a second at most
+   * @param isThorough reads the store for each that is not known. Default false: ten times a second at most
    */
   find (kid: string, isThorough = false): SigningKey | undefined | Promise<SigningKey | undefined> {
     if (isThorough) return this.#findThoroughly(kid)
     const ring = this.#ready()
-    return ring instanceof Promise ? ring.then((ready) => ready.find(kid, this.#now())) : ring.find(kid, this.#now()) ?? this.#findMissing(kid)
+    return isThenable(ring) ? ring.then((ready) => this.#findIn(ready, kid)) : this.#findIn(ring, kid) ?? this.#findMissing(kid)
+  }
+
+  /** Whether a key is valid at this moment, as far as this process has read. */
+  holds (kid: string, alg: string): boolean {
+    return this.#ring?.algorithmOf(kid, this.#now()) === alg && !this.#isRevoked(kid)
   }
 
   /** The public keys, for everybody (RFC 7517 §5): those that are announced, sign, or have signed tokens that may be valid. */
   async toJwks (): Promise<JSONWebKeySet> {
-    const ring = await this.#ready()
-    return { keys: ring.publicJwks(this.#now()) }
+    const jwks = (await this.#ready()).publicJwks(this.#now())
+    if (!jwks.some(({ kid }) => this.#isRevoked(kid as string))) return { keys: jwks }
+    // The revocation of a key was read before the keys were: another one has taken its place.
+    await this.refresh()
+    return { keys: (this.#ring as KeyRing).publicJwks(this.#now()).filter(({ kid }) => !this.#isRevoked(kid as string)) }
   }
 
   /**
-   * Reads the store now, and makes the key that is due. Nobody has to, but at start it finds a store that does not work.
+   * Reads the store now, and generates the key that is due. Nobody has to, but at start it finds a store that does not work.
    *
    * @throws the store's error, or that of a key that cannot be opened
    */
   async refresh (): Promise<void> {
-    await this.#change(settle(this.#rules, this.#generator()))
+    await this.#writer.change(settle(this.#rules(), this.#generator()))
   }
 
   /** Announces a new key, which signs after `announceFor`; the first ever at once. The one that is announced already, if one is. */
-  async rotate (): Promise<KeyInformation> {
-    const keys = await this.#change(announce(this.#rules, this.#generator()))
+  async rotate (options: ChangeOptions = {}): Promise<KeyInformation> {
+    const keys = this.#describe(await this.#writer.change(announce(this.#rules(), this.#generator()), options))
     return (keys.find(({ state }) => state === 'next') ?? keys.at(-1)) as KeyInformation
   }
 
   /**
-   * Drops a key at once, since somebody else may have it: its tokens are invalid, here now and in other processes as
-   * soon as they know. If it is the one that signs, another takes its place at once. A resource server that keeps a copy
-   * of the JWKS goes on to accept its tokens until that is renewed. It need not be one that can be opened.
+   * Revokes a key, since somebody else may have it: its tokens are invalid, here now and in other processes within a second.
+   * If it is the one that signs, another takes its place at once: the one that is announced, else a new one of the same
+   * algorithm. A resource server that keeps a copy of the JWKS goes on to accept its tokens until that is renewed. It need
+   * not be one that can be opened.
    *
    * @returns false for a key that is not there
    */
-  async revoke (kid: string): Promise<boolean> {
+  async revoke (kid: string, options: ChangeOptions = {}): Promise<boolean> {
     let isThere = false
-    const change = withdraw(this.#rules, kid, this.#generator())
-    await this.#change(async (keys, time) => {
+    const change = withdraw(this.#rules(), kid, this.#generator())
+    await this.#writer.change(async (keys, time) => {
       isThere ||= keys.some((key) => key.kid === kid)
       return await change(keys, time)
-    }, { revokedKid: kid })
+    }, { ...options, revokedKid: kid })
     return isThere
   }
 
@@ -188,9 +159,9 @@ export class SigningKeys implements KeySource {
    *   key of theirs is announced as soon as this one signs
    * @throws TypeError for what is no private key, RSA of less than 2048 bits, or does not fit the algorithm
    */
-  async import (key: string | JWK, { algorithm }: { algorithm?: SigningAlgorithm } = {}): Promise<KeyInformation> {
+  async import (key: string | JWK, { algorithm, ...options }: ChangeOptions & { algorithm?: SigningAlgorithm } = {}): Promise<KeyInformation> {
     const named = await importKey(key, algorithm, this.algorithm)
-    const keys = await this.#change(add(this.#rules, named))
+    const keys = this.#describe(await this.#writer.change(add(this.#rules(), named), options))
     return keys.find(({ kid }) => kid === named.kid) as KeyInformation
   }
 
@@ -201,87 +172,114 @@ export class SigningKeys implements KeySource {
   }
 
   #ready (): KeyRing | Promise<KeyRing> {
-    const ring = this.#ring
-    if (ring === undefined) return this.#start()
-    const reading = this.#refresh.whenOld()
-    return reading === undefined ? ring : reading.then(() => this.#ring as KeyRing)
+    if (this.#ring === undefined) return this.#start()
+    const reading = this.state.whenStale(this.#settings.maxStale)
+    return reading === undefined ? this.#usableRing() : reading.then(() => this.#usableRing())
   }
 
   async #start (): Promise<KeyRing> {
-    const error = await this.#refresh.now()
-    if (this.#ring === undefined) throw error
+    this.#starting ??= this.state.renew(START_LIMIT).finally(() => { this.#starting = undefined })
+    const error = await this.#starting
+    if (this.#ring === undefined) throw toUnavailable((error ?? this.#problem) as Error)
     return this.#ring
   }
 
+  // Keys that were read are recent, even if one of them cannot be opened, or the store cannot be written.
+  async #read (): ReturnType<Read> {
+    const problem = await this.refresh().then(() => undefined, (error: Error) => error)
+    if (problem !== undefined && !this.#writer.isReadable) throw problem
+    return () => {
+      const isNew = this.#problem === undefined
+      this.#problem = problem
+      if (problem !== undefined && isNew) this.#notify(problem)
+    }
+  }
+
+  #notify (error: Error): void {
+    if (this.#ring !== undefined) this.#onError?.(error)
+  }
+
+  #usableRing (): KeyRing {
+    if (this.state.error !== undefined && this.state.age() > this.#settings.maxStale) throw toUnavailable(this.state.error)
+    return this.#ring as KeyRing
+  }
+
+  #currentOf (ring: KeyRing): SigningKey | Promise<SigningKey> {
+    const key = ring.current(this.#now())
+    if (isThenable(key) || !this.#isRevoked(key.kid)) return key
+    // Its revocation was read before the keys were: another one takes its place.
+    return this.refresh().then(() => (this.#ring as KeyRing).current(this.#now()))
+  }
+
+  #findIn (ring: KeyRing, kid: string): SigningKey | Promise<SigningKey> | undefined {
+    return this.#isRevoked(kid) ? undefined : ring.find(kid, this.#now())
+  }
+
   #findMissing (kid: string): Promise<SigningKey | undefined> | undefined {
-    return this.#refresh.whenMissing()?.then((error) => {
-      const key = (this.#ring as KeyRing).find(kid, this.#now())
+    if (this.#isRevoked(kid)) return undefined
+    return this.#seeker.seek().then(() => {
+      const key = this.#findIn(this.#ring as KeyRing, kid)
       // Another process may have made it in an outage of this one: that is no reason to call its tokens invalid.
-      if (key === undefined && error !== undefined && !this.#isReadable) throw error
+      if (key === undefined && this.state.error !== undefined && !this.#writer.isReadable) throw toUnavailable(this.state.error)
       return key
     })
   }
 
   async #findThoroughly (kid: string): Promise<SigningKey | undefined> {
-    const known = await (await this.#ready()).find(kid, this.#now())
-    if (known !== undefined) return known
+    const known = await this.#findIn(await this.#ready(), kid)
+    if (known !== undefined || this.#isRevoked(kid)) return known
     await this.refresh()
-    return await (this.#ring as KeyRing).find(kid, this.#now())
+    return await this.#findIn(this.#ring as KeyRing, kid)
   }
 
-  // Reads, decides and writes, again and again until nobody came in between.
-  async #change (change: KeyChange, { revokedKid }: { revokedKid?: string } = {}): Promise<KeyInformation[]> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const step = ++this.#steps
-      this.#isReadable = false
-      const set = await this.#store.readKeys()
-      this.#isReadable = true
-      // What others have changed counts, even if this process cannot write.
-      const problem = await this.#adopt(set, step)
-      if (problem !== undefined && revokedKid === undefined) throw problem
-      const changed = await change(set.keys, this.#now())
-      // What another has sealed is left alone but at start, and when there is something to write anyway: processes
-      // whose lists begin with different keys would write in turns for ever.
-      const keys = await this.#sealing.seal(changed, !this.#hasStarted || changed !== set.keys)
-      const isWritten = keys !== set.keys && await this.#store.replaceKeys({ version: set.version, keys })
-      if (keys !== set.keys && !isWritten) continue
-      this.#hasStarted = true
-      publishKeyChanges(set.keys, keys, revokedKid)
-      if (isWritten) await this.#adopt({ version: set.version + 1, keys }, step)
-      return this.#describe(keys)
+  #isRevoked (kid: string): boolean {
+    return this.entries?.isKeyRevoked(kid) === true
+  }
+
+  // While processes with the agreed and with the pending settings work side by side, the safer of both counts.
+  #rules (): KeyRules {
+    const { rules } = this.#settings
+    const settings = this.entries?.settings
+    if (settings === undefined) return rules
+    const { agreed, pending } = settings
+    const lifetime = Math.max(rules.maxTokenLifetime, settings.longestTokenLifetime)
+    const tolerance = Math.max(rules.clockTolerance, settings.largestClockTolerance)
+    return {
+      ...rules,
+      keepFor: lifetime + tolerance,
+      accepts: (algorithm) => pending !== undefined && [agreed, pending].some((values) => values['keys.algorithm'] === algorithm)
     }
-    throw new Error(`The store has refused ${MAX_ATTEMPTS} changes to the signing keys in a row`)
   }
 
-  // Returns what is wrong with a key, if anything is.
+  // Returns the error of a key that cannot be opened.
   async #adopt (set: KeySet, step: number): Promise<Error | undefined> {
     if (set.keys.length === 0) return undefined
-    const opened = await KeyRing.open(set, this.#sealing, this.#now(), this.#rules.keepFor, this.#ring)
-    const ring = this.#ring
-    // A reading that took its time may bring what was there before the last change. A lower version that was read after
-    // it is news, though: the store was set back.
-    const isOlder = ring !== undefined && set.version < ring.version && step < this.#adoptedAt
+    const opened = await KeyRing.open(set, this.#sealing, this.#now(), this.#rules().keepFor, this.#ring)
     // A process that has just started with the wrong sealing keys is to tell at once, not when the key's time comes.
-    const isRefused = ring === undefined && opened.problem !== undefined
-    if (!isOlder && !isRefused) {
+    const isRejected = this.#ring === undefined && opened.problem !== undefined
+    // A read that took its time may bring what was there before the last one, or the last change. A lower version that was
+    // read later is news: the store was set back.
+    if (step > this.#adoptedStep && !isRejected) {
       this.#ring = opened
-      this.#adoptedAt = ++this.#steps
+      this.#adoptedStep = step
     }
     return opened.problem
   }
 
-  // A key is made once, even if the change that needs it is tried again.
-  #generator (): () => Promise<NamedKey> {
-    let generated: Promise<NamedKey> | undefined
-    return () => {
-      generated ??= generateKey(this.algorithm)
-      return generated
+  // A key is generated once, even if the change that needs it is tried again.
+  #generator (): MakeKey {
+    const generated = new Map<SigningAlgorithm, Promise<NamedKey>>()
+    return (name = this.algorithm) => {
+      const algorithm = isSigningAlgorithm(name) ? name : this.algorithm
+      const key = generated.get(algorithm) ?? generateKey(algorithm)
+      generated.set(algorithm, key)
+      return key
     }
   }
 
   #describe (keys: readonly StoredKey[]): KeyInformation[] {
     const time = this.#now()
-    const schedule = scheduleKeys(keys, time, this.#rules.keepFor)
+    const schedule = scheduleKeys(keys, time, this.#rules().keepFor)
     const current = currentIndex(schedule, time)
     return schedule.map(({ stored: { kid, alg, createdAt, activeFrom, privateJwk } }, index) => {
       return { kid, alg, state: stateOf(index, current), createdAt, activeFrom, isSealed: typeof privateJwk === 'string' }

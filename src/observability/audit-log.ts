@@ -13,8 +13,9 @@ export interface AuditLogOptions {
 }
 
 /**
- * Writes a line for every decision, at info: who got a token or did not, whose token was taken or was not, and what became
- * of clients and keys. The event is its member `audit`; `reqId` is that of Fastify's lines for the same request.
+ * Writes a line for every decision, at info: which client got a token or did not, whose token was accepted or was not, each
+ * change of clients and keys in this process, and each audit record, of the command line and of other processes too. The
+ * event is its member `audit`; `reqId` is that of Fastify's lines for the same request.
  *
  * @returns ends it
  * @example
@@ -33,6 +34,7 @@ export function auditLog (logger: AuditLogger, { verified = true }: AuditLogOpti
     keyRotated: write('key.rotated'),
     keyRevoked: write('key.revoked'),
     clientChanged: write('client.changed'),
+    administrationRecorded: write('administration.recorded'),
     ...(verified && { tokenVerified: write('token.verified') })
   })
 }

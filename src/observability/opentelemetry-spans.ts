@@ -1,4 +1,4 @@
-import { stopwatch } from '../clock.ts'
+import { monotonic } from '../clock.ts'
 import type { RequestEvent, TokenDenied, TokenRejected } from '../events/index.ts'
 import { listen } from './listen.ts'
 
@@ -34,7 +34,7 @@ const ERROR = 2
 export function openTelemetrySpans (tracer: SpanTracer, { verified = true }: OpenTelemetrySpansOptions = {}): () => void {
   // Made when it is over: who decides need not know of spans.
   const record = (name: string, { flow, duration }: RequestEvent, attributes: Attributes, status = 200) => {
-    const end = stopwatch()
+    const end = monotonic()
     const span = tracer.startSpan(name, { startTime: end - duration * 1000, attributes: { 'oauth.flow': flow, ...attributes } })
     if (status >= 500) span.setStatus({ code: ERROR })
     span.end(end)

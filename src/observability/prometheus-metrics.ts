@@ -71,6 +71,7 @@ export function prometheusMetrics<Register extends PrometheusRegister> (
   const keysRotated = counter('oauth_keys_rotated_total', 'Signing keys that this process has made', 'alg')
   const keysRevoked = counter('oauth_keys_revoked_total', 'Signing keys that this process has revoked')
   const clientChanges = counter('oauth_client_changes_total', 'Changes to clients that this process has made', 'change')
+  const administration = counter('oauth_administration_total', 'Changes that administrators have made, in this process, in another one or by the command line', 'object', 'change')
   const duration = new Histogram({
     ...common('oauth_decision_duration_seconds', 'Time that decisions took', ['flow', 'decision']),
     buckets: BUCKETS
@@ -99,7 +100,8 @@ export function prometheusMetrics<Register extends PrometheusRegister> (
     },
     keyRotated: ({ alg }) => keysRotated.inc({ alg }),
     keyRevoked: () => keysRevoked.inc({}),
-    clientChanged: ({ change }) => clientChanges.inc({ change })
+    clientChanged: ({ change }) => clientChanges.inc({ change }),
+    administrationRecorded: ({ object, change }) => administration.inc({ object, change })
   })
   return () => {
     stop()

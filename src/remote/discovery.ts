@@ -13,12 +13,14 @@ export interface RemoteIssuer {
   issuer: string
   fetch: Fetch
   now: Clock
-  /** Is told once per outage that the issuer is away and that what is known of it stays in use. */
+  /** Seconds beyond the maximum age for which a document of it is used while the issuer is unavailable. Default 600. */
+  maxStale?: number | undefined
+  /** Is called once per outage, when a document that is held stays in use. */
   onError: (error: Error) => void
 }
 
 /**
- * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is read again every hour.
+ * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is used for an hour.
  * The metadata must name the very issuer (§3.3), and the endpoint must be an https URL (http on loopback only).
  *
  * Many have their metadata where OpenID Connect has it (OpenID Connect Discovery §4) and nowhere else: where there is none
@@ -27,7 +29,7 @@ export interface RemoteIssuer {
  * @param isOpenId looks there first
  */
 export function discoverEndpoint (
-  { issuer, fetch, now, onError }: RemoteIssuer,
+  { issuer, fetch, now, maxStale, onError }: RemoteIssuer,
   name: 'jwks_uri' | 'introspection_endpoint',
   isOpenId = false
 ): RemoteDocument<string> {
@@ -50,10 +52,10 @@ export function discoverEndpoint (
     return endpoint
   }
 
-  return new RemoteDocument({ load, maxAge: MAX_AGE, now, onError })
+  return new RemoteDocument({ load, maxAge: MAX_AGE, maxStale, now, onError })
 }
 
-// A server that is away has it nowhere.
+// A server that is unavailable has it nowhere.
 function isNotThere ({ cause }: Error): boolean {
   return cause instanceof UnexpectedStatus && cause.status >= 400 && cause.status < 500
 }

@@ -1,8 +1,11 @@
+import { RemoteUnavailableError } from './unavailable.ts'
+
 /** `fetch`, or one of the same shape that goes by a proxy, shows a client certificate or trusts another CA. */
 export type Fetch = typeof globalThis.fetch
 
-// Milliseconds and bytes. An issuer that takes longer, or sends more, is broken.
-const TIME_LIMIT = 5000
+/** Milliseconds that a request may take. */
+export const TIME_LIMIT = 5000
+// Bytes.
 const BODY_LIMIT = 512 * 1024
 
 /** Why an answer is not usable: the other server gave another status than 200. */
@@ -18,7 +21,7 @@ export class UnexpectedStatus extends Error {
 /**
  * Fetches a JSON object within 5 seconds and 512 KiB, decompressed. Follows no redirect: the URL is what was trusted.
  *
- * @throws Error whatever is not a 200 with a JSON object; what went wrong is its cause, the body is not in it
+ * @throws RemoteUnavailableError for everything but a 200 with a JSON object. Its cause is the reason, without the body
  */
 export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
   try {
@@ -34,7 +37,7 @@ export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = 
     }
     return parseObject(await readText(response))
   } catch (cause) {
-    throw new Error(`The authorization server gave no usable answer at ${url}`, { cause })
+    throw new RemoteUnavailableError(`The authorization server gave no usable answer at ${url}`, { cause })
   }
 }
 

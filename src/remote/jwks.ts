@@ -13,7 +13,7 @@ const JWKS_MEDIA_TYPES = 'application/jwk-set+json, application/json'
 export interface RemoteKeys extends PublicKeys {
   /** Each key as text, by which it is told from another of the same name. */
   readonly texts: ReadonlySet<string>
-  /** The same as long as no key is dropped: what was verified by one of the keys is still good. */
+  /** Stays the same until a key is dropped: a signature that was verified by one of the keys is still good. */
   readonly lineage: symbol
 }
 
@@ -24,20 +24,27 @@ export interface RemoteJwksOptions {
   use?: string | undefined
   fetch: Fetch
   now: Clock
-  /** Is told once per outage that the server is away and that what is known of it stays in use. */
+  /** Seconds beyond ten minutes for which the keys are used while the server is unavailable. Default 600. */
+  maxStale?: number | undefined
+  /** Is called once per outage, when the keys that are held stay in use. */
   onError: (error: Error) => void
 }
 
-/** A JWKS (RFC 7517 §5) on another server, read again every ten minutes. */
-export function remoteJwks ({ uri, use, fetch, now, onError }: RemoteJwksOptions): RemoteDocument<RemoteKeys> {
-  async function load (former: RemoteKeys | undefined): Promise<RemoteKeys> {
+/**
+ * Keeps a JWKS (RFC 7517 §5) of another server. No key is used for more than ten minutes after it was dropped there, unless the
+ * server is unavailable.
+ */
+export function remoteJwks ({ uri, use, fetch, now, maxStale, onError }: RemoteJwksOptions): RemoteDocument<RemoteKeys> {
+  async function load (): Promise<RemoteKeys> {
     const jwks = await fetchJson(fetch, await uri(), { headers: { accept: JWKS_MEDIA_TYPES } })
     const { find, keys } = toPublicKeys(jwks, use)
-    const texts = new Set(keys.map((key) => JSON.stringify(key)))
-    const isNoneDropped = former !== undefined && [...former.texts].every((text) => texts.has(text))
-    if (isNoneDropped && former.texts.size === texts.size) return former
-    return { find, keys, texts, lineage: isNoneDropped ? former.lineage : Symbol('keys') }
+    return { find, keys, texts: new Set(keys.map((key) => JSON.stringify(key))), lineage: Symbol('keys') }
   }
 
-  return new RemoteDocument({ load, maxAge: MAX_AGE, now, onError })
+  return new RemoteDocument({ load, merge, maxAge: MAX_AGE, maxStale, now, onError })
+}
+
+function merge (loaded: RemoteKeys, former: RemoteKeys | undefined): RemoteKeys {
+  if (former === undefined || ![...former.texts].every((text) => loaded.texts.has(text))) return loaded
+  return former.texts.size === loaded.texts.size ? former : { ...loaded, lineage: former.lineage }
 }

@@ -3,7 +3,7 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { TemporarilyUnavailableError } from '../errors.ts'
-import type { FailureStore } from '../store/index.ts'
+import type { FailureStore } from '../stores/index.ts'
 import type { Attempt } from './attempt.ts'
 import { RecentFailures } from './recent-failures.ts'
 

@@ -1,6 +1,6 @@
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../clock.ts'
-import type { FailureStore } from '../store/index.ts'
+import type { FailureStore } from '../stores/index.ts'
 
 interface Failures { count: number, forgottenAt: number }
 

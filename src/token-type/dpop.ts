@@ -4,7 +4,7 @@ import { FlowConfigurationError } from '../configuration-error.ts'
 import { isFirstUse } from '../replay.ts'
 import type { Replays } from '../replay.ts'
 import type { PlainRequest, TokenRequest } from '../request.ts'
-import type { ReplayStore } from '../store/index.ts'
+import type { ReplayStore } from '../stores/index.ts'
 import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './dpop/errors.ts'
 import { Nonces } from './dpop/nonces.ts'
 import type { NonceSide } from './dpop/nonces.ts'
@@ -51,6 +51,7 @@ export class DPoPTokenType implements TokenType {
   readonly confirmationName = 'jkt'
   readonly challengeParameters: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, unknown>>
+  readonly replayStores: readonly ReplayStore[]
   readonly #replays: Replays
   readonly #rules: ProofRules
   // The proofs whose tokens are being verified, by what they prove.
@@ -64,6 +65,7 @@ export class DPoPTokenType implements TokenType {
     }
     this.challengeParameters = Object.freeze({ algs: algorithms.join(' ') })
     this.metadata = Object.freeze({ dpop_signing_alg_values_supported: [...algorithms] })
+    this.replayStores = Object.freeze([replays])
     this.#replays = { replays, now }
     this.#rules = { keys: new ProofKeys(algorithms), nonces: nonceKey === undefined ? undefined : new Nonces(nonceKey, now), maxAge, now }
   }
@@ -107,8 +109,8 @@ export class DPoPTokenType implements TokenType {
   }
 
   // RFC 9449 §11.1: in one step, until nobody would take the proof any more.
-  async #spend ({ replayKey, expiresAt }: VerifiedProof): Promise<void> {
-    if (!await isFirstUse(this.#replays, replayKey, expiresAt)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
+  async #spend ({ replayKey, reservation }: VerifiedProof): Promise<void> {
+    if (!await isFirstUse(this.#replays, replayKey, reservation)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
   }
 
   #wantedNonce (error: ProofRefusal, side: NonceSide): string | undefined {

@@ -1,4 +1,5 @@
 import type { PlainRequest, TokenRequest } from '../request.ts'
+import type { ReplayStore } from '../stores/index.ts'
 
 /** What binds a token to its sender: the members of the `cnf` claim (RFC 7800), such as `jkt` or `x5t#S256`. */
 export type Confirmation = Readonly<Record<string, string>>
@@ -18,6 +19,8 @@ export interface TokenType {
   isPresented? (request: PlainRequest): boolean
   /** Members of the metadata of server and resource (RFC 8414, RFC 9728) that say what is taken. */
   readonly metadata?: Readonly<Record<string, unknown>>
+  /** The stores in which its proofs are reserved: the flow registers them when it starts. */
+  readonly replayStores?: readonly ReplayStore[]
   /** Further auth-params for the challenges of this scheme. */
   readonly challengeParameters?: Readonly<Record<string, string>>
   /**

@@ -2,7 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Test } from 'tap'
 
 const NAMES = [
-  'token.issued', 'token.denied', 'token.verified', 'token.rejected', 'token.revoked', 'key.rotated', 'key.revoked', 'client.changed'
+  'token.issued', 'token.denied', 'token.verified', 'token.rejected', 'token.revoked', 'key.rotated', 'key.revoked', 'client.changed',
+  'administration.recorded'
 ]
 
 /** An event with the name of its channel. */

@@ -2,8 +2,8 @@ import { constants, createHmac, generateKeyPair, KeyObject, sign } from 'node:cr
 import { promisify } from 'node:util'
 import type { JSONWebKeySet } from 'jose'
 import type { KeySource, SigningKey } from '../../src/keys/index.ts'
-import type { Revocation, StoredToken } from '../../src/store/index.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import type { FeedMark, Revocation, StoredToken } from '../../src/stores/index.ts'
+import { MemoryStore } from '../../src/stores/memory.ts'
 
 export const ISSUER = 'https://as.example'
 export const AUDIENCE = 'https://api.example'
@@ -163,14 +163,14 @@ export class TestStore extends MemoryStore {
     await super.removeToken(hash)
   }
 
-  override async addRevocation (revocation: Revocation): Promise<void> {
+  override async addRevocation (revocation: Revocation): ReturnType<MemoryStore['addRevocation']> {
     this.#use('addRevocation')
-    await super.addRevocation(revocation)
+    return await super.addRevocation(revocation)
   }
 
-  override async listRevocations (cursor: string | undefined): ReturnType<MemoryStore['listRevocations']> {
+  override async listRevocations (after?: FeedMark): ReturnType<MemoryStore['listRevocations']> {
     this.#use('listRevocations')
-    return await super.listRevocations(cursor)
+    return await super.listRevocations(after)
   }
 
   #use (method: string): void {

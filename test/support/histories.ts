@@ -15,7 +15,8 @@ export type Step =
   | { do: 'issue', at: At, client: number, secret: number, scopes: readonly string[] | undefined, resource: string | undefined }
   | { do: 'present' | 'introspect', at: At, token: number }
   | { do: 'revoke', at: At, /** default that of the token */ client: number | undefined, token: number }
-  | { do: 'revokeClient', at: At, client: number, ahead: number }
+  | { do: 'revokeClient' | 'revokeTokens', at: At, client: number }
+  | { do: 'revokeAll', at: At }
   | { do: 'rotateKey', at: At }
   | { do: 'revokeKey', at: At, key: number }
   | { do: 'readKeys', at: At }
@@ -52,7 +53,8 @@ const STEPS: ReadonlyArray<[weight: number, step: fc.Arbitrary<Step>]> = [
   [9, fc.record({ do: fc.constant('issue'), at, client, secret, scopes: fc.option(fc.subarray([...SCOPES], { minLength: 1 }), { nil: undefined }), resource })],
   [9, fc.record({ do: fc.constantFrom('present', 'present', 'introspect'), at, token })],
   [4, fc.record({ do: fc.constant('revoke'), at, client: fc.option(client, { nil: undefined, freq: 2 }), token })],
-  [1, fc.record({ do: fc.constant('revokeClient'), at, client, ahead: fc.constantFrom(0, 0, 2) })],
+  [2, fc.record({ do: fc.constantFrom('revokeClient', 'revokeTokens'), at, client })],
+  [1, fc.record({ do: fc.constant('revokeAll'), at })],
   [1, fc.record({ do: fc.constant('rotateKey'), at })],
   [1, fc.record({ do: fc.constant('revokeKey'), at, key: index })],
   [1, fc.record({ do: fc.constant('readKeys'), at })],

@@ -5,12 +5,14 @@ import { CLIENT_IDS } from './histories.ts'
 import type { At, Step } from './histories.ts'
 import { grantOf, ServerModel, STALENESS } from './server-model.ts'
 import type { ClientState, ModelToken } from './server-model.ts'
-import { API, introspect, issue, JWT_TOLERANCE, LIFETIME, MAX_LIFETIME, present, read, REPORTS, revoke, SCOPES, startProcess } from './server-world.ts'
+import { API, CLOCK_TOLERANCE, introspect, issue, LIFETIME, MAX_LIFETIME, present, read, REPORTS, revoke, SCOPES, startProcess } from './server-world.ts'
 import type { ServerProcess, TokenKind, WholeStore } from './server-world.ts'
 
 const START = 1_800_000_000
 /** A resource server of one audience, beside the processes 0 and 1. */
 const READER = 2
+/** The changes of a client that make the tokens invalid which it had: those of a removed one stay so when its id is added anew. */
+const RAISING: ReadonlyArray<Step['do']> = ['add', 'disable', 'enable', 'remove']
 
 /** How often each outcome was seen, so that a test can tell whether its histories say anything. */
 export type Seen = Map<string, number>
@@ -19,7 +21,8 @@ interface IssuedSecret { id: string, secret: string }
 
 export interface HistoryOptions {
   kind: TokenKind
-  openStores: (now: () => number) => [WholeStore, WholeStore]
+  /** One for each process, the resource server included. */
+  openStores: (now: () => number) => [WholeStore, WholeStore, WholeStore]
   /** A clock for what the servers age their memory by. */
   clock: { milliseconds: number }
   seen: Seen
@@ -43,12 +46,14 @@ export class History {
     this.#clock = clock
     this.#seen = seen
     this.#processes = [startProcess(stores[0], kind, now), startProcess(stores[1], kind, now)]
-    this.#reader = startProcess(stores[1], kind, now, REPORTS)
-    this.#model = new ServerModel({ declared: SCOPES, audiences: [API, REPORTS], lifetime: LIFETIME, maxLifetime: MAX_LIFETIME, tolerance: kind === 'jwt' ? JWT_TOLERANCE : 0 })
+    this.#reader = startProcess(stores[2], kind, now, REPORTS)
+    this.#model = new ServerModel({ declared: SCOPES, audiences: [API, REPORTS], lifetime: LIFETIME, maxLifetime: MAX_LIFETIME, tolerance: kind === 'jwt' ? CLOCK_TOLERANCE : 0, cutOffTolerance: CLOCK_TOLERANCE })
   }
 
   async live (steps: readonly Step[]): Promise<void> {
     this.#clock.milliseconds = 0
+    // Together, they agree on the settings.
+    await Promise.all([...this.#processes, this.#reader].map(({ tokens }) => tokens.start()))
     this.#observer = (await this.#processes[0].clients.add({ id: 'observer', introspects: [API] })).secret
     for (const step of steps) await this.#do(step)
     // What was done is known everywhere by now, and nothing is left open.
@@ -68,8 +73,12 @@ export class History {
         return this.#revoke(token, step.at, id, this.#secrets.get(id)![0]?.secret ?? 'none')
       })
       case 'revokeClient':
-        await this.#processes[step.at].tokens.revokeClient(this.#id(step), step.ahead)
-        return this.#model.revokeClient(this.#id(step), step.at, step.ahead)
+        await this.#processes[step.at].tokens.revokeClient(this.#id(step))
+        return this.#model.revokeClient(this.#id(step), step.at)
+      case 'revokeTokens': return await this.#revokeTokens(this.#id(step), step.at)
+      case 'revokeAll':
+        await this.#processes[step.at].clients.revokeAllTokens()
+        return this.#model.raise(undefined, step.at)
       case 'rotateKey': return await this.#rotateKey(step)
       case 'revokeKey': return await this.#revokeKey(step)
       case 'readKeys': return await this.#readKeys(step.at)
@@ -106,7 +115,15 @@ export class History {
     const id = this.#id(step)
     const before = this.#model.client(id)
     const changed = await this.#applyChange(clients, step, id, before)
-    if (changed !== before) this.#model.setClient(id, (step as { at: At }).at, changed)
+    if (changed === before) return
+    if (RAISING.includes(step.do)) this.#model.raise(id, (step as { at: At }).at)
+    this.#model.setClient(id, (step as { at: At }).at, changed)
+  }
+
+  async #revokeTokens (id: string, at: At): Promise<void> {
+    const isThere = this.#model.client(id) !== undefined
+    assert.equal(await this.#processes[at].clients.revokeTokens(id), isThere)
+    if (isThere) this.#model.raise(id, at)
   }
 
   async #applyChange (clients: ServerProcess['clients'], step: Step, id: string, before: ClientState | undefined): Promise<ClientState | undefined> {
@@ -179,7 +196,7 @@ export class History {
       this.#model.addKey(kid, at)
     }
     const issuedAt = this.#model.seconds
-    this.#model.tokens.push({ token, clientId: id, scope, audience: granted[0]!, issuedAt, expiresAt: issuedAt + lifetime, kid, endings: [] })
+    this.#model.addToken({ token, clientId: id, scope, audience: granted[0]!, issuedAt, expiresAt: issuedAt + lifetime, kid, by: at })
   }
 
   async #present (token: ModelToken, at: At | typeof READER): Promise<void> {

@@ -1,7 +1,7 @@
 import Database from 'libsql'
 import pg from 'pg'
-import { postgresStore } from '../../src/store/postgres.ts'
-import { sqliteStore } from '../../src/store/sqlite.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
 
 /** Opens a store by its URL: sqlite:FILE or postgres://... */
 export function openStore (url: string) {

@@ -31,7 +31,8 @@ export async function runPostgres (): Promise<Server> {
       // What was committed outlives any process, but not the machine.
       ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'full_page_writes=off'].flatMap((setting) => ['-c', setting])
     ],
-    ready: 'database system is ready to accept connections',
+    // A standby is ready to accept read-only connections.
+    ready: 'database system is ready to accept',
     stopSignal: 'SIGINT',
     url: (port) => `postgres://postgres@127.0.0.1:${port}/postgres`
   })

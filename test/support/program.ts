@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 
 /** A server program that runs beside the test. */
 export interface Program {
@@ -35,6 +36,21 @@ export async function startProgram (command: readonly string[], options: { cwd: 
       return code
     }
   }
+}
+
+/**
+ * Runs the command line of the package as a process of its own.
+ *
+ * @returns its exit status, and what it has written
+ */
+export async function runCommandLine (args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null, stdout: string, stderr: string }> {
+  const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { env: { ...plainEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk) => { output.stdout += chunk })
+  child.stderr.on('data', (chunk) => { output.stderr += chunk })
+  const [code] = await once(child, 'close') as [number | null]
+  return { code, ...output }
 }
 
 /** A port that nothing listens on. */

@@ -27,11 +27,26 @@ export const races: fc.Arbitrary<Race> = fc.array(fc.array(deed, { minLength: 1,
 
 const ENDS: Record<'issue' | 'present', readonly TakingAway[]> = {
   issue: ['disable', 'remove', 'revokeSecret'],
-  present: ['revoke', 'revokeClient', 'revokeKey']
+  present: ['revoke', 'revokeClient', 'revokeKey', 'disable', 'remove']
 }
 
+/** What makes all tokens of the client invalid. */
+const RAISES: ReadonlyArray<Deed['do']> = ['disable', 'remove', 'revokeClient']
+
 /** What was done, from which moment to which: moments are counted, and have a time of the clock. */
-interface Done { deed: Exclude<Deed, { do: 'wait' }>, begin: number, beginAt: number, end: number, endAt: number, isGood: boolean }
+interface Done {
+  deed: Exclude<Deed, { do: 'wait' }>
+  begin: number
+  beginAt: number
+  end: number
+  endAt: number
+  isGood: boolean
+  /** What was issued. */
+  token: string | undefined
+}
+
+/** What became of a deed: whether it went well, and what was issued. */
+type Result = boolean | { token: string }
 
 /** Runs a race. What a store call takes by the clock, the servers may be behind in addition. */
 export async function run (race: Race, scheduler: fc.Scheduler, kind: TokenKind, openStore: (now: () => number) => WholeStore, clock: { milliseconds: number }): Promise<void> {
@@ -49,10 +64,13 @@ export async function run (race: Race, scheduler: fc.Scheduler, kind: TokenKind,
   const done: Done[] = []
   const rotated: Array<{ secret: string, at: number }> = []
   let moment = 0
-  const act = async (deed: Exclude<Deed, { do: 'wait' }>): Promise<boolean> => {
+  const act = async (deed: Exclude<Deed, { do: 'wait' }>): Promise<Result> => {
     const { clients, keys, tokens } = processes[deed.at]
     switch (deed.do) {
-      case 'issue': return (await issue(processes[deed.at], ID, secret!.secret, undefined, undefined)).error === undefined
+      case 'issue': {
+        const { error, token } = await issue(processes[deed.at], ID, secret!.secret, undefined, undefined)
+        return error === undefined && { token }
+      }
       case 'present': return await present(processes[deed.at], token) !== undefined
       case 'rotateSecret': {
         const issued = await clients.rotateSecret(ID)
@@ -77,8 +95,9 @@ export async function run (race: Race, scheduler: fc.Scheduler, kind: TokenKind,
         continue
       }
       const [begin, beginAt] = [++moment, clock.milliseconds]
-      const isGood = await act(deed)
-      done.push({ deed, begin, beginAt, end: ++moment, endAt: clock.milliseconds, isGood })
+      const result = await act(deed)
+      const token = typeof result === 'object' ? result.token : undefined
+      done.push({ deed, begin, beginAt, end: ++moment, endAt: clock.milliseconds, isGood: result !== false, token })
     }
   }
   delay.isOn = true
@@ -86,6 +105,7 @@ export async function run (race: Race, scheduler: fc.Scheduler, kind: TokenKind,
   delay.isOn = false
   checkReads(done, delay.longest)
   await checkEnd(done, rotated, startProcess(store, kind, now))
+  await checkIssued(done, delay.longest, startProcess(store, kind, now, API))
 }
 
 function checkReads (done: readonly Done[], longest: number): void {
@@ -113,6 +133,21 @@ async function checkEnd (done: readonly Done[], rotated: ReadonlyArray<{ secret:
   for (const { secret } of rotated) assert.equal((await issue(process, ID, secret, undefined, undefined)).error, client.isDisabled ? 'invalid_client' : undefined)
   const keys = await process.keys.list()
   assert.ok(keys.filter(({ state }) => state === 'next').length <= 1, 'two keys were announced at once')
+}
+
+// Which of the tokens that were issued meanwhile work in the end, in a process that has seen nothing of all that.
+async function checkIssued (done: readonly Done[], longest: number, process: ServerProcess): Promise<void> {
+  const raises = done.filter(({ deed, isGood }) => isGood && RAISES.includes(deed.do))
+  const isClientGone = raises.some(({ deed }) => deed.do !== 'revokeClient')
+  const isKeyRevoked = done.some(({ deed, isGood }) => deed.do === 'revokeKey' && isGood)
+  for (const one of done) {
+    if (one.token === undefined) continue
+    const isAccepted = await present(process, one.token) !== undefined
+    // A request that was under way, or came a moment later where that was not known yet, yields no token that works.
+    if (isClientGone || raises.some(({ begin }) => one.end < begin)) assert.ok(!isAccepted, `a token works that was revoked: ${JSON.stringify(one)}`)
+    const isLater = raises.every((raise) => raise.end < one.begin && (raise.deed.at === one.deed.at || raise.endAt + STALENESS + longest <= one.beginAt))
+    if (!isClientGone && !isKeyRevoked && isLater) assert.ok(isAccepted, `a token does not work that was not revoked: ${JSON.stringify(one)}`)
+  }
 }
 
 function scheduled (store: WholeStore, scheduler: fc.Scheduler, clock: { milliseconds: number }, delay: { isOn: boolean, longest: number }, at: number): WholeStore {

@@ -30,8 +30,12 @@ export interface ModelToken {
   expiresAt: number
   /** The key that has signed it; undefined for one that is opaque. */
   kid: string | undefined
+  /** The process that has issued it. */
+  by: number
   /** What made it invalid. */
   endings: Event[]
+  /** Whether it may have been issued to a state of its client from before its tokens were revoked: then it may be invalid. */
+  isDoubtful: boolean
 }
 
 export interface Asked { secret: string, scopes: readonly string[] | undefined, resource: string | undefined }
@@ -47,6 +51,8 @@ export interface ModelOptions {
   maxLifetime: number
   /** Seconds that a token is accepted beyond its end. */
   tolerance: number
+  /** Seconds after a cut-off for which the tokens that are issued may be rejected by it. */
+  cutOffTolerance: number
 }
 
 /** The server as it should be. */
@@ -57,7 +63,10 @@ export class ServerModel {
   readonly #options: ModelOptions
   readonly #keys = new Map<string, Event>()
   readonly #clients = new Map<string, Version[]>()
-  readonly #revokedClients: Array<Event & { clientId: string, issuedBefore: number }> = []
+  // When all tokens of a client, or of all clients, became invalid.
+  readonly #raises: Array<Event & { clientId: string | undefined }> = []
+  // Of clients that are not in the registry.
+  readonly #cutOffs: Array<Event & { clientId: string, issuedBefore: number }> = []
 
   constructor (options: ModelOptions) {
     this.#options = options
@@ -86,8 +95,27 @@ export class ServerModel {
     return new Set([newest, ...states.map((state) => this.#outcome(state, asked)).filter((outcome) => outcome !== 'invalid_client')])
   }
 
-  revokeClient (clientId: string, by: number, ahead: number): void {
-    this.#revokedClients.push({ at: this.now, by, clientId, issuedBefore: this.seconds + 1 + ahead })
+  /** Makes all tokens invalid that a client has, or all clients have. */
+  raise (clientId: string | undefined, by: number): void {
+    const raise = { at: this.now, by, clientId }
+    this.#raises.push(raise)
+    for (const token of this.tokens) if (isAbout(raise, token.clientId)) token.endings.push(raise)
+  }
+
+  /** The same for a client in the registry; the tokens of any other are cut off by the time when they were issued. */
+  revokeClient (clientId: string, by: number): void {
+    if (this.client(clientId) !== undefined) this.raise(clientId, by)
+    else this.#cutOffs.push({ at: this.now, by, clientId, issuedBefore: this.seconds + 1 })
+  }
+
+  /** Takes note of a token that was issued. */
+  addToken (issued: Omit<ModelToken, 'endings' | 'isDoubtful'>): void {
+    const { clientId, by } = issued
+    const raises = this.#raises.filter((raise) => isAbout(raise, clientId))
+    const state = this.client(clientId)
+    // A process that does not know yet that the client was disabled, or removed, issues a token that is invalid from the beginning.
+    const endings = state === undefined || state.isDisabled ? raises.slice(-1) : []
+    this.tokens.push({ ...issued, endings, isDoubtful: raises.some((raise) => !this.#isKnown(raise, by)) })
   }
 
   /** From which second on a token is accepted no more. */
@@ -99,15 +127,17 @@ export class ServerModel {
   judge (token: ModelToken, by: number): { mustRefuse: boolean, mayRefuse: boolean } {
     const isExpired = this.endOf(token) <= this.seconds
     const revokedKey = token.kid === undefined ? undefined : this.revokedKeys.get(token.kid)
+    const cutOffs = this.#cutOffs.filter(({ clientId }) => clientId === token.clientId)
     const endings: Event[] = [
       ...token.endings,
-      ...this.#revokedClients.filter(({ clientId, issuedBefore }) => clientId === token.clientId && token.issuedAt < issuedBefore),
+      ...cutOffs.filter(({ issuedBefore }) => token.issuedAt < issuedBefore),
       ...(revokedKey === undefined ? [] : [revokedKey])
     ]
+    const isDoubtful = token.isDoubtful || cutOffs.some(({ issuedBefore }) => token.issuedAt < issuedBefore + this.#options.cutOffTolerance)
     // A key that signs without having been announced, since the one before it was revoked, is known elsewhere as late as that.
     const made = token.kid === undefined ? undefined : this.#keys.get(token.kid)
     const isKeyNew = made !== undefined && !this.#isKnown(made, by)
-    return { mustRefuse: isExpired || endings.some((ending) => this.#isKnown(ending, by)), mayRefuse: isExpired || endings.length > 0 || isKeyNew }
+    return { mustRefuse: isExpired || endings.some((ending) => this.#isKnown(ending, by)), mayRefuse: isExpired || endings.length > 0 || isDoubtful || isKeyNew }
   }
 
   /** Takes note of a key that is there. */
@@ -146,6 +176,10 @@ export class ServerModel {
     if (audience === undefined || !audiences.includes(audience)) return 'invalid_target'
     return grantOf(wanted ?? has, audience, this.lifetimeOf(state))
   }
+}
+
+function isAbout ({ clientId }: { clientId: string | undefined }, id: string): boolean {
+  return clientId === undefined || clientId === id
 }
 
 /** What was granted, in one text. */

@@ -4,7 +4,8 @@ import {
   ClientCredentialsFlowBuilder, ClientRegistry, introspectToken, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, revokeToken, SigningKeys
 } from '../../src/index.ts'
 import type {
-  AccessTokens, ClientCredentialsFlow, ClientStore, FormParameters, IntrospectionResponse, KeyStore, ReplayStore, RevocationStore, TokenStore
+  AccessTokens, ClientCredentialsFlow, ClientStore, EntryStore, FormParameters, IntrospectionResponse, KeyStore, ReplayStore, RevocationStore, SettingsStore,
+  TokenStore
 } from '../../src/index.ts'
 import { basic, FORM, form } from './demo.ts'
 
@@ -16,18 +17,18 @@ export const SCOPES = ['data:read', 'data:write', 'reports'] as const
 /** Seconds. Short, so that histories see keys come and go. */
 export const LIFETIME = 300
 export const MAX_LIFETIME = 400
-export const JWT_TOLERANCE = 5
+export const CLOCK_TOLERANCE = 5
 const KEY_TIMES = { rotateEvery: 1500, announceFor: 200, maxTokenLifetime: MAX_LIFETIME, clockTolerance: 10 }
 
 /** What all parts of a server need of a store. */
-export type WholeStore = KeyStore & RevocationStore & TokenStore & ClientStore & ReplayStore
+export type WholeStore = KeyStore & RevocationStore & TokenStore & ClientStore & ReplayStore & EntryStore & SettingsStore
 export type TokenKind = 'jwt' | 'opaque'
 
 /** One process on a store. */
 export interface ServerProcess {
   clients: ClientRegistry
   keys: SigningKeys
-  tokens: AccessTokens & { revokeClient (clientId: string, ahead?: number): Promise<void> }
+  tokens: AccessTokens & { revokeClient (clientId: string): Promise<void>, start (): Promise<void> }
   flow: ClientCredentialsFlow
 }
 
@@ -36,8 +37,8 @@ export function startProcess (store: WholeStore, kind: TokenKind, now: () => num
   const clients = new ClientRegistry(store, { now })
   const keys = new SigningKeys(store, { ...KEY_TIMES, now })
   const tokens = kind === 'jwt'
-    ? new JwtAccessTokens({ issuer: ISSUER, audience, keys, revocations: store, clockTolerance: JWT_TOLERANCE, signing: 'batch', now })
-    : new OpaqueAccessTokens({ issuer: ISSUER, audience, store, maxTokenLifetime: MAX_LIFETIME, now })
+    ? new JwtAccessTokens({ issuer: ISSUER, audience, keys, revocations: store, clockTolerance: CLOCK_TOLERANCE, signing: 'batch', now })
+    : new OpaqueAccessTokens({ issuer: ISSUER, audience, store, maxTokenLifetime: MAX_LIFETIME, clockTolerance: CLOCK_TOLERANCE, now })
   const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/token', accessTokenLifetime: LIFETIME })
     .setScopes(Object.fromEntries(SCOPES.map((name) => [name, name])))
     .useClients(clients)
@@ -48,6 +49,16 @@ export function startProcess (store: WholeStore, kind: TokenKind, now: () => num
 
 export function memoryStore (now: () => number): WholeStore {
   return new MemoryStore({ now })
+}
+
+/** The same store as another process has it: what this process holds of it, it does not share. */
+export function asElsewhere (store: WholeStore): WholeStore {
+  return new Proxy(store, {
+    get (target, name) {
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    }
+  })
 }
 
 const requestOf = (clientId: string, secret: string, parameters: Record<string, string>): Request =>

@@ -2,8 +2,8 @@
 import Database from 'libsql'
 import pg from 'pg'
 import { SigningKeys } from '../../src/index.ts'
-import { postgresStore } from '../../src/store/postgres.ts'
-import { sqliteStore } from '../../src/store/sqlite.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
 
 /** What such a process is told. */
 export interface Order {

@@ -1,8 +1,8 @@
 // One of several processes over the same store: does what it is told, and says what came of it.
 import Database from 'libsql'
 import pg from 'pg'
-import { postgresStore } from '../../src/store/postgres.ts'
-import { sqliteStore } from '../../src/store/sqlite.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { CLIENT, TOKEN_REVOCATION } from './store-contract.ts'
 
 /** What such a process is told. */

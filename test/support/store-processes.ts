@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import type { RevocationStore } from '../../src/store/index.ts'
+import type { RevocationStore } from '../../src/stores/index.ts'
 import { messageFrom, plainEnvironment } from './program.ts'
 import { idsOf } from './store-contract.ts'
 import type { StoreOrder } from './store-process.ts'
@@ -28,5 +28,5 @@ export async function startTogether (t: Test, location: string, store: Revocatio
     return await messageFrom(child)
   }))
   t.strictSame(answers, processes.map(() => 'done'))
-  t.strictSame(idsOf(await store.listRevocations(undefined)).sort(), processes.flatMap((_, index) => ids(index)).sort())
+  t.strictSame(idsOf(await store.listRevocations()).sort(), processes.flatMap((_, index) => ids(index)).sort())
 }

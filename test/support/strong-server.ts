@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import type { JSONWebKeySet } from 'jose'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, DPoPTokenType, MemoryStore, privateKeyJwt } from '../../plugin/index.ts'
 import type { ReplayStore } from '../../src/index.ts'
-import { redisStore } from '../../src/store/redis.ts'
+import { redisStore } from '../../src/stores/redis.ts'
 import { openStore } from './open-store.ts'
 
 const [url = '', jwks = ''] = process.argv.slice(2)

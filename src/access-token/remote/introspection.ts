@@ -1,15 +1,20 @@
 import { FORM_MEDIA_TYPE } from '../../form.ts'
+import { measureAge } from '../../lib/age.ts'
+import type { Age } from '../../lib/age.ts'
 import { discoverEndpoint } from '../../remote/discovery.ts'
 import type { RemoteIssuer } from '../../remote/discovery.ts'
 import type { RemoteDocument } from '../../remote/document.ts'
 import { fetchJson } from '../../remote/fetch.ts'
+import { RemoteUnavailableError } from '../../remote/unavailable.ts'
 import { judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
 import { VerifiedTokens } from '../verified-tokens.ts'
 
-// Seconds that a revocation at the issuer may go unnoticed here.
+// Seconds that an answer is used, from sending the question.
 const MAX_AGE = 60
+// A process that is suspended each time that it waits for an answer gives up.
+const MAX_ATTEMPTS = 3
 
 /** Who this resource server is at the introspection endpoint. */
 export interface IntrospectionCredentials {
@@ -19,37 +24,61 @@ export interface IntrospectionCredentials {
   clientSecret: string
 }
 
-/** Verifies access tokens of any kind by asking the authorization server (RFC 7662). */
+interface Answer {
+  readonly result: VerifyTokenResult
+  /** Since the question was sent. */
+  readonly age: Age
+}
+
+/**
+ * Verifies access tokens of any kind by asking the authorization server (RFC 7662). An answer is used for a minute, from
+ * sending the question, by the greater of the wall and the monotonic time: so long may a revocation go unnoticed here.
+ */
 export class RemoteIntrospection {
   readonly #endpoint: RemoteDocument<string>
   readonly #remote: RemoteIssuer
   readonly #authorization: string
-  readonly #verified: VerifiedTokens<VerifyTokenResult>
+  readonly #answers: VerifiedTokens<Answer>
   readonly #expectation: ClaimsExpectation
 
   constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number, credentials: IntrospectionCredentials) {
     this.#endpoint = discoverEndpoint(remote, 'introspection_endpoint')
     this.#remote = remote
     this.#authorization = basic(credentials)
-    this.#verified = new VerifiedTokens({ now: remote.now, max: cacheSize, maxAge: MAX_AGE })
+    this.#answers = new VerifiedTokens({ now: remote.now, max: cacheSize })
     this.#expectation = expectation
   }
 
-  /** @throws Error when the issuer cannot tell: it is away, or does not know the credentials */
+  /** @throws RemoteUnavailableError if the issuer is unavailable, or does not know the credentials */
   async verify (token: string): Promise<VerifyTokenResult> {
-    const key = this.#verified.keyOf(token)
-    const verdict = this.#verified.get(key)
-    if (verdict !== undefined) return verdict
+    const key = this.#answers.keyOf(token)
+    const cached = this.#answers.get(key)
+    if (cached !== undefined && isRecent(cached.age)) return cached.result
 
-    const answer = await fetchJson(this.#remote.fetch, await this.#endpoint.get(), {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const endpoint = await this.#endpoint.get()
+      const age = measureAge(this.#remote.now)
+      const answer = await this.#ask(endpoint, token)
+      // The process was suspended meanwhile.
+      if (!isRecent(age)) continue
+      const result = judge(answer, this.#expectation)
+      if (result.isValid) this.#answers.set(key, { result, age }, answer.exp as number | undefined ?? Infinity)
+      return result
+    }
+    throw new RemoteUnavailableError('The answer of the issuer was too old each time that it had arrived')
+  }
+
+  async #ask (endpoint: string, token: string): Promise<Record<string, unknown>> {
+    return await fetchJson(this.#remote.fetch, endpoint, {
       method: 'POST',
       headers: { authorization: this.#authorization, 'content-type': FORM_MEDIA_TYPE },
       body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString()
     })
-    const result = judge(answer, this.#expectation)
-    if (result.isValid) this.#verified.set(key, result, answer.exp as number | undefined ?? Infinity)
-    return result
   }
+}
+
+function isRecent (age: Age): boolean {
+  return age() < MAX_AGE * 1000
 }
 
 function judge (answer: Record<string, unknown>, expectation: ClaimsExpectation): VerifyTokenResult {

@@ -1,10 +1,12 @@
 import { errors } from 'jose'
+import type { JWTPayload } from 'jose'
 import { mayNeedNewKey, verifyByPublicKeys } from '../../keys/public-keys.ts'
 import { discoverEndpoint } from '../../remote/discovery.ts'
 import type { RemoteIssuer } from '../../remote/discovery.ts'
 import type { RemoteDocument } from '../../remote/document.ts'
 import { remoteJwks } from '../../remote/jwks.ts'
 import type { RemoteKeys } from '../../remote/jwks.ts'
+import { RemoteUnavailableError } from '../../remote/unavailable.ts'
 import { ACCESS_TOKEN_TYPE, judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
@@ -12,48 +14,85 @@ import { VerifiedTokens } from '../verified-tokens.ts'
 
 // Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+// A process that is suspended each time that it has verified a signature gives up.
+const MAX_ATTEMPTS = 3
 
-interface Verdict { result: VerifyTokenResult, lineage: symbol }
+interface Accepted {
+  readonly result: VerifyTokenResult
+  /** Of the keys that the signature was verified by. */
+  readonly lineage: symbol
+}
 
-/** Verifies JWT access tokens (RFC 9068) of another authorization server by its JWKS. Does NOT know of revocation. */
+interface Signed {
+  readonly claims: JWTPayload
+  readonly lineage: symbol
+}
+
+interface Unsigned {
+  /** Why it is rejected. */
+  readonly cause: Error
+}
+
+/**
+ * Verifies JWT access tokens (RFC 9068) of another authorization server by its JWKS. A key that the issuer has dropped is
+ * rejected within ten minutes. Does NOT check whether a token was revoked.
+ */
 export class RemoteJwts {
   readonly #keys: RemoteDocument<RemoteKeys>
-  readonly #verified: VerifiedTokens<Verdict>
+  readonly #accepted: VerifiedTokens<Accepted>
   readonly #expectation: ClaimsExpectation
 
   constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number) {
     const uri = discoverEndpoint(remote, 'jwks_uri')
     this.#keys = remoteJwks({ ...remote, uri: () => uri.get() })
-    this.#verified = new VerifiedTokens({ now: remote.now, max: cacheSize })
+    this.#accepted = new VerifiedTokens({ now: remote.now, max: cacheSize })
     this.#expectation = expectation
   }
 
-  /** @throws Error as long as the keys could never be had */
+  /** @throws RemoteUnavailableError if the keys cannot be loaded, and none are held that are recent enough */
   async verify (token: string): Promise<VerifyTokenResult> {
-    const keys = await this.#keys.get()
-    const key = this.#verified.keyOf(token)
-    const verdict = this.#verified.get(key)
-    if (verdict?.lineage === keys.lineage) return verdict.result
-
-    const result = await this.#judge(token, key, keys)
-    if (result.isValid || !mayNeedNewKey(result.cause)) return result
-    const renewed = await this.#keys.seek(keys)
-    return renewed === keys ? result : this.#judge(token, key, renewed)
+    const tokenKey = this.#accepted.keyOf(token)
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const keys = await this.#keys.get()
+      const cached = this.#accepted.get(tokenKey)
+      const verified = cached?.lineage === keys.lineage ? cached : await this.#verifySignature(token, keys)
+      if ('cause' in verified) return reject(verified.cause)
+      // What follows is synchronous. If the keys are too old by now, as in a process that was suspended, or one of them was
+      // dropped meanwhile, all is verified again.
+      if (this.#keys.current?.lineage !== verified.lineage) continue
+      return 'result' in verified ? verified.result : this.#judge(verified, tokenKey)
+    }
+    throw new RemoteUnavailableError('The keys of the issuer were too old each time that the token had been verified')
   }
 
-  async #judge (token: string, tokenKey: string | undefined, { find, lineage }: RemoteKeys): Promise<VerifyTokenResult> {
+  #judge ({ claims, lineage }: Signed, tokenKey: string | undefined): VerifyTokenResult {
+    const result = judgeClaims(claims, this.#expectation)
+    if (result.isValid) this.#accepted.set(tokenKey, { result, lineage }, claims.exp as number)
+    return result
+  }
+
+  async #verifySignature (token: string, keys: RemoteKeys): Promise<Signed | Unsigned> {
+    const verified = await this.#verifyBy(keys, token)
+    if (!('cause' in verified) || !mayNeedNewKey(verified.cause)) return verified
+    const renewed = await this.#keys.seek(keys)
+    return renewed === keys ? verified : await this.#verifyBy(renewed, token)
+  }
+
+  async #verifyBy ({ find, lineage }: RemoteKeys, token: string): Promise<Signed | Unsigned> {
     const { now, clockTolerance } = this.#expectation
     try {
-      const payload = await verifyByPublicKeys(token, find, {
+      const claims = await verifyByPublicKeys(token, find, {
         algorithms: ALGORITHMS, typ: ACCESS_TOKEN_TYPE, currentDate: new Date(now() * 1000), clockTolerance
       })
-      const result = judgeClaims(payload, this.#expectation)
-      if (result.isValid) this.#verified.set(tokenKey, { result, lineage }, payload.exp as number)
-      return result
+      return { claims, lineage }
     } catch (error) {
       // Anything else, such as a key that cannot be imported, says nothing about the token.
       if (!(error instanceof errors.JOSEError)) throw error
-      return { isValid: false, cause: error, ...(error instanceof errors.JWTExpired && { message: 'The access token has expired' }) }
+      return { cause: error }
     }
   }
+}
+
+function reject (cause: Error): VerifyTokenResult {
+  return { isValid: false, cause, ...(cause instanceof errors.JWTExpired && { message: 'The access token has expired' }) }
 }

@@ -1,5 +1,5 @@
 import type { ClientRegistry } from '../../clients/client-registry.ts'
-import type { ClientStore } from '../../store/index.ts'
+import type { AuditOrigin, ClientStore } from '../../stores/index.ts'
 import type { Row } from './rows.ts'
 import type { SecretsOutput } from './secrets-output.ts'
 
@@ -10,6 +10,7 @@ const BATCH = 200
 export interface ImportTarget {
   store: Pick<ClientStore, 'findClients'>
   registry: ClientRegistry
+  by: AuditOrigin
   secrets: SecretsOutput
 }
 
@@ -30,7 +31,7 @@ export async function * toBatches (rows: AsyncIterable<Row>): AsyncGenerator<Row
  *
  * @returns how many were added
  */
-export async function addBatch (rows: readonly Row[], { store, registry, secrets }: ImportTarget): Promise<number> {
+export async function addBatch (rows: readonly Row[], { store, registry, by, secrets }: ImportTarget): Promise<number> {
   const isThere = new Set((await store.findClients(rows.map(({ client }) => client.id))).map(({ id }) => id))
   const missing = rows.map(({ client }) => client).filter(({ id }) => {
     const isNew = !isThere.has(id)
@@ -40,6 +41,7 @@ export async function addBatch (rows: readonly Row[], { store, registry, secrets
   })
   if (missing.length === 0) return 0
   const results = await registry.addAll(missing, {
+    by,
     beforeCommit: async (issued) => { if (issued.length > 0) await secrets.append(issued.map(({ id, secret }) => ({ id, secret: secret.secret }))) }
   })
   const lost = results.filter(({ isAdded }) => !isAdded)

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import { isFirstUse } from '../../replay.ts'
 import type { Replays } from '../../replay.ts'
+import type { Reservation } from '../../stores/index.ts'
 import { refuse } from './read.ts'
 import type { Assertion } from './read.ts'
 
@@ -54,14 +55,34 @@ export function checkJti ({ jti }: Assertion['claims']): string {
   return jti
 }
 
+// Seconds for which the use of an assertion is reserved that says neither when it was made nor, by a limit, for how long.
+const UNKNOWN_LIFETIME = 86_400
+
+/**
+ * How the use of an assertion is reserved: for its whole life, since the clock of another process may be behind. The window
+ * does not depend on the time of the use: it tells whether the assertion may be older than a loss of the store.
+ *
+ * @param expiresAt when no process accepts it any more, as {@link checkTimes} returns it
+ * @param maxLifetime seconds
+ */
+export function reservationOf (
+  { iat }: Assertion['claims'], expiresAt: number, { now, clockTolerance, maxLifetime = Infinity }: TimesExpectation
+): Reservation {
+  const issuedAt = typeof iat === 'number' ? iat : undefined
+  const limit = maxLifetime + 2 * clockTolerance
+  const lifetime = issuedAt === undefined ? Math.max(UNKNOWN_LIFETIME, expiresAt - now()) : Math.max(0, expiresAt - issuedAt)
+  return { window: Math.ceil(limit === Infinity ? lifetime : issuedAt === undefined ? limit : Math.min(limit, lifetime)), issuedAt, expiresAt, clockTolerance }
+}
+
 /**
  * Uses an assertion up. Call it when everything else is good, so that a stranger cannot use up the assertions of others.
  *
  * @param owner who chose the jti: two of them may choose the same
+ * @param reservation see {@link reservationOf}
  * @throws InvalidClientError when it was used before, or has expired meanwhile
  */
-export async function useOnce (replays: Replays, owner: string, jti: string, expiresAt: number): Promise<void> {
+export async function useOnce (replays: Replays, owner: string, jti: string, reservation: Reservation): Promise<void> {
   // A list, since no separator is safe in names that others choose.
   const key = hash('sha256', JSON.stringify(['client_assertion', owner, jti]), 'base64url')
-  if (!await isFirstUse(replays, key, expiresAt)) throw refuse('it was used before, or has expired meanwhile')
+  if (!await isFirstUse(replays, key, reservation)) throw refuse('it was used before, or has expired meanwhile')
 }

@@ -2,6 +2,7 @@ import { compactVerify } from 'jose'
 import { keyOf } from '../../access-token/verified-tokens.ts'
 import type { Clock } from '../../clock.ts'
 import type { PlainRequest } from '../../request.ts'
+import type { Reservation } from '../../stores/index.ts'
 import { NonceWanted, ProofMissing, ProofRefusal } from './errors.ts'
 import type { Nonces, NonceSide } from './nonces.ts'
 import type { ProofKeys } from './proof-key.ts'
@@ -23,8 +24,8 @@ export interface VerifiedProof {
   readonly confirmation: { readonly jkt: string }
   /** Under which it is remembered: of one length, whatever the sender has chosen as jti. */
   readonly replayKey: string
-  /** When nobody would take it any more, in seconds since 1970. */
-  readonly expiresAt: number
+  /** How its use is reserved. */
+  readonly reservation: Reservation
 }
 
 // A proof with an RSA key of 4096 bits has some 2,000 characters.
@@ -64,7 +65,14 @@ export async function verifyProof (rules: ProofRules, request: PlainRequest, sid
 
   // 10: made upon an answer of ours. Last, since whoever fails here may simply try again.
   if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(side, nonce))) throw new NonceWanted('the proof lacks our nonce')
-  return { confirmation: { jkt }, replayKey: keyOf(`dpop ${jkt} ${jti}`), expiresAt: Math.ceil(iat) + rules.maxAge }
+  return { confirmation: { jkt }, replayKey: keyOf(`dpop ${jkt} ${jti}`), reservation: reservationOf(iat, rules) }
+}
+
+// The clocks of two processes may differ as much as those of any two machines in this package.
+const CLOCK_TOLERANCE = 60
+
+function reservationOf (iat: number, { maxAge }: ProofRules): Reservation {
+  return { window: maxAge + AHEAD, issuedAt: iat, expiresAt: Math.ceil(iat) + maxAge, clockTolerance: CLOCK_TOLERANCE }
 }
 
 async function verifySignature (proof: string, key: Parameters<typeof compactVerify>[1], alg: string): Promise<Record<string, unknown>> {

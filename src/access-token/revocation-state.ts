@@ -1,0 +1,47 @@
+import { mergeExpiry } from '../entries/merging-state.ts'
+import type { MergingState } from '../entries/merging-state.ts'
+import type { Revocation } from '../stores/index.ts'
+
+interface CutOff { readonly issuedBefore: number, readonly expiresAt: number }
+
+/** The revocations that a process holds: of a client's cut-offs the latest counts, those of tokens are only added. */
+export class RevocationState implements MergingState<Revocation> {
+  readonly #tokens = new Map<string, number>()
+  readonly #cutOffs = new Map<string, CutOff>()
+
+  isTokenRevoked (id: string): boolean {
+    return this.#tokens.has(id)
+  }
+
+  /** The time before which the tokens of a client were issued that are revoked, in seconds since 1970. 0 for none. */
+  cutOffOf (clientId: string): number {
+    return this.#cutOffs.get(clientId)?.issuedBefore ?? 0
+  }
+
+  merge (revocation: Revocation): boolean {
+    const { kind, id, expiresAt } = revocation
+    if (kind === 'token') return mergeExpiry(this.#tokens, id, expiresAt)
+    const held = this.#cutOffs.get(id)
+    const issuedBefore = Math.max(revocation.issuedBefore, held?.issuedBefore ?? 0)
+    this.#cutOffs.set(id, { issuedBefore, expiresAt: Math.max(expiresAt, held?.expiresAt ?? 0) })
+    return issuedBefore !== held?.issuedBefore
+  }
+
+  covers (revocation: Revocation): boolean {
+    return revocation.kind === 'token' ? this.#tokens.has(revocation.id) : this.cutOffOf(revocation.id) >= revocation.issuedBefore
+  }
+
+  * list (): Generator<Revocation> {
+    for (const [id, expiresAt] of this.#tokens) yield { kind: 'token', id, expiresAt }
+    for (const [id, cutOff] of this.#cutOffs) yield { kind: 'client', id, ...cutOff }
+  }
+
+  forget (before: number): void {
+    for (const [id, expiresAt] of this.#tokens) if (expiresAt < before) this.#tokens.delete(id)
+    for (const [id, { expiresAt }] of this.#cutOffs) if (expiresAt < before) this.#cutOffs.delete(id)
+  }
+
+  empty (): RevocationState {
+    return new RevocationState()
+  }
+}

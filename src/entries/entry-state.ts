@@ -1,0 +1,85 @@
+import type { ClientEntry, Entry } from '../stores/index.ts'
+import { mergeExpiry } from './merging-state.ts'
+import type { MergingState } from './merging-state.ts'
+
+type HeldClient = Pick<ClientEntry, 'generation' | 'isDisabled' | 'expiresAt'>
+
+/** The id of the entry of a secret. A client_id has no space. */
+export function secretEntryId (clientId: string, secretId: string): string {
+  return `${clientId} ${secretId}`
+}
+
+/** The entries that a process holds: of a client's the greatest generation counts, the others are only added. */
+export class EntryState implements MergingState<Entry> {
+  readonly #clients = new Map<string, HeldClient>()
+  readonly #secrets = new Map<string, number>()
+  readonly #keys = new Map<string, number>()
+  #all = { generation: 0, expiresAt: 0 }
+
+  /** The entry of a client. Undefined where there is none, or it has expired. */
+  client (id: string): HeldClient | undefined {
+    return this.#clients.get(id)
+  }
+
+  /** The generation of all clients. */
+  get generationOfAll (): number {
+    return this.#all.generation
+  }
+
+  isSecretRevoked (clientId: string, secretId: string): boolean {
+    return this.#secrets.size > 0 && this.#secrets.has(secretEntryId(clientId, secretId))
+  }
+
+  isKeyRevoked (kid: string): boolean {
+    return this.#keys.has(kid)
+  }
+
+  merge (entry: Entry): boolean {
+    if (entry.kind === 'secret') return mergeExpiry(this.#secrets, entry.id, entry.expiresAt)
+    if (entry.kind === 'key') return mergeExpiry(this.#keys, entry.id, entry.expiresAt)
+    if (entry.kind === 'client') return this.#mergeClient(entry)
+    const { generation, expiresAt } = this.#all
+    this.#all = { generation: Math.max(generation, entry.generation), expiresAt: Math.max(expiresAt, entry.expiresAt) }
+    return entry.generation > generation
+  }
+
+  covers (entry: Entry): boolean {
+    if (entry.kind === 'secret') return this.#secrets.has(entry.id)
+    if (entry.kind === 'key') return this.#keys.has(entry.id)
+    if (entry.kind === 'all') return this.#all.generation >= entry.generation
+    const held = this.#clients.get(entry.id)
+    if (held === undefined || held.generation < entry.generation) return false
+    return held.generation > entry.generation || held.isDisabled || !entry.isDisabled
+  }
+
+  * list (): Generator<Entry> {
+    const { generation, expiresAt } = this.#all
+    if (generation > 0) yield { kind: 'all', id: '', generation, expiresAt }
+    for (const [id, client] of this.#clients) yield { kind: 'client', id, ...client }
+    for (const [id, until] of this.#secrets) yield { kind: 'secret', id, expiresAt: until }
+    for (const [id, until] of this.#keys) yield { kind: 'key', id, expiresAt: until }
+  }
+
+  forget (before: number): void {
+    for (const [id, { expiresAt }] of this.#clients) if (expiresAt < before) this.#clients.delete(id)
+    for (const map of [this.#secrets, this.#keys]) {
+      for (const [id, expiresAt] of map) if (expiresAt < before) map.delete(id)
+    }
+  }
+
+  empty (): EntryState {
+    return new EntryState()
+  }
+
+  #mergeClient ({ id, generation, isDisabled, expiresAt }: ClientEntry): boolean {
+    const held = this.#clients.get(id)
+    if (held === undefined || held.generation < generation) {
+      this.#clients.set(id, { generation, isDisabled, expiresAt: Math.max(expiresAt, held?.expiresAt ?? 0) })
+      return true
+    }
+    // Two histories may have used one number: then the client counts as disabled.
+    const isNews = held.generation === generation && isDisabled && !held.isDisabled
+    this.#clients.set(id, { ...held, isDisabled: held.isDisabled || isNews, expiresAt: Math.max(expiresAt, held.expiresAt) })
+    return isNews
+  }
+}

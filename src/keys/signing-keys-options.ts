@@ -1,0 +1,89 @@
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import type { AgreedValues, AuditOrigin } from '../stores/index.ts'
+import { isSigningAlgorithm } from './jwk.ts'
+import type { SigningAlgorithm } from './jwk.ts'
+import type { KeyRules, KeyState } from './lifecycle.ts'
+
+/** How keys are made and how long they live. The same for all processes over one store, or they work against each other. */
+export interface SigningKeysOptions {
+  /** What new keys sign with. After a change the next key is of the new one, and takes over as in any rotation. Default "ES256". */
+  algorithm?: SigningAlgorithm
+  /** Seconds that a key signs. More than `announceFor`. Default 30 days. */
+  rotateEvery?: number
+  /** Seconds that a new key is in the JWKS before it signs, for those who keep a copy of that. Default 3600. */
+  announceFor?: number
+  /** Seconds: no token lives longer. A key that no longer signs is kept for so long. Default 86400. */
+  maxTokenLifetime?: number
+  /** Seconds that clocks may differ. Default 60. */
+  clockTolerance?: number
+  /**
+   * What private keys are sealed with in the store (RFC 7517 section 7, AES-256-GCM): each 32 random bytes as base64url,
+   * base64 or hex, from the environment. The first seals, all of them open. To change it, give the new one to all
+   * processes, behind the other; then put it in front; then leave the other out once every process has started anew.
+   * Default none: private keys are stored as they are.
+   */
+  sealingKeys?: readonly string[]
+  /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
+  onError?: (error: Error) => void
+  /**
+   * Seconds for which keys stay in use, counted from the last successful read, while the store is unavailable. After that
+   * nothing is signed, and the JWKS answers 503. Default 600.
+   */
+  maxStale?: number
+  /** Default the clock of the machine. */
+  now?: Clock
+}
+
+/** What operators may know of a key. Times are in seconds since 1970. */
+export interface KeyInformation {
+  /** Its name in the header of tokens and in the JWKS: its thumbprint (RFC 7638). */
+  kid: string
+  /** What it signs with, as JWS names it (RFC 7518 section 3.1, RFC 8037). */
+  alg: string
+  /** Whether it is announced, signs, or has signed. */
+  state: KeyState
+  /** When it was made, or imported. */
+  createdAt: number
+  /** When it begins, or began, to sign. */
+  activeFrom: number
+  /** Whether the private key is sealed in the store. */
+  isSealed: boolean
+}
+
+/** Options of a change that an administrator makes. */
+export interface ChangeOptions {
+  /** Who makes the change: then it is recorded in the store. Default no record. */
+  by?: AuditOrigin | undefined
+}
+
+/** The options of signing keys, checked and complete. */
+export interface KeySettings {
+  readonly rules: KeyRules & { readonly maxTokenLifetime: number, readonly clockTolerance: number }
+  /** Milliseconds. */
+  readonly maxStale: number
+  readonly now: Clock
+  readonly agreed: AgreedValues
+}
+
+/** @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS */
+export function resolveKeyOptions (options: SigningKeysOptions): KeySettings {
+  const {
+    algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, maxStale = 600, now = systemClock
+  } = options
+  const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1, maxStale + 1].every((time) => Number.isSafeInteger(time) && time > 0)
+  if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
+  return {
+    rules: { algorithm, rotateEvery, announceFor, maxTokenLifetime, clockTolerance, keepFor: maxTokenLifetime + clockTolerance },
+    maxStale: maxStale * 1000,
+    now,
+    agreed: {
+      'keys.algorithm': algorithm,
+      'keys.rotateEvery': rotateEvery,
+      'keys.announceFor': announceFor,
+      'keys.maxTokenLifetime': maxTokenLifetime,
+      'keys.clockTolerance': clockTolerance
+    }
+  }
+}

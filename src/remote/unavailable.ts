@@ -1,0 +1,11 @@
+/** Another server that does not answer, or gives no usable answer: nothing is known of what was asked. */
+export class RemoteUnavailableError extends Error {
+  override get name (): string {
+    return 'RemoteUnavailableError'
+  }
+}
+
+/** Returns an error as one of an unavailable server, with its own message. */
+export function toRemoteUnavailable (error: Error): RemoteUnavailableError {
+  return error instanceof RemoteUnavailableError ? error : new RemoteUnavailableError(error.message, { cause: error })
+}

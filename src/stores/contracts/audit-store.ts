@@ -1,0 +1,42 @@
+import type { FeedMark, FeedPage, Marked } from './feed.ts'
+
+/** Who has changed something: a client with an admin token, or a user of the command line. */
+export type AuditActor =
+  | { readonly kind: 'client', /** the client_id of the admin token */ readonly id: string }
+  | { readonly kind: 'user', /** the user of the operating system */ readonly id: string, readonly host: string }
+
+/** Where a change comes from. */
+export interface AuditOrigin {
+  readonly actor: AuditActor
+  /** The id of the HTTP request, as in the log. Undefined for the command line. */
+  readonly requestId?: string | undefined
+}
+
+/** A change that an administrator has made. Never holds a secret or a private key. */
+export interface AuditRecord extends AuditOrigin {
+  /** Seconds since 1970. */
+  readonly time: number
+  /** What was changed: `client`, `secret`, `key`, `tokens` or `settings`. */
+  readonly object: string
+  /** Its name: a client_id, a kid, the id of a secret behind that of its client. */
+  readonly id: string
+  /** What has become of it: `added`, `updated`, `disabled`, … */
+  readonly change: string
+  /** Further members, such as the names of what was changed. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Keeps the audit records. */
+export interface AuditStore {
+  /** Adds a record of a change that another store keeps. */
+  addAuditRecord (record: AuditRecord): Promise<FeedMark>
+  /**
+   * Follows the records: those behind a mark.
+   *
+   * @param after default the end of the feed: then there are none, and `mark` is the end
+   * @returns `mark`: the last entry of these, else `after`
+   */
+  followAudit (after?: FeedMark): Promise<FeedPage<AuditRecord> & { readonly mark: FeedMark }>
+  /** Lists records, the newest first. @param page `before`: the position of the last record of the page before */
+  listAudit (page: { before?: number, limit: number }): Promise<ReadonlyArray<Marked<AuditRecord>>>
+}

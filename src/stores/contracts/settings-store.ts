@@ -1,0 +1,32 @@
+import type { AuditRecord } from './audit-store.ts'
+
+/** The values that all processes on a store must agree on, by name. */
+export type AgreedValues = Readonly<Record<string, string | number | null>>
+
+/** The agreed settings of the processes on a store. */
+export interface StoredSettings {
+  /** Counts the changes; 0 where none were stored yet. */
+  readonly version: number
+  /** The random id of the store. */
+  readonly storeId: string
+  readonly agreed: AgreedValues
+  /** The values that are to replace those of the same names, once every process has them. */
+  readonly pending: AgreedValues | undefined
+  /** The longest lifetime of tokens that was ever configured, in seconds. 0 where none was. The store lets no entry expire before. */
+  readonly longestTokenLifetime: number
+  /** The largest clock tolerance that was ever configured, in seconds. */
+  readonly largestClockTolerance: number
+  /** Whether processes of release 0.1.0 may still run on this store. */
+  readonly isUpgrading: boolean
+  /** The ids of other stores that servers keep revocations in. */
+  readonly revocationStores: readonly string[]
+  /** The ids of other stores that servers reserve one-time values in. */
+  readonly replayStores: readonly string[]
+}
+
+/** Keeps the agreed settings. */
+export interface SettingsStore {
+  readSettings (): Promise<StoredSettings>
+  /** Replaces the settings if they have `settings.version` still, in one atomic step, and counts it up. @returns false when another process was faster */
+  replaceSettings (settings: StoredSettings, audit?: AuditRecord): Promise<boolean>
+}

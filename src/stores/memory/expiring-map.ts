@@ -1,0 +1,39 @@
+// How many entries each write examines. More than one are added for none that expires: the map stays bounded without a timer.
+const EXAMINED = 10
+
+/** A map that deletes its expired entries, a few with each write: nothing blocks the event loop, however many there are. */
+export class ExpiringMap<V> {
+  readonly #values = new Map<string, V>()
+  readonly #isExpired: (value: V) => boolean
+  #examined = this.#values.entries()
+
+  /** @param isExpired whether a value is no longer needed */
+  constructor (isExpired: (value: V) => boolean) {
+    this.#isExpired = isExpired
+  }
+
+  /** Returns a value, perhaps one that has expired. */
+  get (key: string): V | undefined {
+    return this.#values.get(key)
+  }
+
+  set (key: string, value: V): void {
+    this.#dropSome()
+    this.#values.set(key, value)
+  }
+
+  delete (key: string): boolean {
+    return this.#values.delete(key)
+  }
+
+  #dropSome (): void {
+    for (let left = EXAMINED; left > 0; left--) {
+      const { value: entry, done } = this.#examined.next()
+      if (done === true) {
+        this.#examined = this.#values.entries()
+        return
+      }
+      if (this.#isExpired(entry[1])) this.#values.delete(entry[0])
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto'
+import type { SettingsStore, StoredSettings } from '../contracts/settings-store.ts'
+
+/** The agreed settings of a store in memory. */
+export class MemorySettings implements Pick<SettingsStore, 'readSettings'> {
+  readonly storeId = randomUUID()
+  #settings: Omit<StoredSettings, 'storeId'> = {
+    version: 0, agreed: {}, pending: undefined, longestTokenLifetime: 0, largestClockTolerance: 0, isUpgrading: false, revocationStores: [], replayStores: []
+  }
+
+  get current (): Omit<StoredSettings, 'storeId'> {
+    return this.#settings
+  }
+
+  async readSettings (): Promise<StoredSettings> {
+    return structuredClone({ ...this.#settings, storeId: this.storeId })
+  }
+
+  /** @returns false when the settings have another version than these */
+  replace ({ storeId, version, ...settings }: StoredSettings): boolean {
+    if (version !== this.#settings.version) return false
+    this.#settings = structuredClone({ ...settings, version: version + 1 })
+    return true
+  }
+}

@@ -1,0 +1,43 @@
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { PostgresDatabase } from './sql/postgres-database.ts'
+import type { PostgresPool } from './sql/postgres-database.ts'
+import { SqlStore } from './sql/sql-store.ts'
+import type { SqlStoreOptions } from './sql/sql-store.ts'
+
+export type { PostgresClient, PostgresPool, PostgresQuery } from './sql/postgres-database.ts'
+export type { SqlStore, SqlStoreOptions } from './sql/sql-store.ts'
+export type { Migrated } from './sql/schema.ts'
+
+/** How a PostgreSQL store works. */
+export interface PostgresStoreOptions extends SqlStoreOptions {
+  /**
+   * Prepares statements by name, once for each connection: they take half the time. Default false, since it fails behind a
+   * pooler that hands out connections by transaction and knows nothing of prepared statements, such as PgBouncer before 1.21
+   * or without `max_prepared_statements`.
+   */
+  prepare?: boolean
+}
+
+/**
+ * Keeps clients, keys, revocations, opaque tokens, reservations of one-time values, agreed settings and audit records in
+ * PostgreSQL 13 or newer: for any number of processes. Tables begin with `oauth_`, in the first schema of the connection's
+ * search_path.
+ *
+ * Every error of the driver rejects with StoreUnavailableError. How long that takes depends on the pool: pg waits
+ * indefinitely unless `connectionTimeoutMillis` and `query_timeout` are set. Set both, to a few seconds each, and add a
+ * listener for "error", without which an idle connection that breaks ends the process.
+ *
+ * Time is that of the database server. Reads from a standby reject too, since it may lack acknowledged writes. After a
+ * failover, a recovery to a point in time, or the restore of a dump, one-time values whose reservation may have been lost are
+ * rejected with StoreUnavailableError: those made until twice the clock tolerance after it was noticed.
+ *
+ * Works behind PgBouncer in transaction mode: nothing is left on a connection, unless told by `prepare`.
+ *
+ * @param pool a Pool of pg. Close it yourself, last.
+ * @throws FlowConfigurationError for what is no Pool
+ */
+export function postgresStore (pool: PostgresPool, { prepare = false, ...options }: PostgresStoreOptions = {}): SqlStore {
+  // A Client has the same functions: its queries would wait for ever, or come between the statements of a transaction.
+  if (typeof pool?.connect !== 'function' || typeof pool.totalCount !== 'number') throw new FlowConfigurationError('FST_OAUTH_INVALID_DATABASE')
+  return new SqlStore(new PostgresDatabase(pool, { prepare }), options)
+}

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
+import { steadyClock } from '../lib/steady-clock.ts'
+import type { FailureStore, FeedMark, FeedPage, ReplayStore, Reservation, Revocation, RevocationStore } from './index.ts'
+import { ask, runScript } from './redis/connection.ts'
+import type { RedisClient } from './redis/connection.ts'
+import { Reservations } from './redis/reservations.ts'
+import { RevocationFeed } from './redis/revocation-feed.ts'
+import { COUNT_FAILURE, FORGET_FAILURES } from './redis/scripts.ts'
+
+export type { RedisClient } from './redis/connection.ts'
+
+/** Options of {@link redisStore}. */
+export interface RedisStoreOptions {
+  /** Comes before all keys. Default "fcc:". */
+  prefix?: string
+  /**
+   * Seconds that the clocks of servers and of Redis may differ: at least the greatest `clockTolerance` of all servers. A
+   * revocation is kept for twice as long after its expiry. Default 300.
+   */
+  clockTolerance?: number
+  /** Replaces the clock of Redis, for tests. Default that clock, and the clock of the machine for counted failures. */
+  now?: Clock
+}
+
+// Seconds that Redis keeps counted failures after the window is over by the clock of the process that counted first.
+const SKEW = 60
+
+/** Keeps short-lived data of all processes in Redis. Created by {@link redisStore}. */
+export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
+  readonly #client: RedisClient
+  readonly #prefix: string
+  readonly #now: Clock
+  readonly #reservations: Reservations
+  readonly #revocations: RevocationFeed
+
+  constructor (client: RedisClient, { prefix = 'fcc:', clockTolerance = 300, now }: RedisStoreOptions = {}) {
+    if (typeof client?.evalsha !== 'function' || typeof client.status !== 'string') {
+      throw new FlowConfigurationError('FST_OAUTH_INVALID_REDIS_CLIENT')
+    }
+    this.#client = client
+    this.#prefix = prefix
+    this.#now = now ?? systemClock
+    const storeClock = () => now === undefined ? '' : String(now())
+    this.#reservations = new Reservations({ client, prefix, storeClock })
+    this.#revocations = new RevocationFeed({ client, prefix, storeClock, ownClock: steadyClock(this.#now), kept: 2 * clockTolerance })
+  }
+
+  /**
+   * Returns the random id of this store. It is created once; copies of Redis, such as a replica or a restored backup, have
+   * the same, and a Redis that has lost all of its data gets another.
+   *
+   * @throws StoreUnavailableError
+   */
+  async storeId (): Promise<string> {
+    return await this.#revocations.storeId()
+  }
+
+  /**
+   * Declares that servers have reserved one-time values before, in this Redis or in one that it replaces: then a Redis that
+   * has no sentinels has lost reservations, and rejects values that may be among them. Without this call, a process that
+   * starts takes such a Redis for a new one. Call it before {@link check} and before the first reservation.
+   */
+  expectHistory (): void {
+    this.#reservations.expectHistory()
+  }
+
+  /**
+   * Creates the sentinels by which `reserve` notices that Redis has lost reservations, where they are missing. The first
+   * reservation of a process does so too.
+   *
+   * @returns warnings about protection that is missing with this Redis, each with its fix; none if all is well
+   * @throws StoreUnavailableError
+   */
+  async check (): Promise<readonly string[]> {
+    if (await this.#reservations.watch()) return []
+    return [
+      'The user of the Redis connection is not allowed to run INFO. So the store notices neither that Redis has lost ' +
+      'reservations (after a restart or a failover, an assertion or a proof may be accepted twice) nor that it is connected to a ' +
+      'writable replica. Run: ACL SETUSER <user> +info'
+    ]
+  }
+
+  /**
+   * Reserves a one-time value. A value that was made before Redis was restarted, replaced or promoted, or within twice
+   * the clock tolerance after the store noticed that, is rejected: its reservation may be lost.
+   *
+   * @returns false when it is reserved already
+   * @throws StoreUnavailableError also for such a value: it will never be accepted, another one will
+   */
+  async reserve (key: string, reservation: Reservation): Promise<boolean> {
+    return await this.#reservations.reserve(key, reservation)
+  }
+
+  async addRevocation (revocation: Revocation): Promise<FeedMark> {
+    return await this.#revocations.add(revocation)
+  }
+
+  async listRevocations (after?: FeedMark): Promise<FeedPage<Revocation>> {
+    return await this.#revocations.list(after)
+  }
+
+  async countFailure (key: string, window: number): Promise<{ count: number, forgottenAt: number }> {
+    const now = this.#now()
+    const args = [now, now + window, Math.ceil(window) + SKEW].map(String)
+    const [count, forgottenAt] = await ask(this.#client, (client) => runScript(client, COUNT_FAILURE, [this.#failures(key)], args)) as [unknown, unknown]
+    return { count: Number(count), forgottenAt: Number(forgottenAt) }
+  }
+
+  async forgetFailures (key: string): Promise<void> {
+    await ask(this.#client, (client) => runScript(client, FORGET_FAILURES, [this.#failures(key)], []))
+  }
+
+  // Hashed: the key may contain what a caller has sent, of any length.
+  #failures (key: string): string {
+    return `${this.#prefix}failures:${createHash('sha256').update(key).digest('base64url')}`
+  }
+}
+
+/**
+ * Keeps reservations of assertions and proofs, revocations of single tokens, and counted failures in Redis 7 or newer, or
+ * Valkey. Clients, signing keys and opaque tokens belong into a database.
+ *
+ * A call rejects with StoreUnavailableError when Redis does not answer within 2 seconds, and at once while the client has
+ * lost its connection, regardless of the client's own `maxRetriesPerRequest`, `enableOfflineQueue` and `commandTimeout`.
+ *
+ * Checked:
+ * - that it is the primary. A replica rejects every script; a writable replica does where INFO is allowed. A primary with
+ *   fewer replicas than `min-replicas-to-write`, or whose last snapshot failed (`stop-writes-on-bgsave-error`), rejects
+ *   every script too, reads included.
+ * - that a list of revocations goes on where the last one ended: `isContinued` is false after data was lost.
+ * - that reservations may be lost. After a restart, a promotion, a loss of data, or a move of slots to another node of a Cluster,
+ *   values that may be among them are rejected. Needs the permission to run INFO: see {@link RedisStore.check}.
+ *
+ * Not checked:
+ * - that Redis keeps what it accepted. It needs `maxmemory-policy noeviction`, or a reservation or a revocation may be
+ *   evicted; and persistence (`appendonly yes`), or a process that starts after Redis did reads none of the revocations
+ *   before.
+ * - that there is one primary. A primary that a partition has separated from its replicas accepts what the other one
+ *   accepts too; `min-replicas-to-write 1` limits that to `min-replicas-max-lag`.
+ * - that a new process on an empty Redis is the first one: see {@link RedisStore.expectHistory}.
+ * - the memory of Redis before a revocation: it is stored even when `maxmemory` is reached. Reservations and counted
+ *   failures are rejected then.
+ *
+ * @param client a Redis or a Cluster of ioredis or iovalkey, not of node-redis. Listening to its "error" events and closing it is up to you
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_REDIS_CLIENT for another client
+ */
+export function redisStore (client: RedisClient, options?: RedisStoreOptions): RedisStore {
+  return new RedisStore(client, options)
+}

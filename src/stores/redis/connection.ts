@@ -1,0 +1,44 @@
+import { StoreUnavailableError } from '../unavailable.ts'
+import type { Script } from './scripts.ts'
+
+/** The methods of a Redis client that the store calls. A Redis or a Cluster of ioredis or iovalkey has them. */
+export interface RedisClient {
+  readonly status: string
+  set (key: string, value: string, unit: 'EX', seconds: number, condition: 'NX', get: 'GET'): Promise<unknown>
+  evalsha (sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+  eval (script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+}
+
+// A client in one of these states queues commands until it has connected again, which it has not begun to do.
+const DISCONNECTED: ReadonlySet<string> = new Set(['close', 'reconnecting', 'disconnecting', 'end'])
+// Milliseconds. Without this, a command waits as long as the client retries, and without end on a connection that is silent.
+const TIME_LIMIT = 2000
+
+/**
+ * Runs commands in Redis, within 2 seconds. Rejects at once while the client has lost its connection.
+ *
+ * @throws StoreUnavailableError for every failure. The commands may have been executed, or may be executed later
+ */
+export async function ask<T> (client: RedisClient, work: (client: RedisClient) => Promise<T>): Promise<T> {
+  if (DISCONNECTED.has(client.status)) throw new StoreUnavailableError(new Error(`The client has no connection: its status is ${client.status}`))
+  return await new Promise<T>((resolve, reject) => {
+    const fail = (cause: unknown) => { reject(new StoreUnavailableError(withoutCommand(cause))) }
+    const timer = setTimeout(() => { fail(new Error(`Redis did not answer within ${TIME_LIMIT} ms`)) }, TIME_LIMIT)
+    work(client).then(resolve, fail).finally(() => { clearTimeout(timer) })
+  })
+}
+
+// An error of the client contains the command that failed, and an error of a cluster that of a node. If Redis rejected the
+// connection, that command contains the password, and errors of a store are logged.
+function withoutCommand (cause: unknown): Error {
+  const { name, message, stack }: Partial<Error> = Object(cause)
+  return Object.assign(new Error(message), { name, stack })
+}
+
+/** Runs a script by its hash, and by its text where Redis has not cached it: at first, after a restart, on another node. */
+export function runScript (client: RedisClient, { sha, text }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  return client.evalsha(sha, keys.length, ...keys, ...args).catch((error: unknown) => {
+    if (!String(error).includes('NOSCRIPT')) throw error
+    return client.eval(text, keys.length, ...keys, ...args)
+  })
+}

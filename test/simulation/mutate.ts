@@ -1,0 +1,52 @@
+// Proves that the simulation sees: puts each fault of mutations.ts into a copy of the code, and runs seeds until one fails.
+//   node --import tsx test/simulation/mutate.ts [--count N] [--only TEXT]
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { MUTATIONS } from './mutations.ts'
+import type { Mutation } from './mutations.ts'
+import { runShare } from './pool.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const { values } = parseArgs({ options: { count: { type: 'string', default: '2000' }, only: { type: 'string', default: '' } } })
+const count = Number(values.count)
+
+interface Row { readonly mutation: Mutation, readonly result: string, readonly isSeen: boolean }
+
+async function tryMutation (mutation: Mutation): Promise<Row> {
+  const directory = await mkdtemp(join(tmpdir(), 'simulation-'))
+  try {
+    for (const path of ['src', 'package.json', 'tsconfig.json', 'test/simulation']) await cp(join(ROOT, path), join(directory, path), { recursive: true })
+    await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
+    const file = join(directory, mutation.file)
+    const parts = (await readFile(file, 'utf8')).split(mutation.search)
+    if (parts.length !== 2) return { mutation, result: `the text is there ${parts.length - 1} times`, isSeen: false }
+    await writeFile(file, parts.join(mutation.replacement))
+    const { failures: [failure] } = await runShare(directory, ['--count', String(count), '--stop'])
+    if (failure === undefined) return { mutation, result: `not seen by ${count} seeds`, isSeen: false }
+    return { mutation, result: `seed ${failure.seed}: [${failure.rule}] ${failure.message.split('\n', 1)[0]}`, isSeen: true }
+  } catch (error) {
+    return { mutation, result: (error as Error).message.slice(0, 200), isSeen: false }
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+const waiting = MUTATIONS.filter(({ name }) => name.includes(values.only))
+const rows: Row[] = []
+await Promise.all(Array.from({ length: availableParallelism() }, async () => {
+  for (let mutation = waiting.shift(); mutation !== undefined; mutation = waiting.shift()) {
+    const row = await tryMutation(mutation)
+    rows.push(row)
+    process.stdout.write(`${row.isSeen ? 'seen    ' : 'NOT SEEN'}  ${mutation.name}: ${row.result}\n`)
+  }
+}))
+
+process.stdout.write('\n| fault | mutation | seen by |\n|---|---|---|\n')
+for (const mutation of MUTATIONS) {
+  const row = rows.find((one) => one.mutation === mutation)
+  if (row !== undefined) process.stdout.write(`| ${mutation.fault ?? ''} | ${mutation.name} | ${row.result} |\n`)
+}
+if (rows.some(({ isSeen }) => !isSeen)) process.exitCode = 1

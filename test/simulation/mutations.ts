@@ -1,0 +1,165 @@
+// Faults that the simulation must see: each is put into the code by one replacement.
+
+export interface Mutation {
+  /** The number of the fault in issue 15 that it brings back. Undefined for another one that was found on the way. */
+  readonly fault?: number
+  readonly name: string
+  readonly file: string
+  readonly search: string
+  readonly replacement: string
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    fault: 1,
+    name: 'Revoking the tokens of a client reports success and revokes nothing',
+    file: 'src/clients/client-registry.ts',
+    search: "'tokens_revoked', (client) => this.#raised(client),",
+    replacement: "'tokens_revoked', (client) => ({ client }),"
+  },
+  {
+    fault: 1,
+    name: 'Disabling a client leaves its tokens valid',
+    file: 'src/clients/client-registry.ts',
+    search: 'this.#raised({ ...client, isDisabled: true })',
+    replacement: '({ client: { ...client, isDisabled: true } })'
+  },
+  {
+    fault: 2,
+    name: 'A feed is read on by its position alone',
+    file: 'src/stores/memory/feed.ts',
+    search: 'marked?.entry.name !== after.name',
+    replacement: 'after.position > this.#position'
+  },
+  {
+    fault: 2,
+    name: 'A lost history is not noticed by the process',
+    file: 'src/entries/feed-reader.ts',
+    search: 'if (!page.isContinued || page.storeId !== (this.#storeId ??= page.storeId)) return await this.#readAgain()',
+    replacement: 'this.#storeId ??= page.storeId'
+  },
+  {
+    fault: 3,
+    name: 'A failed attempt says that the store is unavailable, however long ago it was',
+    file: 'src/lib/background-refresh.ts',
+    search: '< this.#retryAfter',
+    replacement: '< Infinity'
+  },
+  {
+    fault: 4,
+    name: 'A client is not looked at again before it gets a token, and the token carries the last generation',
+    file: 'src/clients/client-authenticator.ts',
+    search: 'return isConfirmed ? client : this.#confirmAnew(context)',
+    replacement: 'return client'
+  },
+  {
+    fault: 5,
+    name: 'The age of what was read counts from its arrival',
+    file: 'src/lib/background-refresh.ts',
+    search: 'this.#wallAtRead = wall\n    this.#monotonicAtRead = begunAt',
+    replacement: 'this.#wallAtRead = this.wall()\n    this.#monotonicAtRead = monotonic()'
+  },
+  {
+    fault: 6,
+    name: 'Entries expire by the lifetime that was configured last',
+    file: 'src/entries/agreement.ts',
+    search: 'Math.max(stored.longestTokenLifetime, terms.longestTokenLifetime)',
+    replacement: 'terms.longestTokenLifetime'
+  },
+  {
+    fault: 7,
+    name: 'What has expired is judged by the wall clock',
+    file: 'src/lib/steady-clock.ts',
+    search: 'Math.min(now(), startedAt + Math.ceil((monotonic() - startedMonotonic) / 1000))',
+    replacement: 'now() + 0 * (startedAt + startedMonotonic + monotonic())'
+  },
+  {
+    fault: 7,
+    name: 'A one-time value is forgotten with its acceptance window',
+    file: 'src/stores/memory.ts',
+    search: 'window + 2 * clockTolerance',
+    replacement: 'window - 2 * clockTolerance'
+  },
+  {
+    fault: 8,
+    name: 'A JWKS is used for twice its maximum age',
+    file: 'src/remote/document.ts',
+    search: 'maxAge: maxAge * 1000,',
+    replacement: 'maxAge: maxAge * 2000,'
+  },
+  {
+    fault: 9,
+    name: 'All revocations are read at once',
+    file: 'src/stores/memory/feed.ts',
+    search: 'const PAGE = 1000',
+    replacement: 'const PAGE = 1_000_000'
+  },
+  {
+    fault: 10,
+    name: 'A command replaces a revoked key by one of its own algorithm',
+    file: 'src/keys/lifecycle.ts',
+    search: 'await makeKey(revoked.alg)',
+    replacement: 'await makeKey()'
+  },
+  {
+    fault: 11,
+    name: 'A change leaves no audit record',
+    file: 'src/entries/audit.ts',
+    search: 'return origin && {',
+    replacement: 'return time > 0 ? undefined : origin && {'
+  },
+  {
+    name: 'Raises are counted without the clock of the store',
+    file: 'src/stores/new-entries.ts',
+    search: 'Math.max(clock, given))',
+    replacement: 'Math.max(0 * clock, given))'
+  },
+  {
+    name: 'The generation of all clients is not looked at',
+    file: 'src/entries/entries.ts',
+    search: 'if (generation < state.generationOfAll) return true',
+    replacement: ''
+  },
+  {
+    name: 'A state that is too old is used without waiting',
+    file: 'src/lib/background-refresh.ts',
+    search: 'if (age >= this.#maxAge) return this.youngerThan(',
+    replacement: 'if (age >= 3 * this.#maxAge) return this.youngerThan('
+  },
+  {
+    name: 'maxStale is ignored',
+    file: 'src/lib/background-refresh.ts',
+    search: 'return age < this.#maxAge || (age <= maxStale &&',
+    replacement: 'return age < this.#maxAge || (age <= maxStale + 1e9 &&'
+  },
+  {
+    name: 'What is judged is not judged again when it took too long',
+    file: 'src/access-token/jwt.ts',
+    search: 'if (!this.#validity.isUsable()) continue\n',
+    replacement: ''
+  },
+  {
+    name: 'A read counts once its first page is in',
+    file: 'src/entries/feed-reader.ts',
+    search: 'mark = this.#take(page, mark, seen)\n    } while (page.hasMore)',
+    replacement: 'mark = this.#take(page, mark, seen)\n    } while (false)'
+  },
+  {
+    name: 'Own writes do not count as read',
+    file: 'src/entries/feed-reader.ts',
+    search: 'if (!this.#history.acknowledge(entry, this.#mark)) this.#mustStartAgain = true\n    }\n  }\n\n  // What a page',
+    replacement: '}\n  }\n\n  // What a page'
+  },
+  {
+    name: 'What a store has lost is not written back',
+    file: 'src/entries/feed-reader.ts',
+    search: 'if (!this.#isOtherStore) this.#repair.start(stored)',
+    replacement: ''
+  },
+  {
+    name: 'A one-time value is accepted although it is reserved',
+    file: 'src/replay.ts',
+    search: 'return await replays.reserve(key, reservation) &&',
+    replacement: 'await replays.reserve(key, reservation)\n  return'
+  }
+]
