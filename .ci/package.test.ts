@@ -1,6 +1,6 @@
 // The packed tarball, as npm would ship it: its metadata, and the quick start in an empty project.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +30,15 @@ t.test('publint finds nothing', async (t) => {
 
 t.test('attw finds nothing, for a package that is ESM only', async (t) => {
   await t.resolves(run('npx', ['attw', tarball, '--profile', 'esm-only'], root))
+})
+
+t.test('the bill of materials lists every dependency, and none that only development needs', async (t) => {
+  const { bomFormat, components } = JSON.parse(await run('npm', ['run', '--silent', 'sbom'], root))
+  const names = components.map(({ group, name }: { group?: string, name: string }) => group === undefined ? name : `${group}/${name}`)
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  t.equal(bomFormat, 'CycloneDX')
+  t.strictSame(Object.keys(dependencies).filter((name) => !names.includes(name)), [])
+  t.strictSame(Object.keys(devDependencies).filter((name) => names.includes(name)), [])
 })
 
 t.test('the pages that the README leads to are in it', async (t) => {
