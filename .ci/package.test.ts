@@ -1,6 +1,6 @@
 // The packed tarball, as npm would ship it: its metadata, and the quick start in an empty project.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -54,6 +54,37 @@ t.test('the quick start compiles and serves in an empty project', async (t) => {
   await expectToken(t, port, 'billing:only-for-this-demo')
   await program.stop('SIGKILL')
 })
+
+/** An import of each entry point, which makes the compiler read the types of all of them. */
+function importsOfAll (): string {
+  const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { name: string, exports: Record<string, unknown> }
+  const specifiers = Object.keys(exports).filter((key) => !key.endsWith('.json')).map((key) => `${name}${key.slice(1)}`)
+  return specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}'\nvoid entry${index}\n`).join('')
+}
+
+/** Compiles with all declarations checked, those of the package too. */
+async function checkTypes (file: string, module: string, moduleResolution: string): Promise<string> {
+  return await run('npx', [
+    'tsc', '--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--types', 'node', '--skipLibCheck', 'false',
+    '--module', module, '--moduleResolution', moduleResolution, file
+  ], project)
+}
+
+for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler'], ['preserve', 'bundler']] as const) {
+  t.test(`the types of all entry points check by module ${module}, moduleResolution ${resolution}`, async (t) => {
+    writeFileSync(join(project, 'types.ts'), importsOfAll())
+    await t.resolves(checkTypes('types.ts', module, resolution))
+  })
+}
+
+for (const [module, resolution] of [['node20', 'node16'], ['nodenext', 'nodenext']] as const) {
+  t.test(`TypeScript that compiles to CommonJS checks by module ${module}`, async (t) => {
+    mkdirSync(join(project, 'commonjs'), { recursive: true })
+    writeFileSync(join(project, 'commonjs', 'package.json'), '{}')
+    writeFileSync(join(project, 'commonjs', 'app.ts'), `import plugin from 'fastify-client-credentials'\nvoid plugin\n${importsOfAll()}`)
+    await t.resolves(checkTypes('commonjs/app.ts', module, resolution))
+  })
+}
 
 t.test('require() of it serves, too', async (t) => {
   const port = await freePort()

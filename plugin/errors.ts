@@ -1,4 +1,4 @@
-import createError from '@fastify/error'
+import { createError } from '@fastify/error'
 
 /** The plugin was registered without a flow. */
 export const FST_OAUTH_FLOW_REQUIRED = createError(
