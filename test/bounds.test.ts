@@ -208,7 +208,7 @@ test('the names of entries that were read are bounded, and those that were read 
   const end = { position: names.length, name: names.at(-1)![1] }
   const confirms = (count: number) => {
     const expected = names.slice(-count).map(([position, name]) => [position, { name, expiresAt: 1 }] as const)
-    return history.confirms(new Map(expected), { seen: new Map(), mark: end, time: 0 })
+    return history.confirms(new Map(expected), { found: new Map(), mark: end, time: 0 })
   }
   t.equal(confirms(MAX_NAMES), true)
   t.equal(confirms(MAX_NAMES + 1), false)

@@ -3,12 +3,13 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { RevocationState } from '../src/access-token/revocation-state.ts'
 import { Revocations } from '../src/access-token/revocations.ts'
+import { systemClock } from '../src/clock.ts'
 import { agree } from '../src/entries/agreement.ts'
 import { EntryState, secretEntryId } from '../src/entries/entry-state.ts'
 import { FeedReader } from '../src/entries/feed-reader.ts'
 import type { MergingState } from '../src/entries/merging-state.ts'
 import { FEED_START } from '../src/stores/index.ts'
-import type { Entry, FeedMark, FeedPage, Marked, Revocation, StoredSettings } from '../src/stores/index.ts'
+import type { Entry, FeedMark, FeedPage, Marked, Revocation, RevocationStore, StoredSettings } from '../src/stores/index.ts'
 import { MemoryStore } from '../src/stores/memory.ts'
 import { parametersOf } from './support/properties.ts'
 import { stopwatch } from './support/stopwatch.ts'
@@ -287,6 +288,51 @@ test('an entry is forgotten only when the clocks of the store and of the process
   t.equal(await isHeldAfter({ wall: -99_900, monotonic: 0, store: -99_900 }), true, 'and back')
   t.equal(await isHeldAfter({ wall: 920, monotonic: 920, store: 0 }), true, 'the store is behind')
   t.equal(await isHeldAfter({ wall: 80, monotonic: 80, store: 1000 }), false)
+})
+
+test('a large feed is read in steps that other work comes between', async (t) => {
+  const store = new MemoryStore()
+  for (let count = 0; count < 2000; count++) await store.addRevocation({ kind: 'token', id: `token ${count}`, expiresAt: START * 2 })
+  const events: string[] = []
+  const list = store.listRevocations.bind(store)
+  const paged: RevocationStore = Object.assign(Object.create(store), {
+    listRevocations: async (after: FeedMark) => {
+      const page = await list(after)
+      events.push(`${page.entries.length} entries`)
+      return page
+    }
+  })
+  const revocations = new Revocations(paged, { now: systemClock, clockTolerance: () => 5, onOutage: () => {} })
+  let isReading = true
+  const otherWork = () => {
+    events.push('other work')
+    if (isReading) setImmediate(otherWork)
+  }
+  setImmediate(otherWork)
+  t.equal(await revocations.refresh.renew(), undefined)
+  isReading = false
+  t.ok(revocations.isTokenRevoked('token 1999'))
+  const sizes = events.filter((event) => event !== 'other work').map((event) => parseInt(event))
+  t.ok(Math.max(...sizes) <= 250)
+  t.equal(sizes.reduce((sum, size) => sum + size), 2000)
+  t.notOk(events.some((event, index) => event !== 'other work' && events[index - 1]?.endsWith('entries')), 'other work between any two pages')
+})
+
+test('what has expired is forgotten in steps, some with each read', async (t) => {
+  const feed = new ScriptedFeed()
+  const reader = new FeedReader<Entry, EntryState>({
+    list: async (after) => await feed.list(after), state: feed.held, writeBack: async () => [], clockTolerance: () => 5, now: () => START + 2000
+  })
+  feed.clock = (START + 2000) * 1000
+  for (let count = 0; count < 5000; count++) feed.held.merge(key(`key ${count}`))
+  for (let count = 0; count < 10; count++) feed.held.merge({ ...key(`late ${count}`), expiresAt: START + 3000 })
+  const lefts: number[] = []
+  do {
+    await reader.refresh.renew()
+    lefts.push([...feed.held.list()].length)
+  } while (lefts.at(-1)! > 10 && lefts.length < 20)
+  t.equal(lefts.at(-1), 10)
+  t.ok(lefts.every((left, index) => (lefts[index - 1] ?? 5010) - left <= 1000), 'at most a thousand with one read')
 })
 
 const SETTINGS: StoredSettings = {

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { test } from 'tap'
+import { PAGE_SIZE } from '../src/stores/contracts/feed.ts'
 import type { FeedMark, FeedPage, Revocation } from '../src/stores/index.ts'
 import { redisStore } from '../src/stores/redis.ts'
 import type { RedisStore } from '../src/stores/redis.ts'
@@ -38,16 +39,16 @@ test('revocations are listed behind a mark, each as it was added, with its place
   t.strictSame(await store.listRevocations(marks[2]), { ...empty, storeId: page.storeId })
 })
 
-test('of 2,500 revocations, a page has 1,000, and a page that ends with the last has no more', async (t) => {
+test('of 2,500 revocations, each page has as many as fit, and a page that ends with the last has no more', async (t) => {
   const store = redisStore(client, { prefix: newPrefix(), now: () => START })
   const marks = await Promise.all(Array.from({ length: 2500 }, (_, index) => store.addRevocation(tokenNamed(`jti-${index}`))))
   const pages = await readAll(store)
-  t.strictSame(pages.map(({ entries, hasMore }) => [entries.length, hasMore]), [[1000, true], [1000, true], [500, false]])
+  t.strictSame(pages.map(({ entries, hasMore }) => [entries.length, hasMore]), Array.from({ length: 10 }, (_, index) => [PAGE_SIZE, index < 9]))
   t.strictSame(pages.flatMap(({ entries }) => entries.map(({ position }) => position)), Array.from({ length: 2500 }, (_, index) => index + 1))
   t.strictSame(new Set(pages.flatMap(({ entries }) => entries.map(({ name }) => name))), new Set(marks.map(({ name }) => name)))
-  t.strictSame((await readAll(store, endOf(pages[0]!))).map(({ entries }) => entries.length), [1000, 500])
-  const thousandth = marks.find(({ position }) => position === 1500)!
-  t.strictSame((await readAll(store, thousandth)).map(({ entries, hasMore }) => [entries.length, hasMore]), [[1000, false]])
+  t.equal((await readAll(store, endOf(pages[0]!))).length, 9)
+  const last = marks.find(({ position }) => position === 2500 - PAGE_SIZE)!
+  t.strictSame((await readAll(store, last)).map(({ entries, hasMore }) => [entries.length, hasMore]), [[PAGE_SIZE, false]])
 })
 
 test('a mark that is not there, or there under another name, is not continued', async (t) => {

@@ -1,13 +1,14 @@
-import { mergeExpiry } from '../entries/merging-state.ts'
+import { deleteExpired, mergeExpiry } from '../entries/merging-state.ts'
 import type { MergingState } from '../entries/merging-state.ts'
+import { SplitMap } from '../lib/split-map.ts'
 import type { Revocation } from '../stores/index.ts'
 
 interface CutOff { readonly issuedBefore: number, readonly expiresAt: number }
 
 /** The revocations that a process holds: of a client's cut-offs the latest counts, those of tokens are only added. */
 export class RevocationState implements MergingState<Revocation> {
-  readonly #tokens = new Map<string, number>()
-  readonly #cutOffs = new Map<string, CutOff>()
+  readonly #tokens = new SplitMap<number>()
+  readonly #cutOffs = new SplitMap<CutOff>()
 
   isTokenRevoked (id: string): boolean {
     return this.#tokens.has(id)
@@ -36,9 +37,9 @@ export class RevocationState implements MergingState<Revocation> {
     for (const [id, cutOff] of this.#cutOffs) yield { kind: 'client', id, ...cutOff }
   }
 
-  forget (before: number): void {
-    for (const [id, expiresAt] of this.#tokens) if (expiresAt < before) this.#tokens.delete(id)
-    for (const [id, { expiresAt }] of this.#cutOffs) if (expiresAt < before) this.#cutOffs.delete(id)
+  * forget (before: () => number): Generator<void> {
+    yield * deleteExpired(this.#tokens, before, (expiresAt) => expiresAt)
+    yield * deleteExpired(this.#cutOffs, before, ({ expiresAt }) => expiresAt)
   }
 
   empty (): RevocationState {

@@ -1,5 +1,6 @@
+import { SplitMap } from '../lib/split-map.ts'
 import type { ClientEntry, Entry } from '../stores/index.ts'
-import { mergeExpiry } from './merging-state.ts'
+import { deleteExpired, mergeExpiry } from './merging-state.ts'
 import type { MergingState } from './merging-state.ts'
 
 type HeldClient = Pick<ClientEntry, 'generation' | 'isDisabled' | 'expiresAt'>
@@ -11,9 +12,9 @@ export function secretEntryId (clientId: string, secretId: string): string {
 
 /** The entries that a process holds: of a client's the greatest generation counts, the others are only added. */
 export class EntryState implements MergingState<Entry> {
-  readonly #clients = new Map<string, HeldClient>()
-  readonly #secrets = new Map<string, number>()
-  readonly #keys = new Map<string, number>()
+  readonly #clients = new SplitMap<HeldClient>()
+  readonly #secrets = new SplitMap<number>()
+  readonly #keys = new SplitMap<number>()
   #all = { generation: 0, expiresAt: 0 }
 
   /** The entry of a client. Undefined where there is none, or it has expired. */
@@ -27,7 +28,7 @@ export class EntryState implements MergingState<Entry> {
   }
 
   isSecretRevoked (clientId: string, secretId: string): boolean {
-    return this.#secrets.size > 0 && this.#secrets.has(secretEntryId(clientId, secretId))
+    return this.#secrets.has(secretEntryId(clientId, secretId))
   }
 
   isKeyRevoked (kid: string): boolean {
@@ -60,11 +61,10 @@ export class EntryState implements MergingState<Entry> {
     for (const [id, until] of this.#keys) yield { kind: 'key', id, expiresAt: until }
   }
 
-  forget (before: number): void {
-    for (const [id, { expiresAt }] of this.#clients) if (expiresAt < before) this.#clients.delete(id)
-    for (const map of [this.#secrets, this.#keys]) {
-      for (const [id, expiresAt] of map) if (expiresAt < before) map.delete(id)
-    }
+  * forget (before: () => number): Generator<void> {
+    yield * deleteExpired(this.#clients, before, ({ expiresAt }) => expiresAt)
+    yield * deleteExpired(this.#secrets, before, (expiresAt) => expiresAt)
+    yield * deleteExpired(this.#keys, before, (expiresAt) => expiresAt)
   }
 
   empty (): EntryState {

@@ -10,15 +10,15 @@ export interface Expected {
   readonly expiresAt: number
 }
 
-/** The entries that a read has seen, by position. */
-export type Seen = ReadonlyMap<number, Expected>
+/** What a read has found of the entries that it must find, by position. */
+export type Found = ReadonlyMap<number, FeedMark>
 
 /**
  * Remembers by their names which entries this process has read or written, so that the loss of one that was acknowledged to
  * it is noticed even if it was never read back.
  */
 export class FeedHistory {
-  readonly #recent = new Map<number, Expected>()
+  #recent = new Map<number, Expected>()
   readonly #unconfirmed = new Map<number, Expected>()
 
   /**
@@ -44,10 +44,10 @@ export class FeedHistory {
    * Whether a read that has ended at a mark has found every entry that was expected. One that has expired may be missing: the
    * store may have deleted it.
    */
-  confirms (expected: ReadonlyMap<number, Expected>, { seen, mark, time }: { seen: Seen, mark: FeedMark, time: number }): boolean {
+  confirms (expected: ReadonlyMap<number, Expected>, { found, mark, time }: { found: Found, mark: FeedMark, time: number }): boolean {
     for (const [position, { name, expiresAt }] of expected) {
-      const found = (seen.get(position) ?? this.#recent.get(position))?.name
-      if (found !== name && (found !== undefined || expiresAt >= time)) return false
+      const there = (found.get(position) ?? this.#recent.get(position))?.name
+      if (there !== name && (there !== undefined || expiresAt >= time)) return false
       if (position > mark.position) return false
     }
     return true
@@ -56,9 +56,10 @@ export class FeedHistory {
   /** Takes note of entries that were read. */
   keep (entries: ReadonlyArray<FeedMark & { readonly expiresAt: number }>): void {
     for (const { position, name, expiresAt } of entries) this.#recent.set(position, { name, expiresAt })
-    const surplus = this.#recent.size - MAX_RECENT
-    if (surplus <= 0) return
-    for (const position of [...this.#recent.keys()].slice(0, surplus)) this.#recent.delete(position)
+    for (const position of this.#recent.keys()) {
+      if (this.#recent.size <= MAX_RECENT) return
+      this.#recent.delete(position)
+    }
   }
 
   /** Takes note that the entries which were expected were found. */
@@ -66,10 +67,11 @@ export class FeedHistory {
     for (const [position, { name }] of expected) if (this.#unconfirmed.get(position)?.name === name) this.#unconfirmed.delete(position)
   }
 
-  /** Begins anew with what a read of the whole feed has seen: entries that were expected by it are compared by their content. */
-  startAgain (seen: Seen, expected: ReadonlyMap<number, Expected>): void {
-    this.#recent.clear()
-    for (const [position, entry] of [...seen].slice(-MAX_RECENT)) this.#recent.set(position, entry)
+  /**
+   * Begins anew with what a read of the whole feed has kept: entries that were expected by it are compared by their content.
+   */
+  startAgain (read: FeedHistory, expected: ReadonlyMap<number, Expected>): void {
+    this.#recent = read.#recent
     this.confirmed(expected)
   }
 

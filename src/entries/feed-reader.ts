@@ -9,7 +9,6 @@ import { FEED_START } from '../stores/index.ts'
 import type { FeedMark, FeedPage, Marked } from '../stores/index.ts'
 import { StoreUnavailableError } from '../stores/unavailable.ts'
 import { FeedHistory } from './feed-history.ts'
-import type { Expected } from './feed-history.ts'
 import { FeedRepair } from './feed-repair.ts'
 import type { MergingState } from './merging-state.ts'
 
@@ -29,10 +28,10 @@ export interface FeedReaderOptions<E, S extends MergingState<E>> {
   readonly now?: Clock
 }
 
-type Seen = Map<number, Expected>
-
 // Seconds between two searches for what has expired.
 const FORGET_EVERY = 60
+// How many entries each page, and each read, has such a search examine. More than a page brings: it comes to an end.
+const EXAMINED = 1000
 // Milliseconds for which an attempt waits for another one that reads everything.
 const TIME_LIMIT = 1000
 const CLOCK_TOLERANCE = 300
@@ -55,6 +54,8 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
   #isOtherStore = false
   #mustStartAgain = false
   #again: { readonly reading: Promise<void>, readonly age: Age } | undefined
+  #forgetting: Iterator<void> | undefined
+  #forgetBefore = 0
   #forgottenAt = 0
   #storeTime = 0
 
@@ -100,21 +101,19 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     if (this.#again !== undefined && this.#again.age() < TIME_LIMIT) await this.#again.reading.catch(() => {})
     if (this.#mustStartAgain) return await this.#readAgain()
     const expected = this.#history.expected()
-    const seen: Seen = new Map()
+    const found = new Map<number, FeedMark>()
     let mark = this.#mark
     let page: FeedPage<E>
     do {
       page = await this.#nextPage(mark)
       // History was lost, before this read or between two of its pages.
       if (!page.isContinued || page.storeId !== (this.#storeId ??= page.storeId)) return await this.#readAgain()
-      mark = this.#take(page, mark, seen)
+      mark = this.#take(page, mark)
+      for (const entry of page.entries) if (expected.has(entry.position)) found.set(entry.position, entry)
     } while (page.hasMore)
     // An entry that was acknowledged to this process before this read, and is not there, was lost.
-    if (!this.#history.confirms(expected, { seen, mark, time: this.#latest() })) return await this.#readAgain()
-    return () => {
-      this.#history.confirmed(expected)
-      this.#forget()
-    }
+    if (!this.#history.confirms(expected, { found, mark, time: this.#latest() })) return await this.#readAgain()
+    return () => { this.#history.confirmed(expected) }
   }
 
   async #readAgain (): ReturnType<Read> {
@@ -130,7 +129,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
   // Reads the whole feed, and compares it with what is held.
   async #readEverything (): Promise<void> {
     const expected = this.#history.expected()
-    const seen: Seen = new Map()
+    const history = new FeedHistory()
     const stored = this.state.empty()
     let mark = FEED_START
     let page: FeedPage<E>
@@ -138,7 +137,8 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     do {
       page = await this.#nextPage(mark)
       if (!page.isContinued || page.storeId !== (storeId ??= page.storeId)) throw new StoreUnavailableError(new Error('The store has lost history while it was read'))
-      mark = this.#merge(page, mark, seen)
+      mark = this.#merge(page, mark)
+      history.keep(page.entries)
       for (const entry of page.entries) stored.merge(entry)
     } while (page.hasMore)
     // Only the store that the entries are from gets them back.
@@ -147,7 +147,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     this.#epoch++
     this.#mark = mark
     this.#mustStartAgain = false
-    this.#history.startAgain(seen, expected)
+    this.#history.startAgain(history, expected)
     if (!this.#isOtherStore) this.#repair.start(stored)
   }
 
@@ -158,8 +158,8 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return page
   }
 
-  #take (page: FeedPage<E>, after: FeedMark, seen: Seen): FeedMark {
-    const mark = this.#merge(page, after, seen)
+  #take (page: FeedPage<E>, after: FeedMark): FeedMark {
+    const mark = this.#merge(page, after)
     if (this.#mark.position === after.position && this.#mark.name === after.name) {
       this.#mark = mark
       this.#history.keep(page.entries)
@@ -170,13 +170,13 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return mark
   }
 
-  #merge (page: FeedPage<E>, after: FeedMark, seen: Seen): FeedMark {
+  #merge (page: FeedPage<E>, after: FeedMark): FeedMark {
     this.#storeTime = page.clock / 1000
     for (const entry of page.entries) {
       this.state.merge(entry)
       this.#repair.seen(entry)
-      seen.set(entry.position, { name: entry.name, expiresAt: entry.expiresAt })
     }
+    this.#forget()
     const last = page.entries.at(-1)
     return last === undefined ? after : { position: last.position, name: last.name }
   }
@@ -186,13 +186,21 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return Math.max(this.#steadyNow(), this.#storeTime)
   }
 
-  // Only when the clock of the store and that of this process both say that an entry has expired for long.
+  // Only when the clock of the store and that of this process both say that an entry has expired for long. A few entries with
+  // each page, so that it stops the event loop for no longer than the page does.
   #forget (): void {
     const time = Math.min(this.#steadyNow(), this.#storeTime)
-    if (time < this.#forgottenAt + FORGET_EVERY) return
-    this.#forgottenAt = time
-    const before = time - 2 * (this.#options.clockTolerance?.() ?? CLOCK_TOLERANCE)
-    this.state.forget(before)
-    this.#history.forget(before)
+    this.#forgetBefore = time - 2 * (this.#options.clockTolerance?.() ?? CLOCK_TOLERANCE)
+    if (this.#forgetting === undefined) {
+      if (time < this.#forgottenAt + FORGET_EVERY) return
+      this.#forgottenAt = time
+      this.#history.forget(this.#forgetBefore)
+      this.#forgetting = this.state.forget(() => this.#forgetBefore)
+    }
+    for (let left = EXAMINED; left > 0; left--) {
+      if (this.#forgetting.next().done !== true) continue
+      this.#forgetting = undefined
+      return
+    }
   }
 }

@@ -7,6 +7,12 @@ export interface FeedMark {
 /** The beginning of every feed, before its first entry. Every store accepts it. */
 export const FEED_START: FeedMark = Object.freeze({ position: 0, name: '' })
 
+/**
+ * How many entries a page has at most. SQLite answers on the event loop, and what came with a page is processed without a pause:
+ * both take a few milliseconds.
+ */
+export const PAGE_SIZE = 250
+
 /** An entry together with its place in the feed. */
 export type Marked<T> = T & FeedMark
 
@@ -22,7 +28,7 @@ export interface FeedPage<T> {
    */
   readonly isContinued: boolean
   /**
-   * In the order in which they were added, up to a thousand. Of those that have expired the store keeps the last one at least,
+   * In the order in which they were added, up to a few hundred: a page is processed without a pause. Of those that have expired the store keeps the last one at least,
    * so that a reader that has read all finds the entry that it goes on from.
    */
   readonly entries: ReadonlyArray<Marked<T>>

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { FEED_START } from '../contracts/feed.ts'
+import { FEED_START, PAGE_SIZE } from '../contracts/feed.ts'
 import type { FeedMark, FeedPage, Marked } from '../contracts/feed.ts'
 import type { MemoryTime } from './time.ts'
 
@@ -20,8 +20,6 @@ export interface MemoryFeedOptions<T> {
   readonly onDrop?: (entry: Marked<T>) => void
 }
 
-// Entries of one page.
-const PAGE = 1000
 // How many entries each new one makes the feed examine for those that are no longer needed.
 const EXAMINED = 10
 
@@ -57,7 +55,7 @@ export class MemoryFeed<T extends object> {
     if (!isStart && marked?.entry.name !== after.name) return this.#page({ isContinued: false, mark: after })
     const entries: Array<Marked<T>> = []
     let node = isStart ? this.#first : marked?.next
-    for (; node !== undefined && entries.length < PAGE; node = node.next) entries.push(structuredClone(node.entry))
+    for (; node !== undefined && entries.length < PAGE_SIZE; node = node.next) entries.push(structuredClone(node.entry))
     return this.#page({ entries, hasMore: node !== undefined, mark: toMark(entries.at(-1) ?? after) })
   }
 

@@ -1,14 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
-import { FEED_START } from '../contracts/feed.ts'
+import { FEED_START, PAGE_SIZE } from '../contracts/feed.ts'
 import type { FeedMark, FeedPage, Marked } from '../contracts/feed.ts'
 import type { Revocation } from '../contracts/revocation-store.ts'
 import { ask, runScript } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { ADD_REVOCATION, LIST_REVOCATIONS, STORE_ID } from './scripts.ts'
-
-// More at once would keep Redis from answering others for too long.
-const PAGE = 1000
 
 /** The feed of revocations, and the id of the store. */
 export class RevocationFeed {
@@ -46,12 +43,12 @@ export class RevocationFeed {
 
   async list ({ position, name }: FeedMark = FEED_START): Promise<FeedPage<Revocation>> {
     // One more than a page, to learn whether others follow.
-    const args = [String(position), name, String(PAGE + 1), randomUUID(), this.#storeClock()]
+    const args = [String(position), name, String(PAGE_SIZE + 1), randomUUID(), this.#storeClock()]
     return await ask(this.#client, async (client) => {
       const reply = await runScript(client, LIST_REVOCATIONS, this.#keys, args)
       const [storeId, clock, isContinued, listed] = reply as [string, unknown, unknown, string[]]
-      const entries = listed.slice(0, 2 * PAGE).flatMap((text, index) => index % 2 === 0 ? toEntry(text, listed[index + 1]!) : [])
-      return { storeId, clock: Number(clock), isContinued: Number(isContinued) === 1, entries, hasMore: listed.length > 2 * PAGE }
+      const entries = listed.slice(0, 2 * PAGE_SIZE).flatMap((text, index) => index % 2 === 0 ? toEntry(text, listed[index + 1]!) : [])
+      return { storeId, clock: Number(clock), isContinued: Number(isContinued) === 1, entries, hasMore: listed.length > 2 * PAGE_SIZE }
     })
   }
 }

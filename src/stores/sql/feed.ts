@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { FEED_START } from '../contracts/feed.ts'
+import { FEED_START, PAGE_SIZE } from '../contracts/feed.ts'
 import type { FeedMark, FeedPage } from '../contracts/feed.ts'
 import { firstOf, SINGLE_ROWS } from './database.ts'
 import type { Row, SqlDatabase, Steps, Value } from './database.ts'
@@ -35,8 +35,8 @@ export interface FeedRead<T> {
   readonly settingsVersion: number
 }
 
-// Entries of one page, and rows of one INSERT.
-const PAGE = 1000
+// Rows of one INSERT.
+const MAX_ROWS = 1000
 
 /**
  * A table that entries are appended to. Who appends locks the row of the feed until the transaction ends: positions become
@@ -69,7 +69,7 @@ export class Feed<T> {
       SELECT store.id AS store_id, settings.version AS settings_version, ${clock.milliseconds.sql} AS clock, entry.*
       FROM ${SINGLE_ROWS} LEFT JOIN (${entries}) AS entry ON 1 = 1`
     // The entry of the mark comes first, if it is still there.
-    this.#read = `${from(`SELECT ${names} FROM ${table} WHERE position >= ? ORDER BY position LIMIT ${PAGE + 2}`)} ORDER BY entry.position`
+    this.#read = `${from(`SELECT ${names} FROM ${table} WHERE position >= ? ORDER BY position LIMIT ${PAGE_SIZE + 2}`)} ORDER BY entry.position`
     this.#end = from(`SELECT position, name FROM ${table} ORDER BY position DESC LIMIT 1`)
   }
 
@@ -88,7 +88,7 @@ export class Feed<T> {
   /** Appends entries at the places of a turn. @param rows the values of their columns */
   * insert ({ marks }: Pick<FeedTurn, 'marks'>, rows: ReadonlyArray<readonly Value[]>): Steps<void> {
     const placed = rows.map((values, index) => [marks[index]!.position, marks[index]!.name, ...values])
-    for (let start = 0; start < placed.length; start += PAGE) yield [this.#insert, JSON.stringify(placed.slice(start, start + PAGE))]
+    for (let start = 0; start < placed.length; start += MAX_ROWS) yield [this.#insert, JSON.stringify(placed.slice(start, start + MAX_ROWS))]
   }
 
   /** Appends one entry. @param toValues returns the values of its columns */
@@ -106,10 +106,10 @@ export class Feed<T> {
     const hasMark = found.length > 0 && Number(found[0]!['position']) === after.position && found[0]!['name'] === after.name
     if (!isStart && !hasMark) return { ...toRead(rows, { isContinued: false }), mark: after }
     const following = hasMark ? found.slice(1) : found
-    const entries = following.slice(0, PAGE).map((row) => ({ ...this.#toEntry(row), ...toMark(row) }))
+    const entries = following.slice(0, PAGE_SIZE).map((row) => ({ ...this.#toEntry(row), ...toMark(row) }))
     const last = entries.at(-1)
     const mark = last === undefined ? after : { position: last.position, name: last.name }
-    return { ...toRead(rows, { entries, hasMore: following.length > PAGE }), mark }
+    return { ...toRead(rows, { entries, hasMore: following.length > PAGE_SIZE }), mark }
   }
 
   /** Reads where the feed ends. */

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { FEED_START } from '../../../src/stores/index.ts'
 import type { AuditRecord, AuditStore, ClientStore, EntryStore, KeyStore, SettingsStore } from '../../../src/stores/index.ts'
-import { AUDIT, CLIENT, clientNamed, DAY, KEY, markOf, movedClock, START, times, unmarked } from './fixtures.ts'
+import { AUDIT, CLIENT, clientNamed, DAY, KEY, markOf, movedClock, readOn, START, times, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 
 type Store = AuditStore & ClientStore & EntryStore & KeyStore & SettingsStore
@@ -98,14 +98,14 @@ export function auditContract (name: string, makeStore: MakeStore<Store>): void 
 }
 
 export function auditPageContract (name: string, makeStore: MakeStore<AuditStore>): void {
-  test(`${name} follows audit records a thousand at once`, async (t) => {
+  test(`${name} follows audit records a few hundred at once`, async (t) => {
     const store = await makeStore(t, () => START)
     for (let index = 0; index < 1010; index += 101) await Promise.all(times(101, (offset) => store.addAuditRecord(recordOf(`r-${index + offset}`))))
     const first = await store.followAudit(FEED_START)
-    t.strictSame([first.entries.length, first.hasMore], [1000, true])
+    t.ok(first.hasMore && first.entries.length <= 1000)
     t.strictSame(first.mark, markOf(first.entries.at(-1)!))
-    const second = await store.followAudit(first.mark)
-    t.strictSame([second.entries.length, second.hasMore], [10, false])
-    t.equal(new Set([...first.entries, ...second.entries].map(({ id }) => id)).size, 1010)
+    const { entries: others } = await readOn((after) => store.followAudit(after), first.mark)
+    t.equal(first.entries.length + others.length, 1010)
+    t.equal(new Set([...first.entries, ...others].map(({ id }) => id)).size, 1010)
   })
 }

@@ -44,7 +44,7 @@ export function entryContract (name: string, makeStore: MakeStore<ClientStore & 
     }
   })
 
-  test(`${name} adds thousands of entries in one step, and lists a thousand at once`, async (t) => {
+  test(`${name} adds thousands of entries in one step, and lists a few hundred at once`, async (t) => {
     const store = await makeStore(t, () => START)
     const written = await store.addEntries(times(2500, (index) => keyEntry(`kid-${index}`)))
     const sizes: number[] = []
@@ -53,10 +53,12 @@ export function entryContract (name: string, makeStore: MakeStore<ClientStore & 
       sizes.push(page.entries.length)
       return page
     })
-    t.strictSame(sizes, [1000, 1000, 500])
+    t.ok(Math.max(...sizes) <= 1000)
+    t.equal(new Set(sizes.slice(0, -1)).size, 1)
+    const [size] = sizes as [number, ...number[]]
     t.strictSame(entries, written)
-    t.strictSame((await store.listEntries(markOf(written[1499]!))).hasMore, false)
-    t.strictSame((await store.listEntries(markOf(written[1498]!))).hasMore, true)
+    t.strictSame((await store.listEntries(markOf(written[2499 - size]!))).hasMore, false)
+    t.strictSame((await store.listEntries(markOf(written[2498 - size]!))).hasMore, true)
   })
 
   test(`${name} lists none of the entries that are added at once before another of a lower position`, async (t) => {
@@ -74,7 +76,7 @@ export function entryContract (name: string, makeStore: MakeStore<ClientStore & 
     await look()
     t.strictSame(seen, added.flat().sort((one, other) => one.position - other.position).map((entry) => entry.name))
     for (const written of added) t.ok(written.every(({ position }, index) => position === written[0]!.position + index), 'entries of one step follow each other')
-    const generations = generationsOf((await store.listEntries()).entries).filter((generation) => generation !== undefined)
+    const generations = generationsOf((await readOn((after) => store.listEntries(after))).entries).filter((generation) => generation !== undefined)
     t.strictSame(generations, times(20, (index) => START * 1000 + index), 'each raise of all is above the one before')
   })
 

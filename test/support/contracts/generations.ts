@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { ClientStore, Entry, EntryStore, SettingsStore, StoredClient, Written } from '../../../src/stores/index.ts'
-import { CLIENT, clientNamed, DAY, movedClock, START, times, unmarked } from './fixtures.ts'
+import { CLIENT, clientNamed, DAY, movedClock, readOn, START, times, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 
 const CLOCK = START * 1000
@@ -144,7 +144,7 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     const written = (await Promise.all(times(8, () => [
       ...ids.map(raise), ...ids.map(remove), ...ids.map(raise), add(), use(), store.raiseAll(), store.addEntries([{ kind: 'key', id: 'kid', expiresAt: EXPIRY }])
     ]).flat())).flat()
-    const { entries } = await store.listEntries()
+    const { entries } = await readOn((after) => store.listEntries(after))
     const byPosition = new Map(entries.map((entry) => [entry.position, entry]))
     for (const entry of written) t.strictSame(byPosition.get(entry.position), entry)
     let ofAll = 0
