@@ -1,16 +1,17 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
-import { MemoryStore, plainParameterName, queryStarts } from '../src/index.ts'
+import { holdsSecret, MemoryStore, plainParameterName, queryStarts, redactSecrets } from '../src/index.ts'
 
 // pino's public name for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
 // Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
 const SECRET_PARAMETERS = new Set(['access_token', 'client_secret', 'client_assertion', 'token'])
-const PARAMETER = /(^[?#;]|&)([^=&#]*)=[^&]*/g
+const PARAMETER = /(^[?#;]|&)([^=&#]*)=([^&]*)/g
 
 interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
 
 /**
- * Has the value of every secret that a client wrongly put into the URL of a route taken out of the log. Whatever else
+ * Has the value of every secret that a client wrongly put into the URL of a route taken out of the log, by the name of its
+ * parameter, and generated secrets and JWTs wherever they are. Whatever else
  * the serializers of the route, of its scope or of the application write stays as it is. Without any, no URL is logged.
  */
 export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
@@ -21,16 +22,16 @@ export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
     req (request) {
       const serialized = serialize(request)
       if (typeof serialized?.url !== 'string') return serialized
-      const starts = queryStarts(serialized.url)
-      return starts.length === 0 ? serialized : { ...serialized, url: starts.reduce(redact, serialized.url) }
+      const url = redactSecrets(queryStarts(serialized.url).reduce(redact, serialized.url))
+      return url === serialized.url ? serialized : { ...serialized, url }
     }
   }
   route.logSerializers = Object.assign(Object.create(own ?? null), redacting)
 }
 
 function redact (url: string, start: number): string {
-  return url.slice(0, start) + url.slice(start).replace(PARAMETER, (parameter: string, separator: string, name: string) =>
-    SECRET_PARAMETERS.has(plainParameterName(name)) ? `${separator}${name}=[redacted]` : parameter)
+  return url.slice(0, start) + url.slice(start).replace(PARAMETER, (parameter: string, separator: string, name: string, value: string) =>
+    SECRET_PARAMETERS.has(plainParameterName(name)) || holdsSecret(value) ? `${separator}${name}=[redacted]` : parameter)
 }
 
 /** Warns of a store that forgets, where that would be found out at the worst of times. */

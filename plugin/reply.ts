@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { isStoreAway } from '../src/index.ts'
+import { isStoreAway, toLogText } from '../src/index.ts'
 import type { OAuth2Error, StrategyError } from '../src/index.ts'
 
 const JSON_MEDIA_TYPE = 'application/json; charset=utf-8'
@@ -39,6 +39,10 @@ export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyErr
   return sendJson(reply.code(error.status), JSON.stringify(error.body))
 }
 
+// Characters. A reason is a sentence, which may quote an identifier and the message of a library.
+const MAX_REASON = 500
+
 function reasonOf ({ cause }: Error): unknown {
-  return cause instanceof Error ? cause.message : cause
+  const reason = cause instanceof Error ? cause.message : cause
+  return typeof reason === 'string' ? toLogText(reason, MAX_REASON) : reason
 }

@@ -1,3 +1,5 @@
+import { toLogText } from './lib/log-text.ts'
+
 /** The auth-params of one challenge. Those that are undefined are left out. */
 export type ChallengeParameters = Readonly<Record<string, string | undefined>>
 
@@ -6,9 +8,9 @@ export type ChallengeParameters = Readonly<Record<string, string | undefined>>
 const UNSAFE = /[^\x20\x21\x23-\x5B\x5D-\x7E]/g
 const MAX_LENGTH = 300
 
-/** Makes any text fit for error_description: bounded, and only characters that RFC 6749 §5.2 and RFC 6750 §3 allow. */
+/** Makes any text fit for error_description: bounded, without secrets, and only characters that RFC 6749 §5.2 and RFC 6750 §3 allow. */
 export function toSafeText (text: string): string {
-  return text.slice(0, MAX_LENGTH).replace(UNSAFE, '?')
+  return toLogText(text, MAX_LENGTH).replace(UNSAFE, '?')
 }
 
 /**

@@ -34,9 +34,9 @@ const CORE_EXPORTS = [
   'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError', 'TemporarilyUnavailableError',
   'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'canSignIntrospection', 'checkPresentedToken',
   'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge',
-  'grantAudience', 'guardedFetch', 'hasScopes', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
+  'grantAudience', 'guardedFetch', 'hasScopes', 'holdsSecret', 'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isIssuer', 'isScopeToken',
   'isSecureUrl', 'isStoreAway', 'issueAccessToken', 'judgeClaims', 'notAForm', 'openTelemetrySpans', 'parseForm', 'plainParameterName',
-  'privateKeyJwt', 'prometheusMetrics', 'publishAdministration', 'publishDenial', 'queryStarts', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toOAuth2Error',
+  'privateKeyJwt', 'prometheusMetrics', 'publishAdministration', 'publishDenial', 'queryStarts', 'redactSecrets', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth', 'toLogText', 'toOAuth2Error',
   'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess', 'wantsIntrospectionJwt', 'wellKnownUrl',
   'workloadIdentities'
 ]

@@ -5,7 +5,7 @@ import Fastify, { LogController } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions, InjectOptions } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, { fastifyJwtTokens, FORM_BODY_LIMIT, MemoryStore } from '../plugin/index.ts'
+import clientCredentialsPlugin, { ClientRegistry, fastifyJwtTokens, FORM_BODY_LIMIT, MemoryStore } from '../plugin/index.ts'
 import type { GenerateAccessToken, VerifyToken } from '../plugin/index.ts'
 import { basic, CLIENTS, demoBuilder, exchange, FORM, form, rawBasic, TOKEN_PATH } from './support/demo.ts'
 
@@ -301,4 +301,41 @@ test('A MemoryStore is warned of in production, and only there', async (t) => {
   t.ok(new MemoryStore())
   t.equal(await warnsIn('development'), 0)
   t.equal(await warnsIn('production'), 1)
+})
+
+test('RFC 6749 §2.3: an identifier that holds a generated secret, or is anything else, is logged without it, short and printable', async (t) => {
+  const { app, lines } = await loggingApp({}, opaqueTokens(), secret())
+  t.teardown(() => app.close())
+  const { secret: issued } = await new ClientRegistry(new MemoryStore()).add({ id: 'billing' })
+  const generated = issued!.secret
+  const tail = generated.slice(10)
+  const jws = [{ alg: 'ES256' }, { iss: 'billing', exp: 1 }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.c2lnbmF0dXJl'
+  const places: Record<string, (id: string) => Sent> = {
+    'the client_id of Basic': (id) => ask({}, { authorization: basic(id, 'x') }),
+    'the client_id of the form': (id) => ask({ client_id: id, client_secret: 'x' }),
+    'a scope': (id) => ask({ client_id: 'reader', client_secret: 'x', scope: id }),
+    'the client_id in the URL': (id) => ask({ client_id: 'a', client_secret: 'x' }, {}, { url: `${TOKEN_PATH}?client_id=${encodeURIComponent(id)}` })
+  }
+  const identifiers = [
+    generated, `billing:${generated}`, `${generated} `, ` ${generated}\u202e`, `${generated.slice(0, 4)}\u200e${generated.slice(4)}`, encodeURIComponent(`billing:${generated}`).replace('_', '%5F'),
+    Buffer.from(`billing:${generated}`).toString('base64'), Buffer.from(generated).toString('base64url'), `${'x'.repeat(90)}${generated}`
+  ]
+  for (const [place, sentWith] of Object.entries(places)) {
+    for (const id of identifiers) {
+      lines.length = 0
+      await send(app, sentWith(id))
+      const log = lines.join('')
+      t.notOk(log.includes(tail) || log.includes(Buffer.from(generated).toString('base64').slice(8, 40)), `${place}: ${JSON.stringify(id.slice(0, 20))}`)
+      t.ok(lines.length > 0)
+    }
+    lines.length = 0
+    await send(app, sentWith(jws))
+    t.notOk(lines.join('').includes(jws.split('.')[1]!), `${place}: an assertion`)
+  }
+  for (const id of ['x'.repeat(60_000), 'a\u202eb\u2066c\u200fd', '\u2028e\u061cf']) {
+    lines.length = 0
+    await send(app, ask({ client_id: id, client_secret: 'x' }))
+    t.ok(Math.max(...lines.map(({ length }) => length)) < 1000, 'a short line')
+    t.notMatch(lines.join(''), /[^\x20-\x7e\n]/, 'no bidirectional marks')
+  }
 })

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { oauthErrorSchema } from '../../schemas/index.ts'
-import { NO_STORE } from '../../src/index.ts'
+import { NO_STORE, toLogText } from '../../src/index.ts'
 import type { AuditOrigin } from '../../src/index.ts'
 import { credentialsOf } from '../guard.ts'
 import type { Guard } from '../guard.ts'
@@ -111,7 +111,8 @@ function originOf (request: FastifyRequest): AuditOrigin {
 // For a store that keeps no audit records. The path contains ids of clients and keys, and no secret.
 function logChange (request: FastifyRequest, summary: string, location: string | undefined): void {
   const { params, log } = request
-  log.info({ oauth: { by: credentialsOf(request).app.id, ...params as object, location } }, `OAuth administration: ${summary}`)
+  const ids = Object.fromEntries(Object.entries(params as Record<string, string>).map(([name, id]) => [name, toLogText(id)]))
+  log.info({ oauth: { by: credentialsOf(request).app.id, ...ids, location } }, `OAuth administration: ${summary}`)
 }
 
 // Not reply.serialize, which is the application's own where it has set a reply serializer. The schema lets nothing else out.

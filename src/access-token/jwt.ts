@@ -162,6 +162,8 @@ export class JwtAccessTokens implements AccessTokens {
     const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough })
     if (!('result' in verdict)) return undefined
     const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
+    // RFC 7662 §2.2: active ends at `exp`. The tolerance is for servers whose clock is another one.
+    if (exp <= this.#now()) return undefined
     return {
       ...(iss !== undefined && { iss }),
       aud,

@@ -12,9 +12,12 @@ export async function print ({ stdout }: Pick<Io, 'stdout'>, text: string): Prom
   })
 }
 
+// Control characters but line ends, and what changes the direction of the text after it.
+const UNPRINTABLE = /[^\P{Cc}\n]|[\p{Bidi_Control}\u2028\u2029]/gu
+
 /** Writes a message for humans to the standard error, without the control characters of what it quotes. */
 export function note ({ stderr }: Pick<Io, 'stderr'>, text: string): void {
-  stderr.write(`${text.replace(/[^\P{Cc}\n]/gu, '?')}\n`)
+  stderr.write(`${text.replace(UNPRINTABLE, '?')}\n`)
 }
 
 // The last second of a Date (ECMA-262). A lifetime may be any number.
@@ -34,5 +37,5 @@ export function alignColumns (rows: ReadonlyArray<readonly string[]>): string {
 
 // An imported name must not move the cursor of a terminal.
 function printable (text: string): string {
-  return text.replace(/\p{Cc}/gu, '?')
+  return text.replace(UNPRINTABLE, '?').replaceAll('\n', '?')
 }

@@ -7,6 +7,7 @@ import type { Entries } from '../entries/entries.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter } from '../form.ts'
 import { isSameAlgorithm } from '../keys/public-keys.ts'
+import { toLogText } from '../lib/log-text.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
 import type { AuditStore, ReplayStore } from '../stores/index.ts'
@@ -207,7 +208,7 @@ export async function confirmClient ({ clients }: ClientAuthSettings, { client, 
 function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorithm: used }: PresentedClient, method: ClientAuthMethod): string | undefined {
   if (client === undefined) {
     // Whoever takes one for the other would have a secret in the log.
-    return `getClient knows no client ${isGeneratedSecret(clientId) ? 'whose id is a secret' : clientId} with these credentials`
+    return `getClient knows no client ${isGeneratedSecret(clientId) ? 'whose id is a secret' : toLogText(clientId)} with these credentials`
   }
   const { token_endpoint_auth_method: registered = method.name, token_endpoint_auth_signing_alg: algorithm } = client.metadata ?? {}
   if (registered !== method.name) return `the client ${client.id} is registered for ${registered}, and used ${method.name}`

@@ -2,6 +2,7 @@ import type { JSONWebKeySet } from 'jose'
 import { systemClock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { withOtherNames } from '../keys/public-keys.ts'
+import { toLogText } from '../lib/log-text.ts'
 import { PUBLIC_ALGORITHMS, verifySignature } from './assertion/verify.ts'
 import { clientAssertionMethod } from './client-assertion.ts'
 import type { ClientAssertionOptions } from './client-assertion.ts'
@@ -46,7 +47,7 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
 
   async function find (clientId: string): Promise<FoundKeys | string> {
     const metadata = await metadataOf(clientId)
-    return (metadata && await clientKeys.find(metadata)) ?? `no client ${clientId} is known that has keys`
+    return (metadata && await clientKeys.find(metadata)) ?? `no client ${toLogText(clientId)} is known that has keys`
   }
 
   return clientAssertionMethod(options, {

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto'
+import { SECRET_PREFIX as PREFIX } from '../lib/log-text.ts'
 import { crc32 } from './crc32.ts'
 
 // Letters and digits are unreserved in every encoding (RFC 3986 §2.3): half of all clients send Basic credentials
 // form-encoded, half raw (RFC 6749 §2.3.1), and these are the same either way.
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-const PREFIX = 'fccs_'
 // 62^43 is a little more than 2^256.
 const RANDOM_LENGTH = 43
 // 62^6 is more than 2^32.
@@ -20,11 +20,6 @@ export function generateSecret (): string {
 /** Tells whether a text has the form of {@link generateSecret}, checksum included. That it was made by it, it does NOT tell. */
 export function isGeneratedSecret (text: string): boolean {
   return FORM.test(text) && text.endsWith(checksumOf(text.slice(0, -CHECKSUM_LENGTH)))
-}
-
-/** Tells whether a secret of {@link generateSecret} may stand anywhere in a text, whole or cut. */
-export function holdsGeneratedSecret (text: string): boolean {
-  return text.includes(PREFIX)
 }
 
 /** Makes a client_id of 95 random bits, which nobody takes for the name of a user (RFC 9700 §4.15). */

@@ -4,6 +4,7 @@ import { secondsSince } from '../clock.ts'
 import type { StrategyError } from '../errors.ts'
 import type { PlainRequest } from '../request.ts'
 import type { TokenTypes } from '../token-type/index.ts'
+import { toSafeMember } from './client-decision.ts'
 import { CHANNELS, publish } from './index.ts'
 
 const { tokenVerified, tokenRejected } = CHANNELS
@@ -25,8 +26,8 @@ export function publishVerified (settings: Decided, request: PlainRequest, { app
   // Member by member: to spread an object into a literal costs Node.js 20 a hundred times as much.
   publish(tokenVerified, {
     flow: settings.realm,
-    requestId: request.id,
-    address: request.address,
+    requestId: toSafeMember(request.id),
+    address: toSafeMember(request.address),
     duration: secondsSince(startedAt),
     clientId: app?.id,
     scope,
@@ -50,8 +51,8 @@ export function publishRejected (
   if (!tokenRejected.hasSubscribers) return
   publish(tokenRejected, {
     flow: settings.realm,
-    requestId: request.id,
-    address: request.address,
+    requestId: toSafeMember(request.id),
+    address: toSafeMember(request.address),
     duration: secondsSince(startedAt),
     error: code,
     status,

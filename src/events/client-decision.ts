@@ -1,15 +1,11 @@
 import { secondsSince, monotonic } from '../clock.ts'
-import { holdsGeneratedSecret } from '../clients/generated-secret.ts'
 import type { OAuth2Error } from '../errors.ts'
+import { holdsSecret, toLogText } from '../lib/log-text.ts'
 import type { PlainRequest } from '../request.ts'
 import { CHANNELS, publish } from './index.ts'
 import type { ClientEndpoint, RequestEvent, TokenIssued } from './index.ts'
 
 const { tokenIssued, tokenDenied, tokenRevoked } = CHANNELS
-
-// An identifier is printable ASCII (RFC 6749 appendix A.1), and ours are 20 characters.
-const MAX_LENGTH = 100
-const UNPRINTABLE = /[^\x20-\x7e]/g
 
 interface Decided { readonly realm: string }
 type Sender = Pick<PlainRequest, 'id' | 'address'>
@@ -66,7 +62,7 @@ export class ClientDecision {
   // Not spread into a literal, which costs Node.js 20 microseconds.
   #common (): RequestEvent {
     const { id, address } = this.#request
-    return { flow: this.#flow, requestId: id, address, duration: secondsSince(this.#startedAt) }
+    return { flow: this.#flow, requestId: toSafeMember(id), address: toSafeMember(address), duration: secondsSince(this.#startedAt) }
   }
 
   // Nobody gets a token, or ends one, who has not authenticated.
@@ -91,8 +87,12 @@ export function publishDenial (settings: Decided, request: Sender, endpoint: Cli
   if (tokenDenied.hasSubscribers) new ClientDecision(settings, request, endpoint).denied(error)
 }
 
+/** A caller may choose the id and the address of a request, where Fastify's requestIdHeader or trustProxy says so. */
+export function toSafeMember (text: string | undefined): string | undefined {
+  return text === undefined ? undefined : toLogText(String(text))
+}
+
 // Whoever takes the secret for the id would have it in a log.
 function toSafeId (clientId: string | undefined): string | undefined {
-  if (clientId === undefined || holdsGeneratedSecret(clientId)) return undefined
-  return clientId.slice(0, MAX_LENGTH).replace(UNPRINTABLE, '?')
+  return clientId === undefined || holdsSecret(clientId) ? undefined : toLogText(clientId)
 }
