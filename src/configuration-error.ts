@@ -9,6 +9,7 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions, and clients an object with the functions getClient and findClient. Pass such to each that you set',
   FST_OAUTH_INVALID_ISSUER: 'The issuer must be an https URL without query and fragment (http on loopback only). Pass such a URL as issuer',
   FST_OAUTH_INVALID_AUDIENCE: 'The audience must be a name or URL of the API that tokens are for, or a list of them. Pass at least one as audience',
+  FST_OAUTH_INVALID_PRESET: 'The preset must be "auth0", "cognito", "duende", "entra-v1", "entra-v2", "hydra", "keycloak", "okta" or "spring", and is for JWTs only. clientIds must be a list of at least one client id, which "cognito" requires. Pass such options to RemoteAccessTokens, without introspection',
   FST_OAUTH_INVALID_SIGNING_KEYS: 'The algorithm of signing keys must be ES256, EdDSA, RS256 or PS256, their times whole numbers of seconds above zero (clockTolerance may be zero), and rotateEvery more than announceFor. Pass such options to SigningKeys',
   FST_OAUTH_INVALID_SEALING_KEYS: 'sealingKeys must be a list of at least one key, each 32 random bytes as base64url, base64 or hex, without spaces and line ends. Make one by "openssl rand -base64 32". Pass it to SigningKeys from the environment',
   FST_OAUTH_SEALED_SIGNING_KEY: 'A signing key in the store is sealed, and not by any of sealingKeys. Pass the key that sealed it to SigningKeys, behind the one that is to seal. Where that is lost, revoke the signing key',

@@ -16,7 +16,10 @@ import type { RemoteAccessTokensOptions } from '../src/access-token/remote.ts'
 import { FlowConfigurationError } from '../src/configuration-error.ts'
 import { RemoteDocument } from '../src/remote/document.ts'
 import { remoteJwks } from '../src/remote/jwks.ts'
+import type { TokenPresetName } from '../src/index.ts'
 import { isStoreAway } from '../src/stores/unavailable.ts'
+import { FOREIGN_AUDIENCE, FOREIGN_CLIENT, foreignTokens } from './support/foreign-tokens.ts'
+import type { ForeignJwt, ForeignTokens } from './support/foreign-tokens.ts'
 import { stopwatch } from './support/stopwatch.ts'
 
 const AUDIENCE = 'https://api.example'
@@ -1110,4 +1113,76 @@ test('an introspection endpoint without TLS, or none, is an exception before any
   issuer.time += 5
   delete issuer.metadata.introspection_endpoint
   await t.rejects(remote.verify('one'), { message: /introspection_endpoint/ })
+})
+
+// Presets
+
+for (const [preset, { path, access, others, needed }] of Object.entries(foreignTokens) as Array<[TokenPresetName, ForeignTokens]>) {
+  test(`the access tokens of the preset ${preset} are accepted, and no other token of that server is`, async (t) => {
+    const issuer = await Issuer.start(t, path)
+    // As they publish it: at the place of OpenID Connect, with keys that say nothing of their algorithm.
+    issuer.answers[`${path.replace(/\/$/, '')}${OPENID_PATH}`] = json(issuer.metadata)
+    const [key] = issuer.keys = [new Key('one', 'RS256')]
+    const { alg: _, ...jwk } = key!.jwk
+    issuer.answers[JWKS_PATH] = json({ keys: [jwk] })
+    const { url: iss, time } = issuer
+    const token = ({ typ, claims }: ForeignJwt, more: Members = {}) => key!.sign({ iss, iat: time, exp: time + 300, ...claims, ...more }, { typ })
+    const remote = issuer.remote({ audience: FOREIGN_AUDIENCE, preset, clientIds: [FOREIGN_CLIENT] })
+
+    for (const [title, jwt] of Object.entries(access)) {
+      const result = await remote.verify(token(jwt))
+      t.match(result, { isValid: true, credentials: { app: { id: FOREIGN_CLIENT }, scope: ['data:read', 'data:write'] } }, title)
+      t.strictSame(result.isValid && result.confirmation, jwt.claims.cnf)
+    }
+    for (const [title, jwt] of Object.entries(others)) await refuses(t, remote, token(jwt), title)
+
+    const genuine = Object.values(access)[0]!
+    for (const claim of needed) await refuses(t, remote, token(genuine, { [claim]: undefined }), `no ${claim}`)
+    const scope = ['scp', 'roles', 'scope'].find((name) => genuine.claims[name] !== undefined)!
+    const wrong: Members[] = [
+      { iss: `${iss}x` }, { iss: iss.replace('tenant', 'another') + (iss.includes('tenant') ? '' : '/another') }, { exp: time - 61 }, { nbf: time + 61 }, { iat: time + 61 }, { iat: undefined },
+      { cnf: 'x' }, { nonce: 'n' }, { at_hash: 'h' }, { events: {} }, { [scope]: [1] }, { [scope]: { a: 1 } }, { [scope]: ['data:read', 'a b'] }
+    ]
+    for (const claims of wrong) await refuses(t, remote, token(genuine, claims), JSON.stringify(claims))
+    for (const typ of ['dpop+jwt', 'logout+jwt', 'client-authentication+jwt', 'token-introspection+jwt', 'secevent+jwt', '', 1, null, ['JWT']]) {
+      await refuses(t, remote, key!.sign({ iss, iat: time, exp: time + 300, ...genuine.claims }, { typ }), `typ ${JSON.stringify(typ)}`)
+    }
+    const input = `${encode({ alg: 'HS256', kid: 'one', ...(genuine.typ && { typ: genuine.typ }) })}.${token(genuine).split('.')[1]}`
+    await refuses(t, remote, `${input}.${createHmac('sha256', key!.publicPem).update(input).digest('base64url')}`, 'HS256 with the public key as secret')
+    await refuses(t, remote, `${encode({ alg: 'none', ...(genuine.typ && { typ: genuine.typ }) })}.${token(genuine).split('.')[1]}.`, 'alg none')
+    await refuses(t, issuer.remote({ audience: FOREIGN_AUDIENCE, preset, clientIds: ['stranger'] }), token(genuine), 'another list of clients')
+    await refuses(t, issuer.remote({ audience: 'https://other.example', preset, clientIds: [FOREIGN_CLIENT] }), token(Object.values(access).at(-1)!), 'another audience')
+    await refuses(t, issuer.remote({ audience: FOREIGN_AUDIENCE, clientIds: [FOREIGN_CLIENT] }), token(genuine), 'without the preset')
+  })
+}
+
+test('a token whose aud is its own client is accepted for the clients that are listed only', async (t) => {
+  const issuer = await Issuer.start(t)
+  const claims = { aud: 'reader', client_id: undefined, scope: ['data:read'] }
+  const token = issuer.token(claims, { typ: undefined })
+  await accepts(t, issuer.remote({ preset: 'spring', clientIds: ['other', 'reader'] }), token)
+  await refuses(t, issuer.remote({ preset: 'spring', clientIds: ['other'] }), token)
+  await refuses(t, issuer.remote({ preset: 'spring' }), token)
+  await refuses(t, issuer.remote({ preset: 'hydra', clientIds: ['reader'] }), issuer.token({ aud: 'reader', scp: [] }, { typ: 'JWT' }))
+})
+
+test('without a preset, clientIds says whose tokens are accepted', async (t) => {
+  const issuer = await Issuer.start(t)
+  await accepts(t, issuer.remote({ clientIds: ['other', 'reader'] }), issuer.token())
+  await refuses(t, issuer.remote({ clientIds: ['other'] }), issuer.token())
+  await refuses(t, issuer.remote({ clientIds: ['reader'] }), issuer.token({ aud: undefined }))
+  issuer.answers[INTROSPECTION_PATH] = json({ active: true, client_id: 'reader', aud: AUDIENCE })
+  await accepts(t, issuer.remote({ introspection: CREDENTIALS, clientIds: ['reader'] }), 'opaque')
+  await refuses(t, issuer.remote({ introspection: CREDENTIALS, clientIds: ['other'] }), 'opaque')
+})
+
+test('FST_OAUTH_INVALID_PRESET: a preset is known and for JWTs, clients are listed, and Cognito needs the list', (t) => {
+  const wrong: Array<Record<string, unknown>> = [
+    { preset: 'azure' }, { preset: '' }, { preset: null }, { preset: 'constructor' }, { preset: 'cognito' }, { preset: 'cognito', clientIds: [] }, { clientIds: [] },
+    { clientIds: 'reader' }, { clientIds: [''] }, { clientIds: [1] }, { clientIds: null }, { preset: 'keycloak', introspection: CREDENTIALS }
+  ]
+  for (const options of wrong) {
+    t.throws(() => new RemoteAccessTokens({ issuer: 'https://as.example', audience: AUDIENCE, ...options }), { code: 'FST_OAUTH_INVALID_PRESET' }, JSON.stringify(options))
+  }
+  t.end()
 })

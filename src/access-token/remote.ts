@@ -1,8 +1,11 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { FlowConfigurationError } from '../configuration-error.ts'
 import type { Fetch } from '../remote/fetch.ts'
 import type { AccessTokens, AccessTokensMetadata, VerifyTokenResult } from './index.ts'
 import { resolveMetadata } from './metadata.ts'
+import { RFC_9068, TOKEN_PRESETS } from './presets.ts'
+import type { TokenPreset, TokenPresetName } from './presets.ts'
 import { RemoteIntrospection } from './remote/introspection.ts'
 import type { IntrospectionCredentials } from './remote/introspection.ts'
 import { RemoteJwts } from './remote/jwt.ts'
@@ -17,6 +20,16 @@ export interface RemoteAccessTokensOptions {
   audience: string | readonly string[]
   /** Introspects each token (RFC 7662) with these credentials. Default the issuer's JWKS, by which no revocation of a token is noticed. */
   introspection?: IntrospectionCredentials
+  /**
+   * The authorization server, if its JWTs are not those of RFC 9068: accepts its default access tokens, and neither its ID tokens
+   * nor its tokens for another API. Default none: `typ` at+jwt, `client_id`, `sub`, `jti`, and `scope` as a string.
+   */
+  preset?: TokenPresetName
+  /**
+   * The clients whose tokens are accepted. Required for Cognito, whose tokens name no API. For Spring Authorization Server, a
+   * token of one of them may have the client itself as `aud`. Default all clients.
+   */
+  clientIds?: readonly string[]
   /** Seconds that clocks may differ. Default 60. */
   clockTolerance?: number
   /**
@@ -41,25 +54,27 @@ const MAX_LENGTH = 16_384
  * Access tokens that another authorization server issues: for a resource server. The URLs that are needed are found in the
  * issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token.
  *
- * JWTs (RFC 9068) are verified by the issuer's JWKS: new keys are found as soon as a token names one, and a key that the issuer
+ * JWTs (RFC 9068, or those of a `preset`) are verified by the issuer's JWKS: new keys are found as soon as a token names one, and a key that the issuer
  * has dropped is rejected within ten minutes. With `introspection`, the issuer is asked about tokens of any kind, and its answer
  * used for a minute, from sending the question.
  *
  * While the issuer is unavailable, no valid token is rejected: its keys stay in use for `maxStale`, and where nothing is known
  * of a token, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE,
+ *   FST_OAUTH_INVALID_PRESET
  */
 export class RemoteAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
   readonly #verifier: { verify (token: string): Promise<VerifyTokenResult> }
 
   constructor (options: RemoteAccessTokensOptions) {
-    const { introspection, clockTolerance = 60, maxStale = 600, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, now = systemClock } = options
+    const { introspection, clientIds, clockTolerance = 60, maxStale = 600, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, now = systemClock } = options
     this.metadata = resolveMetadata({ issuer: options.issuer, audience: options.audience })
     const { issuer, audience } = this.metadata
     const remote = { issuer, fetch, now, maxStale: checkMaxStale(maxStale), onError }
-    const expectation = { issuer, audience, now, clockTolerance }
+    const preset = resolvePreset(options)
+    const expectation = { issuer, audience, now, clockTolerance, preset, clientIds: clientIds === undefined ? undefined : [...clientIds] }
     this.#verifier = introspection === undefined
       ? new RemoteJwts(remote, expectation, cacheSize)
       : new RemoteIntrospection(remote, expectation, cacheSize, introspection)
@@ -74,4 +89,14 @@ export class RemoteAccessTokens implements AccessTokens {
       throw toVerificationError(error)
     }
   }
+}
+
+/** @throws FlowConfigurationError FST_OAUTH_INVALID_PRESET */
+function resolvePreset ({ preset: name, clientIds, introspection }: RemoteAccessTokensOptions): TokenPreset {
+  const isList = Array.isArray(clientIds) && clientIds.length > 0 && clientIds.every((id) => typeof id === 'string' && id !== '')
+  const isKnown = name === undefined || (Object.hasOwn(TOKEN_PRESETS, name) && introspection === undefined)
+  if (!isKnown || (clientIds !== undefined && !isList)) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
+  const preset: TokenPreset = name === undefined ? RFC_9068 : TOKEN_PRESETS[name]
+  if (preset.withoutAudience === 'absent' && clientIds === undefined) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
+  return preset
 }

@@ -1,4 +1,4 @@
-import { errors } from 'jose'
+import { decodeProtectedHeader, errors } from 'jose'
 import type { JWTPayload } from 'jose'
 import { mayNeedNewKey, verifyByPublicKeys } from '../../keys/public-keys.ts'
 import { discoverEndpoint } from '../../remote/discovery.ts'
@@ -7,9 +7,10 @@ import type { RemoteDocument } from '../../remote/document.ts'
 import { remoteJwks } from '../../remote/jwks.ts'
 import type { RemoteKeys } from '../../remote/jwks.ts'
 import { RemoteUnavailableError } from '../../remote/unavailable.ts'
-import { ACCESS_TOKEN_TYPE, judgeClaims } from '../claims.ts'
+import { isTypeOf, judgeClaims } from '../claims.ts'
 import type { ClaimsExpectation } from '../claims.ts'
 import type { VerifyTokenResult } from '../index.ts'
+import { RFC_9068 } from '../presets.ts'
 import { VerifiedTokens } from '../verified-tokens.ts'
 
 // Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
@@ -34,7 +35,7 @@ interface Unsigned {
 }
 
 /**
- * Verifies JWT access tokens (RFC 9068) of another authorization server by its JWKS. A key that the issuer has dropped is
+ * Verifies JWT access tokens, of RFC 9068 or of a preset, of another authorization server by its JWKS. A key that the issuer has dropped is
  * rejected within ten minutes. Does NOT check whether a token was revoked.
  */
 export class RemoteJwts {
@@ -79,10 +80,11 @@ export class RemoteJwts {
   }
 
   async #verifyBy ({ find, lineage }: RemoteKeys, token: string): Promise<Signed | Unsigned> {
-    const { now, clockTolerance } = this.#expectation
+    const { now, clockTolerance, preset = RFC_9068 } = this.#expectation
     try {
+      if (!isTypeOf(preset, typeOf(token))) return { cause: new errors.JWTInvalid('unexpected "typ" JWT header value') }
       const claims = await verifyByPublicKeys(token, find, {
-        algorithms: ALGORITHMS, typ: ACCESS_TOKEN_TYPE, currentDate: new Date(now() * 1000), clockTolerance
+        algorithms: ALGORITHMS, currentDate: new Date(now() * 1000), clockTolerance
       })
       return { claims, lineage }
     } catch (error) {
@@ -90,6 +92,15 @@ export class RemoteJwts {
       if (!(error instanceof errors.JOSEError)) throw error
       return { cause: error }
     }
+  }
+}
+
+/** The `typ` in the header of a JWS. @throws JWTInvalid for what is none */
+function typeOf (token: string): unknown {
+  try {
+    return decodeProtectedHeader(token).typ
+  } catch {
+    throw new errors.JWTInvalid('The token is no JWS')
   }
 }
 
