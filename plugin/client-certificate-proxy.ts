@@ -12,17 +12,21 @@ export interface ClientCertificateOptions {
   /** The addresses, or networks such as "10.0.0.0/8", of the proxies that are believed. From anybody else the field means nothing. */
   trustedProxies: readonly string[]
   /**
-   * How the certificate is written: "rfc9440" as the field Client-Cert (RFC 9440), "nginx" as $ssl_client_escaped_cert,
-   * "envoy" as the Cert of X-Forwarded-Client-Cert, of which there must be one element (SANITIZE_SET).
+   * How the certificate is written: "rfc9440" as the field Client-Cert (RFC 9440), "base64" as the base64 of its DER,
+   * "nginx" as $ssl_client_escaped_cert, "apache" as SSL_CLIENT_CERT, "envoy" as the Cert of X-Forwarded-Client-Cert, of which
+   * there must be one element (SANITIZE_SET), "haproxy" as ssl_c_der in base64, "traefik" as X-Forwarded-Tls-Client-Cert,
+   * "cloudflare" as Cf-Client-Cert-Der-Base64, "aws-alb" as X-Amzn-Mtls-Clientcert-Leaf.
    */
   format: CertificateFormat
-  /** The field that has it. Default "client-cert", for nginx "x-ssl-client-cert", for Envoy "x-forwarded-client-cert". */
+  /** The field that has it. Required for "base64". Default the one above; "x-ssl-client-cert" for nginx, Apache and HAProxy. */
   header?: string
   /**
-   * Who says that the chain was validated, which tls_client_auth needs: true for a proxy that lets no other through, or the
-   * name of a field that is then "SUCCESS", as $ssl_client_verify of nginx is. Default nobody.
+   * How the validation of the chain is known, which tls_client_auth needs: true for a proxy that lets no other certificate
+   * through; the name of a field that then has the value of the format ("SUCCESS" for nginx and Apache, "0" for HAProxy, "true"
+   * for Cloudflare, where Cf-Cert-Revoked must be "false" besides; any of the three for "rfc9440" and "base64"); or several
+   * fields with their values, which all must match. Default no chain is validated.
    */
-  verified?: true | string
+  verified?: true | string | Readonly<Record<string, string>>
 }
 
 // A certificate takes longer to parse than a token to verify. The one that was used longest ago goes first.
@@ -38,26 +42,45 @@ const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 export function fromProxy (options: ClientCertificateOptions): CertificateReader {
   const { trustedProxies, format, header, verified } = options ?? {}
   const proxies = blockListOf(trustedProxies)
-  if (!Object.hasOwn(CERTIFICATE_FORMATS, format) || proxies === undefined || ![header, verified === true ? undefined : verified].every(isFieldName)) {
-    throw new FST_OAUTH_CLIENT_CERTIFICATE()
-  }
-  const field = (header ?? CERTIFICATE_FORMATS[format].field).toLowerCase()
-  const verifiedField = typeof verified === 'string' ? verified.toLowerCase() : undefined
+  if (!Object.hasOwn(CERTIFICATE_FORMATS, format) || proxies === undefined) throw new FST_OAUTH_CLIENT_CERTIFICATE()
+  const field = header === undefined ? CERTIFICATE_FORMATS[format].field : header
+  const conditions = conditionsOf(verified, format)
+  if (!isFieldName(field) || conditions === undefined) throw new FST_OAUTH_CLIENT_CERTIFICATE()
+  const name = field.toLowerCase()
   const parsed = new LruMap<X509Certificate>(MAX_CERTIFICATES)
 
   return ({ socket: { remoteAddress }, rawHeaders }) => {
     // A peer without an address is at a Unix socket, or gone.
     if (remoteAddress === undefined || !proxies.check(remoteAddress, isIPv6(remoteAddress) ? 'ipv6' : 'ipv4')) return undefined
-    const value = fieldValue(rawHeaders, field)
+    const value = fieldValue(rawHeaders, name)
     const x509 = value === undefined ? undefined : parsed.get(value) ?? readCertificate(format, value)
     if (x509 === undefined) return undefined
     parsed.set(value as string, x509)
-    return { x509, isTrusted: verifiedField === undefined ? verified === true : fieldValue(rawHeaders, verifiedField) === 'SUCCESS' }
+    const isTrusted = verified !== undefined && conditions.every(([field, values]) => values.includes(fieldValue(rawHeaders, field)))
+    return { x509, isTrusted }
   }
 }
 
-function isFieldName (name: unknown): boolean {
-  return name === undefined || (typeof name === 'string' && FIELD_NAME.test(name))
+/** A field, and the values of which it must have one. */
+type Condition = readonly [field: string, values: ReadonlyArray<string | undefined>]
+
+/** What must be so for a chain that was validated. Undefined for a wrong option. */
+function conditionsOf (verified: ClientCertificateOptions['verified'], format: CertificateFormat): Condition[] | undefined {
+  if (verified === undefined || verified === true) return []
+  const { success, besides = {} } = CERTIFICATE_FORMATS[format]
+  if (typeof verified === 'string') return isFieldName(verified) ? [[verified.toLowerCase(), success], ...toConditions(besides)] : undefined
+  if (typeof verified !== 'object' || verified === null || Array.isArray(verified)) return undefined
+  const pairs = Object.entries(verified)
+  const isRight = pairs.length > 0 && pairs.every(([field, value]) => isFieldName(field) && typeof value === 'string' && value !== '')
+  return isRight ? toConditions(verified) : undefined
+}
+
+function toConditions (fields: Readonly<Record<string, string>>): Condition[] {
+  return Object.entries(fields).map(([field, value]) => [field.toLowerCase(), [value]])
+}
+
+function isFieldName (name: unknown): name is string {
+  return typeof name === 'string' && FIELD_NAME.test(name)
 }
 
 function blockListOf (addresses: unknown): BlockList | undefined {

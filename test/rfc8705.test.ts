@@ -485,9 +485,14 @@ test('On HTTP/2, all requests of a connection come with its certificate', async 
 const pem = encodeURIComponent(reader.cert)
 const SEQUENCE = `:${x5cOf(reader)[0]}:`
 const otherPem = encodeURIComponent(writer.cert)
+const DER = x5cOf(reader)[0]!
+const otherDer = x5cOf(writer)[0]!
+// The lines of a PEM, as a field has them.
+const spaced = reader.cert.replaceAll('\n', ' ')
+const notDer = ['', '%', '%ZZ', '=', 'AAAA', ':', Buffer.from(reader.cert).toString('base64'), DER.slice(0, 40), pem, spaced.trim()]
 
 /** Fields that carry the certificate, or do not, by format. */
-const FIELDS: Record<ClientCertificateOptions['format'], { field: string, good: string[], bad: string[][] }> = {
+const FIELDS: Record<ClientCertificateOptions['format'], { field: string, header?: string, good: string[], bad: string[][] }> = {
   rfc9440: {
     field: 'Client-Cert',
     good: [SEQUENCE],
@@ -497,6 +502,37 @@ const FIELDS: Record<ClientCertificateOptions['format'], { field: string, good: 
     field: 'X-SSL-Client-Cert',
     good: [pem, encodeURIComponent(reader.cert.trim())],
     bad: [[''], ['%'], ['%ZZ'], ['x'], [SEQUENCE], [pem, pem], [`${pem}, ${pem}`], [`${pem}${otherPem}`], [`${otherPem}${pem}`], [reader.cert.replaceAll('\n', ' ')], [encodeURIComponent('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')]]
+  },
+  base64: {
+    field: 'X-Client-Certificate',
+    header: 'x-client-certificate',
+    good: [DER],
+    bad: [...notDer.map((value) => [value]), [SEQUENCE], [encodeURIComponent(DER)], [DER, DER], [`${DER},${otherDer}`]]
+  },
+  apache: {
+    field: 'X-SSL-Client-Cert',
+    good: [spaced, spaced.trim()],
+    bad: [[''], ['(null)'], ['x'], [SEQUENCE], [DER], [pem], [spaced, spaced], [`${spaced}${writer.cert.replaceAll('\n', ' ')}`], [`x ${spaced}`], ['-----BEGIN CERTIFICATE----- AAAA -----END CERTIFICATE-----']]
+  },
+  haproxy: {
+    field: 'X-SSL-Client-Cert',
+    good: [DER, SEQUENCE],
+    bad: [...notDer.map((value) => [value]), [encodeURIComponent(DER)], [DER, DER], [`${DER},${otherDer}`], [`:${DER}`], [`${SEQUENCE}, ${SEQUENCE}`]]
+  },
+  traefik: {
+    field: 'X-Forwarded-Tls-Client-Cert',
+    good: [DER, encodeURIComponent(DER), `${DER},${otherDer}`, `${encodeURIComponent(DER)},${encodeURIComponent(otherDer)}`],
+    bad: [...notDer.map((value) => [value]), [SEQUENCE], [DER, DER], [`${otherDer},${DER}`], [`${DER}, ${otherDer}`], [`${DER},`], [`,${DER}`], [`${DER},x y`]]
+  },
+  cloudflare: {
+    field: 'Cf-Client-Cert-Der-Base64',
+    good: [DER],
+    bad: [...notDer.map((value) => [value]), [SEQUENCE], [encodeURIComponent(DER)], [DER, DER], [`${DER},${otherDer}`]]
+  },
+  'aws-alb': {
+    field: 'X-Amzn-Mtls-Clientcert-Leaf',
+    good: [pem, pem.replaceAll('%2B', '+').replaceAll('%3D', '=').replaceAll('%2F', '/')],
+    bad: [[''], ['%'], ['x'], [SEQUENCE], [DER], [pem, pem], [`${pem}${otherPem}`], [spaced]]
   },
   envoy: {
     field: 'X-Forwarded-Client-Cert',
@@ -519,14 +555,16 @@ async function askBehindProxy ({ app }: World, fields: string[]) {
   return answer.statusCode
 }
 
-for (const format of ['rfc9440', 'nginx', 'envoy'] as const) {
+for (const format of ['rfc9440', 'base64', 'nginx', 'apache', 'envoy', 'haproxy', 'traefik', 'cloudflare', 'aws-alb'] as const) {
   test(`The field of a trusted proxy in the format ${format} has the certificate, and no other field`, async (t) => {
-    const { field, good, bad } = FIELDS[format]
-    const world = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: LOCAL, format, verified: true } } })
+    const { field, good, bad, ...named } = FIELDS[format]
+    const world = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: LOCAL, format, verified: true, ...named } } })
     for (const value of good) t.equal(await askBehindProxy(world, [`${field}: ${value}`]), 200, value)
     t.equal(await askBehindProxy(world, [`${field.toUpperCase()}: ${good[0]}`]), 200, 'in any case')
     for (const values of bad) t.equal(await askBehindProxy(world, values.map((value) => `${field}: ${value}`)), 401, values.join('|'))
     t.equal(await askBehindProxy(world, [`x-other: ${good[0]}`]), 401)
+    const untrusted = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: ['10.0.0.0/8'], format, verified: true, ...named } } })
+    t.equal(await askBehindProxy(untrusted, [`${field}: ${good[0]}`]), 401, 'from anybody else')
 
     const renamed = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: LOCAL, format, verified: true, header: 'X-Cert' } } })
     t.equal(await askBehindProxy(renamed, [`x-cert: ${good[0]}`]), 200, 'under the name that is set')
@@ -581,23 +619,46 @@ test('A peer at a Unix socket is no trusted proxy', async (t) => {
   response.resume()
 })
 
-const VERDICTS: [verified: true | string | undefined, fields: string[], status: number][] = [
-  [true, [], 200],
-  [undefined, [], 401],
-  [undefined, ['x-ssl-client-verify: SUCCESS'], 401],
-  ['X-SSL-Client-Verify', ['x-ssl-client-verify: SUCCESS'], 200],
-  ['X-SSL-Client-Verify', [], 401],
-  ['X-SSL-Client-Verify', ['x-ssl-client-verify: FAILED:certificate has expired'], 401],
-  ['X-SSL-Client-Verify', ['x-ssl-client-verify: NONE'], 401],
-  ['X-SSL-Client-Verify', ['x-ssl-client-verify: success'], 401],
-  ['X-SSL-Client-Verify', ['x-ssl-client-verify: SUCCESS', 'x-ssl-client-verify: SUCCESS'], 401],
-  ['X-SSL-Client-Verify', ['x-ssl-client-verify: SUCCESS', 'x-ssl-client-verify: FAILED'], 401]
+type Verified = ClientCertificateOptions['verified']
+const NGINX = 'X-SSL-Client-Verify'
+const CLOUDFLARE = { 'cf-cert-verified': 'true', 'CF-Cert-Revoked': 'false' }
+const VERDICTS: [format: ClientCertificateOptions['format'], verified: Verified, fields: string[], status: number][] = [
+  ['nginx', true, [], 200],
+  ['nginx', undefined, [], 401],
+  ['nginx', undefined, ['x-ssl-client-verify: SUCCESS'], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: SUCCESS'], 200],
+  ['nginx', NGINX, [], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: FAILED:certificate has expired'], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: NONE'], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: success'], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: 0'], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: SUCCESS', 'x-ssl-client-verify: SUCCESS'], 401],
+  ['nginx', NGINX, ['x-ssl-client-verify: SUCCESS', 'x-ssl-client-verify: FAILED'], 401],
+  ['apache', NGINX, ['x-ssl-client-verify: SUCCESS'], 200],
+  ...['GENEROUS', 'NONE', '(null)', 'FAILED:unable to verify'].map((value): typeof VERDICTS[number] => ['apache', NGINX, [`x-ssl-client-verify: ${value}`], 401]),
+  ['haproxy', NGINX, ['x-ssl-client-verify: 0'], 200],
+  ...['', '1', '10', '18', '00', '0.0', '-0', '0, 0', 'SUCCESS', 'true', 'false'].map((value): typeof VERDICTS[number] => ['haproxy', NGINX, [`x-ssl-client-verify: ${value}`], 401]),
+  ['haproxy', NGINX, ['x-ssl-client-verify: 0', 'x-ssl-client-verify: 0'], 401],
+  ['rfc9440', NGINX, ['x-ssl-client-verify: 0'], 200],
+  ['rfc9440', NGINX, ['x-ssl-client-verify: SUCCESS'], 200],
+  ['rfc9440', NGINX, ['x-ssl-client-verify: true'], 200],
+  ...['', '1', '20', 'false', 'FAILED', 'NONE', 'SUCCESS, 0'].map((value): typeof VERDICTS[number] => ['rfc9440', NGINX, [`x-ssl-client-verify: ${value}`], 401]),
+  ['cloudflare', 'cf-cert-verified', ['cf-cert-verified: true', 'cf-cert-revoked: false'], 200],
+  ['cloudflare', 'cf-cert-verified', ['cf-cert-verified: true', 'cf-cert-revoked: true'], 401],
+  ['cloudflare', 'cf-cert-verified', ['cf-cert-verified: true'], 401],
+  ['cloudflare', 'cf-cert-verified', ['cf-cert-verified: false', 'cf-cert-revoked: false'], 401],
+  ['cloudflare', CLOUDFLARE, ['cf-cert-verified: true', 'cf-cert-revoked: false'], 200],
+  ['cloudflare', CLOUDFLARE, ['cf-cert-verified: true'], 401],
+  ['cloudflare', CLOUDFLARE, ['cf-cert-verified: true', 'cf-cert-revoked: true'], 401],
+  ['traefik', { 'x-verify': 'yes' }, ['x-verify: yes'], 200],
+  ['traefik', { 'x-verify': 'yes' }, ['x-verify: SUCCESS'], 401],
+  ['traefik', { 'x-verify': 'yes' }, [], 401]
 ]
 
 test('RFC 8705 §2.1: tls_client_auth needs a proxy that says that the chain was validated', async (t) => {
-  for (const [verified, fields, status] of VERDICTS) {
-    const world = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: LOCAL, format: 'nginx', ...(verified !== undefined && { verified }) } } })
-    t.equal(await askBehindProxy(world, [`x-ssl-client-cert: ${pem}`, ...fields]), status, `${verified}: ${fields.join()}`)
+  for (const [format, verified, fields, status] of VERDICTS) {
+    const world = await worldOf(t, { listener: 'http', plugin: { clientCertificate: { trustedProxies: LOCAL, format, ...(verified !== undefined && { verified }) } } })
+    t.equal(await askBehindProxy(world, [`${FIELDS[format].field}: ${FIELDS[format].good[0]}`, ...fields]), status, `${format} ${JSON.stringify(verified)}: ${fields.join()}`)
   }
   const clients = { reader: { jwks: { keys: [{ kty: 'EC', x5c: x5cOf(reader) }] } } }
   const world = await worldOf(t, { listener: 'http', clients, plugin: { clientCertificate: { trustedProxies: LOCAL, format: 'nginx' } } })
