@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { grantAudience, isAccessTokenType, isIssuer, judgeClaims, systemClock } from '../src/index.ts'
-import type { AccessTokens, GenerateAccessToken, GenerateAccessTokenContext, GeneratedAccessToken, VerifyTokenResult } from '../src/index.ts'
+import type { AccessTokens, GenerateAccessToken, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
 /** As much of `app.jwt`, which @fastify/jwt decorates, as is used here. */
@@ -38,7 +38,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
 
   const clockTolerance = (jwt.options.verify?.clockTolerance ?? 0) / 1000
 
-  function claimsOf ({ client, scope, accessTokenLifetime, confirmation }: GenerateAccessTokenContext): Record<string, unknown> {
+  function claimsOf ({ client, scope, accessTokenLifetime, confirmation }: ClientCredentialsGrantContext): Record<string, unknown> {
     const iat = systemClock()
     return {
       iss: issuer,
@@ -53,7 +53,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
     }
   }
 
-  function issue (context: GenerateAccessTokenContext): GeneratedAccessToken {
+  function issue (context: ClientCredentialsGrantContext): OAuth2AccessTokenResult {
     grantAudience(context.resource, [audience], context.client.audiences)
     return { accessToken: jwt.sign(claimsOf(context)), audience: [audience] }
   }
@@ -92,8 +92,8 @@ export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: Fastify
   return { issue, verify }
 }
 
-const TRIAL: GenerateAccessTokenContext = {
-  client: { id: 'trial', grants: [] }, grantType: '', scope: [], tokenType: '', accessTokenLifetime: 60, resource: [], confirmation: undefined
+const TRIAL: ClientCredentialsGrantContext = {
+  client: { id: 'trial', grants: [] }, grantType: '', scope: [], tokenType: '', accessTokenLifetime: 60, origin: '', resource: [], confirmation: undefined
 }
 
 function signOnTrial (jwt: FastifyJwt, claims: object): string {

@@ -16,12 +16,12 @@ import type { TokenResponse } from './token-endpoint.ts'
 import { readRequest, readTokenRequest } from './web-request.ts'
 
 /** The outcome of a token request. On failure, `error` knows status, header fields and body of the answer. */
-export type TokenResult =
+export type OAuth2FlowTokenResponse =
   | { success: true, tokenResponse: TokenResponse, grantType: string }
   | { success: false, error: OAuth2Error }
 
 /** The outcome of verifying the token of a resource request. */
-export type VerifyTokenOutcome =
+export type StrategyResult =
   | { success: true, credentials: AuthCredentials }
   | { success: false, error: StrategyError }
 
@@ -71,7 +71,7 @@ export class ClientCredentialsFlow {
    * Answer success with 200, `tokenResponse` and `Cache-Control: no-store` (§5.1); failure with the `status`, `headers`
    * and `body` of `error`, whose `cause` is for the log. Does NOT check that the request came over TLS.
    */
-  async token (request: Request): Promise<TokenResult> {
+  async token (request: Request): Promise<OAuth2FlowTokenResponse> {
     try {
       const tokenResponse = await issueAccessToken(this.settings, await this.#read(request))
       return { success: true, tokenResponse, grantType: GRANT_TYPE }
@@ -86,7 +86,7 @@ export class ClientCredentialsFlow {
    * Does NOT check scopes: compare `credentials.scope` with what the resource needs. Does NOT look for a second token in
    * the body.
    */
-  async verifyToken (request: Request): Promise<VerifyTokenOutcome> {
+  async verifyToken (request: Request): Promise<StrategyResult> {
     try {
       return { success: true, credentials: await verifyAccess(this.settings, readRequest(request)) }
     } catch (error) {

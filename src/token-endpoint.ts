@@ -1,4 +1,4 @@
-import type { GenerateAccessToken, GeneratedAccessToken } from './access-token/index.ts'
+import type { GenerateAccessToken, OAuth2AccessTokenResult } from './access-token/index.ts'
 import { isB64Token } from './authorization.ts'
 import { authenticateClient, confirmClient } from './client-auth/index.ts'
 import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from './client-auth/index.ts'
@@ -76,9 +76,10 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
   const generated = await settings.generateAccessToken({
     client: confirmed,
     grantType,
-    scope,
+    scope: [...scope],
     tokenType: tokenType.name,
     accessTokenLifetime,
+    origin: authenticated.context.origin,
     resource,
     confirmation,
     generation: client.generation
@@ -90,7 +91,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
   const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
-  decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as GeneratedAccessToken).audience })
+  decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as OAuth2AccessTokenResult).audience })
   return response
 }
 
@@ -147,7 +148,7 @@ function listOf (client: OAuth2Client, name: 'grants' | 'scopes' | 'defaultScope
 function toResponse (
   tokenType: string,
   accessTokenLifetime: number,
-  generated: GeneratedAccessToken | string | undefined,
+  generated: OAuth2AccessTokenResult | string | undefined,
   scope: readonly string[]
 ): TokenResponse {
   if (generated === undefined || generated === null) throw new TypeError('generateAccessToken returned no token')

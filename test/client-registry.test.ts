@@ -65,8 +65,8 @@ function worldOf (t: Test, options: ClientRegistryOptions = {}): World {
   return { ...spied, store: memory, registry, other: new ClientRegistry(memory, { ...options, now }), errors, now, pass: (seconds) => { time += seconds }, wait: stopwatch(t) }
 }
 
-const context = (clientId: string, clientSecret: string | undefined, authMethod = BASIC) => ({ clientId, clientSecret, authMethod, grantType: 'client_credentials', scope: undefined })
-const authenticate = async (registry: ClientRegistry, id: string, secret: string | undefined, authMethod?: string) => await registry.getClient(context(id, secret, authMethod))
+const context = (clientId: string, clientSecret: string | undefined, clientAuthMethod = BASIC) => ({ clientId, clientSecret, clientAuthMethod, grantType: 'client_credentials', scope: undefined, origin: '' })
+const authenticate = async (registry: ClientRegistry, id: string, secret: string | undefined, clientAuthMethod?: string) => await registry.getClient(context(id, secret, clientAuthMethod))
 const idOf = (client: OAuth2Client | undefined) => client?.id
 
 async function addReader (registry: ClientRegistry, client: NewClient = {}): Promise<string> {

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, { fastifyJwtTokens, PLUGIN_ERRORS } from '../plugin/index.ts'
-import type { AuthCredentials, FastifyJwt, FastifyJwtTokensOptions, GeneratedAccessToken, TokenType } from '../plugin/index.ts'
+import type { AuthCredentials, FastifyJwt, FastifyJwtTokensOptions, OAuth2AccessTokenResult, TokenType } from '../plugin/index.ts'
 import { basic, demoBuilder, FORM, TOKEN_PATH } from './support/demo.ts'
 import {
   ATTACKS, AUDIENCE, decode, encode, EQUIVALENTS, EXPIRED, Forge, HMAC_KEY, INVALID, ISSUER, NOT_OURS, now, OTHER_AUDIENCE, pairs,
@@ -258,8 +258,8 @@ test('Sign options of the application cannot change what a token says', async (t
       t.equal((tokens as { code?: string }).code, 'FST_OAUTH_JWT_UNUSABLE', `${name} is refused at boot`)
       continue
     }
-    const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, resource: [], confirmation: undefined })
-    const [first, second] = [await issue(), await issue()].map((token) => decode((token as GeneratedAccessToken).accessToken.split('.')[1]))
+    const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined })
+    const [first, second] = [await issue(), await issue()].map((token) => decode((token as OAuth2AccessTokenResult).accessToken.split('.')[1]))
     const { jti, iat, exp, ...claims } = first!
     t.match(await issue(), { audience: [AUDIENCE] }, 'the event can tell what it is for')
     t.strictSame(claims, { iss: ISSUER, aud: AUDIENCE, sub: 'reader', client_id: 'reader', scope: READ }, name)

@@ -7,7 +7,7 @@ import {
   StrategyInvalidTokenError, StrategyMissingTokenError, TemporarilyUnavailableError, UnauthorizedClientError, UnsupportedGrantTypeError
 } from '../src/index.ts'
 import type {
-  AccessTokens, ClientAuthMethod, ClientCredentialsFlowOptions, Clients, Confirmation, FlowErrorCode, GenerateAccessTokenContext, GetClientContext,
+  AccessTokens, ClientAuthMethod, ClientCredentialsFlowOptions, Clients, Confirmation, FlowErrorCode, ClientCredentialsGrantContext, ClientCredentialsTokenRequest,
   OAuth2Client, PlainRequest, TokenRequest, TokenType, VerifyTokenContext
 } from '../src/index.ts'
 import { basic, CLIENTS, demoBuilder, FORM, form, getClient, SECRET, TOKEN_PATH, tokenOf } from './support/demo.ts'
@@ -507,7 +507,7 @@ test('flow.token reads every Authorization field, and no query', async (t) => {
 // The callbacks
 
 test('Callbacks are told everything', async (t) => {
-  const asked: (GetClientContext | GenerateAccessTokenContext)[] = []
+  const asked: (ClientCredentialsTokenRequest<string | undefined> | ClientCredentialsGrantContext)[] = []
   const flow = demoBuilder()
     .setAccessTokenLifetime(60)
     .getClient((context) => { asked.push(context); return getClient(context) })
@@ -515,9 +515,29 @@ test('Callbacks are told everything', async (t) => {
     .build()
   await issuedBy(flow, tokenRequest({ scope: READ }, { authorization: basic('writer') }))
   t.strictSame(asked, [
-    { clientId: 'writer', clientSecret: SECRET, grantType: 'client_credentials', scope: [READ], authMethod: 'client_secret_basic' },
-    { client: CLIENTS.writer, grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: 60, resource: [], confirmation: undefined, generation: undefined }
+    { clientId: 'writer', clientSecret: SECRET, grantType: 'client_credentials', scope: [READ], clientAuthMethod: 'client_secret_basic', clientAuthData: undefined, origin: URL_BASE },
+    { client: CLIENTS.writer, grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: 60, origin: URL_BASE, resource: [], confirmation: undefined, generation: undefined }
   ])
+})
+
+test('Callbacks get copies, which they may change', async (t) => {
+  const confirmed: unknown[] = []
+  const change = (context: { scope: string[] | undefined, clientId?: string, clientSecret?: string | undefined }) => {
+    context.scope?.splice(0)
+    Object.assign(context, { clientId: 'other', clientSecret: 'other', accessTokenLifetime: 1 })
+  }
+  const clients: Clients = {
+    getClient,
+    findClient: (id) => CLIENTS[id],
+    confirm (client, { clientId, clientSecret, scope }) { confirmed.push({ clientId, clientSecret, scope }); return client }
+  }
+  const flow = demoBuilder()
+    .useClients(clients)
+    .getClient((context) => { const client = getClient(context); change(context); return client })
+    .generateAccessToken((context) => { change(context); return 'token' })
+    .build()
+  t.match(await issuedBy(flow, tokenRequest({ scope: READ })), { scope: READ, expires_in: 3600 })
+  t.strictSame(confirmed, Array(2).fill({ clientId: 'reader', clientSecret: SECRET, scope: [READ] }))
 })
 
 test('Callbacks may be sync or async', async (t) => {
@@ -570,7 +590,7 @@ test('Access tokens as a parameter fill the callbacks that are not set', async (
 test('useAccessTokens fills both callbacks, with their object', async (t) => {
   class Handles implements AccessTokens {
     readonly #issued = new Map<string, string>()
-    issue ({ client }: GenerateAccessTokenContext) {
+    issue ({ client }: ClientCredentialsGrantContext) {
       this.#issued.set('handle', client.id)
       return 'handle'
     }
@@ -590,7 +610,7 @@ test('useAccessTokens fills both callbacks, with their object', async (t) => {
 test('useClients fills getClient, with its object, where that is not set', async (t) => {
   class Table implements Clients {
     readonly #clients = CLIENTS
-    getClient ({ clientId, clientSecret }: GetClientContext) {
+    getClient ({ clientId, clientSecret }: ClientCredentialsTokenRequest<string | undefined>) {
       return clientSecret === SECRET ? this.findClient(clientId) : undefined
     }
 
@@ -707,11 +727,11 @@ const queried: ClientAuthMethod = {
 }
 
 /** A flow with a method of its own, whose getClient trusts what that has proven. */
-function proxiedFlow (adapt = (builder: ClientCredentialsFlowBuilder) => builder, method = proxied): { flow: ClientCredentialsFlow, asked: GetClientContext[] } {
-  const asked: GetClientContext[] = []
+function proxiedFlow (adapt = (builder: ClientCredentialsFlowBuilder) => builder, method = proxied): { flow: ClientCredentialsFlow, asked: ClientCredentialsTokenRequest<string | undefined>[] } {
+  const asked: ClientCredentialsTokenRequest<string | undefined>[] = []
   const builder = demoBuilder().addClientAuthenticationMethod(method).getClient((context) => {
     asked.push(context)
-    return context.authMethod === 'proxied' ? CLIENTS[context.clientId] : getClient(context)
+    return context.clientAuthMethod === 'proxied' ? CLIENTS[context.clientId] : getClient(context)
   })
   return { flow: adapt(builder).build(), asked }
 }
@@ -721,7 +741,7 @@ for (const [how, method] of Object.entries({ 'by a promise': proxied, 'by what c
     const { flow, asked } = proxiedFlow(undefined, method)
     t.strictSame(flow.getTokenEndpointAuthMethods(), ['client_secret_basic', 'client_secret_post', 'proxied'])
     t.match(await issuedBy(flow, tokenRequest({ scope: READ }, { 'x-client': 'writer' })), { access_token: tokenOf('writer', [READ]) })
-    t.strictSame(asked, [{ clientId: 'writer', clientSecret: undefined, grantType: 'client_credentials', scope: [READ], authMethod: 'proxied' }])
+    t.strictSame(asked, [{ clientId: 'writer', clientSecret: undefined, grantType: 'client_credentials', scope: [READ], clientAuthMethod: 'proxied', clientAuthData: undefined, origin: URL_BASE }])
     t.match(await issuedBy(flow, tokenRequest({ client_id: 'writer' }, { 'x-client': 'writer' })), { access_token: tokenOf('writer', [READ, WRITE]) })
     t.match(await issuedBy(flow), { access_token: TOKEN }, 'the others still work')
   })

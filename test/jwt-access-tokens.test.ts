@@ -15,7 +15,7 @@ import { createSigner } from '../src/access-token/sign.ts'
 import { VerifiedTokens } from '../src/access-token/verified-tokens.ts'
 import { FlowConfigurationError } from '../src/configuration-error.ts'
 import { MemoryStore, SigningKeys } from '../src/index.ts'
-import type { GenerateAccessTokenContext, OAuth2Client, SigningKey, TokenType, VerifyTokenResult } from '../src/index.ts'
+import type { ClientCredentialsGrantContext, OAuth2Client, SigningKey, TokenType, VerifyTokenResult } from '../src/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, FORM, form, TOKEN_PATH } from './support/demo.ts'
 import {
   ATTACKS, AUDIENCE, decode, EQUIVALENTS, EXPIRED, FixedKeys, Forge, INVALID, ISSUER, KEY_ATTACKS, KIDS, NOT_OURS, now, OTHER_AUDIENCE, pairs,
@@ -65,10 +65,10 @@ async function checkRefused (t: Test, app: FastifyInstance, token: string, descr
   t.equal(response.headers['www-authenticate'], CHALLENGE.replace('$', description), name)
 }
 
-const context = (members: Partial<GenerateAccessTokenContext> = {}): GenerateAccessTokenContext => ({
-  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, resource: [], confirmation: undefined, ...members
+const context = (members: Partial<ClientCredentialsGrantContext> = {}): ClientCredentialsGrantContext => ({
+  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined, ...members
 })
-const issue = async (tokens: JwtAccessTokens, members?: Partial<GenerateAccessTokenContext>) => (await tokens.issue(context(members))).accessToken
+const issue = async (tokens: JwtAccessTokens, members?: Partial<ClientCredentialsGrantContext>) => (await tokens.issue(context(members))).accessToken
 const claimsOf = (token: string) => decode(token.split('.')[1])
 const messageOf = (result: VerifyTokenResult) => result.isValid ? 'valid' : result.message ?? INVALID
 const verdictOn = async (tokens: JwtAccessTokens, token: string) => messageOf(await tokens.verify(token))

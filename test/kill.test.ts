@@ -55,7 +55,7 @@ async function proveDurability (t: Test, url: string): Promise<void> {
     // The last of them may have been rotated, or disabled, without a word of it.
     for (const [id, secret] of [...secrets].slice(0, -1)) {
       if (disabled.has(id)) t.equal((await registry.find(id))?.isDisabled, true, 'a client that was disabled is')
-      else t.ok(await registry.getClient({ clientId: id, clientSecret: secret, grantType: '', scope: undefined, authMethod: 'client_secret_basic' }), 'a secret that was told works')
+      else t.ok(await registry.getClient({ clientId: id, clientSecret: secret, grantType: '', scope: undefined, clientAuthMethod: 'client_secret_basic', origin: '' }), 'a secret that was told works')
     }
     for (const id of secrets.keys()) t.equal((await registry.find(id))?.scopes.length, 1, 'a client that was added is there, whole')
   }

@@ -4,7 +4,7 @@ import { test } from 'tap'
 import { OpaqueAccessTokens } from '../src/access-token/opaque.ts'
 import type { OpaqueAccessTokensOptions } from '../src/access-token/opaque.ts'
 import { FlowConfigurationError } from '../src/configuration-error.ts'
-import type { GenerateAccessTokenContext, OAuth2Client, TokenType, VerifyTokenResult } from '../src/index.ts'
+import type { ClientCredentialsGrantContext, OAuth2Client, TokenType, VerifyTokenResult } from '../src/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, FORM, form, TOKEN_PATH } from './support/demo.ts'
 import { AUDIENCE, INVALID, ISSUER, now, READ, TestStore } from './support/forge.ts'
 import { stopwatch } from './support/stopwatch.ts'
@@ -40,10 +40,10 @@ const requestToken = (app: FastifyInstance, client = 'reader', resources: string
 const use = (app: FastifyInstance, token: string) => app.inject({ url: '/data', headers: { authorization: `Bearer ${token}` } })
 const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
-const context = (members: Partial<GenerateAccessTokenContext> = {}): GenerateAccessTokenContext => ({
-  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, resource: [], confirmation: undefined, ...members
+const context = (members: Partial<ClientCredentialsGrantContext> = {}): ClientCredentialsGrantContext => ({
+  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined, ...members
 })
-const issue = async (tokens: OpaqueAccessTokens, members?: Partial<GenerateAccessTokenContext>) => (await tokens.issue(context(members))).accessToken
+const issue = async (tokens: OpaqueAccessTokens, members?: Partial<ClientCredentialsGrantContext>) => (await tokens.issue(context(members))).accessToken
 const messageOf = (result: VerifyTokenResult) => result.isValid ? 'valid' : result.message ?? INVALID
 const verdictOn = async (tokens: OpaqueAccessTokens, token: string) => messageOf(await tokens.verify(token))
 

@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   ClientCredentialsFlowBuilder, fastifyJwtTokens, FORM_BODY_LIMIT, InvalidClientError, StrategyError, TemporarilyUnavailableError
 } from '../plugin/index.ts'
-import type { ClientAuthMethod, ClientCredentialsFlow, GetClientContext, OAuth2Client } from '../plugin/index.ts'
+import type { ClientAuthMethod, ClientCredentialsFlow, ClientCredentialsTokenRequest, OAuth2Client } from '../plugin/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, exchange, FORM, form, getClient, rawBasic, SECRET, TOKEN_PATH, tokenOf } from './support/demo.ts'
 import type { Answer } from './support/demo.ts'
 
@@ -70,8 +70,8 @@ function isRefused (t: Test, answer: Answer, { status, error, description, chall
 }
 
 /** An application that writes down what getClient is asked and what generateAccessToken makes. */
-async function watchedApp (adapt = (builder: ClientCredentialsFlowBuilder) => builder): Promise<{ app: FastifyInstance, asked: GetClientContext[], issued: string[] }> {
-  const asked: GetClientContext[] = []
+async function watchedApp (adapt = (builder: ClientCredentialsFlowBuilder) => builder): Promise<{ app: FastifyInstance, asked: ClientCredentialsTokenRequest<string | undefined>[], issued: string[] }> {
+  const asked: ClientCredentialsTokenRequest<string | undefined>[] = []
   const issued: string[] = []
   const builder = demoBuilder()
     .getClient((context) => {
@@ -155,7 +155,7 @@ test('RFC 6749 §2.3.1: Basic is split at its first colon, then each half is for
   const { app, asked } = await watchedApp()
   for (const [name, pair, clientId, clientSecret] of PAIRS) {
     isRefused(t, await ask(app, {}, { authorization: rawBasic(pair) }), INVALID_CLIENT, name)
-    t.strictSame(asked.pop(), { clientId, clientSecret, grantType: 'client_credentials', scope: undefined, authMethod: 'client_secret_basic' }, name)
+    t.strictSame(asked.pop(), { clientId, clientSecret, grantType: 'client_credentials', scope: undefined, clientAuthMethod: 'client_secret_basic', clientAuthData: undefined, origin: '' }, name)
   }
   isGranted(t, await ask(app, {}, { authorization: basic('a:b c') }), READ, 'a:b c')
 })
@@ -164,7 +164,7 @@ test('RFC 6749 §2.3.1: id and secret in the body are decoded as the form is', a
   const { app, asked } = await watchedApp()
   for (const [name, , clientId, clientSecret] of PAIRS) {
     isRefused(t, await ask(app, { client_id: clientId, client_secret: clientSecret }, {}), INVALID_CLIENT, name)
-    t.strictSame(asked.pop(), { clientId, clientSecret, grantType: 'client_credentials', scope: undefined, authMethod: 'client_secret_post' }, name)
+    t.strictSame(asked.pop(), { clientId, clientSecret, grantType: 'client_credentials', scope: undefined, clientAuthMethod: 'client_secret_post', clientAuthData: undefined, origin: '' }, name)
   }
   isGranted(t, await ask(app, { client_id: 'a:b c', client_secret: SECRET }, {}), READ, 'a:b c')
 })

@@ -12,7 +12,7 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   clientSecretJwt, FlowConfigurationError, guardedFetch, InvalidClientError, InvalidRequestError, JwtAccessTokens, privateKeyJwt, SigningKeys
 } from '../plugin/index.ts'
-import type { ClientAuthMethod, ClientMetadata, ClientSecretJwtOptions, OAuth2Client, PrivateKeyJwtOptions } from '../plugin/index.ts'
+import type { ClientAuthMethod, ClientSecretJwtOptions, OAuth2Client, PrivateKeyJwtOptions } from '../plugin/index.ts'
 import { StoreUnavailableError } from '../src/stores/unavailable.ts'
 import { MemoryStore } from '../src/stores/memory.ts'
 import { basic, demoBuilder, form, FORM, TOKEN_PATH } from './support/demo.ts'
@@ -33,7 +33,7 @@ type Members = Record<string, unknown>
 
 const jwkOf = (alg: PublicAlgorithm, members: Members = {}, from = pairs) => ({ ...from[alg].publicKey.export({ format: 'jwk' }), kid: alg, ...members })
 const jwks = { keys: [jwkOf('ES256'), jwkOf('RS256'), jwkOf('PS256'), jwkOf('EdDSA')] }
-const clientOf = (id: string, metadata: ClientMetadata): OAuth2Client => ({ id, grants: ['client_credentials'], scopes: ['data:read'], metadata })
+const clientOf = (id: string, metadata: Record<string, unknown>): OAuth2Client => ({ id, grants: ['client_credentials'], scopes: ['data:read'], metadata })
 
 /** The clients, all of which have the same keys. */
 const CLIENTS: Record<string, OAuth2Client> = Object.fromEntries([

@@ -159,7 +159,7 @@ test('Whoever has proven a key is not stopped by the guesses of others, nor coun
     .addClientAuthenticationMethod('client_secret_basic')
     .addClientAuthenticationMethod(proven)
     .setThrottle(throttleOf())
-    .getClient((context) => getClient({ ...context, clientSecret: context.authMethod === 'proven' ? SECRET : context.clientSecret }))
+    .getClient((context) => getClient({ ...context, clientSecret: context.clientAuthMethod === 'proven' ? SECRET : context.clientSecret }))
     .generateAccessToken(() => 'token')
     .build()
   const app = Fastify()

@@ -96,8 +96,8 @@ t.test('a token of the platform is the client that it is mapped to, at a real en
   }
   const asked: unknown[] = []
   const flow = demoBuilder()
-    .getClient(({ clientId, clientSecret, authMethod }) => {
-      asked.push([clientId, clientSecret, authMethod])
+    .getClient(({ clientId, clientSecret, clientAuthMethod }) => {
+      asked.push([clientId, clientSecret, clientAuthMethod])
       return clients[clientId]
     })
     .addClientAuthenticationMethod(privateKeyJwt({ issuer: AUDIENCE, replays: new MemoryReplays(), clients: { findClient: (id) => clients[id] }, now }))

@@ -3,18 +3,20 @@ import type { Entries } from '../entries/entries.ts'
 import type { KeySource } from '../keys/index.ts'
 import type { Confirmation } from '../token-type/index.ts'
 
-/** What a new access token is to say. */
-export interface GenerateAccessTokenContext {
-  /** The authenticated client. */
-  client: OAuth2Client
+/** What is granted: the content of a new access token. A copy: the callback may change it. */
+export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAuth2Client> {
+  /** The authenticated client, as getClient has returned it. */
+  client: Client
   /** Always "client_credentials". */
   grantType: string
   /** The scopes that were granted. */
-  scope: readonly string[]
+  scope: string[]
   /** The token_type of the response, such as "Bearer". */
   tokenType: string
   /** Seconds: the client's own, else the flow's. */
   accessTokenLifetime: number
+  /** The scheme and authority by which this server was reached. See {@link ClientCredentialsTokenRequest.origin}. */
+  origin: string
   /** The resources that were asked for (RFC 8707 §2), absolute URIs; empty when the request named none. Whether the client may have them is not checked yet. */
   resource: readonly string[]
   /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
@@ -24,7 +26,7 @@ export interface GenerateAccessTokenContext {
 }
 
 /** A new access token. */
-export interface GeneratedAccessToken {
+export interface OAuth2AccessTokenResult {
   /** Of the characters of RFC 6750 §2.1 (b64token), so that it fits in an Authorization field. */
   accessToken: string
   /** Seconds, when the token lives for another time than the flow's accessTokenLifetime. */
@@ -35,8 +37,9 @@ export interface GeneratedAccessToken {
 
 type Awaitable<T> = T | Promise<T>
 
-/** Makes an access token. Undefined, like an exception, is a 500 server_error. */
-export type GenerateAccessToken = (context: GenerateAccessTokenContext) => Awaitable<GeneratedAccessToken | string | undefined>
+/** Issues an access token. Undefined, like an exception, is a 500 server_error. */
+export type GenerateAccessToken<Client extends OAuth2Client = OAuth2Client> =
+  (context: ClientCredentialsGrantContext<Client>) => Awaitable<OAuth2AccessTokenResult | string | undefined>
 
 /** How a token was presented. */
 export interface VerifyTokenContext {

@@ -15,7 +15,7 @@ import { tokenTypeOf } from '../token-type/index.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
 import type { ClaimsExpectation, UnverifiedClaims } from './claims.ts'
 import type {
-  AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
+  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
 } from './index.ts'
 import { createVerifier, decodeObject, readJws, rememberHeader } from './jws.ts'
 import type { UnverifiedJws, Verifier } from './jws.ts'
@@ -127,7 +127,7 @@ export class JwtAccessTokens implements AccessTokens {
     })
   }
 
-  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
     const audience = grantAudience(resource, this.metadata.audience, client.audiences)
     const lifetime = Math.min(accessTokenLifetime, this.#keys.maxTokenLifetime)
     const iat = this.#now()

@@ -9,7 +9,7 @@ import type { EntryStore, RevocationStore, StoredToken, TokenStore } from '../st
 import { StoreUnavailableError } from '../stores/unavailable.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
 import type {
-  AccessTokens, AccessTokensMetadata, GenerateAccessTokenContext, GeneratedAccessToken, TokenInformation, VerifyTokenResult
+  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
 } from './index.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
 import { Revocations } from './revocations.ts'
@@ -90,7 +90,7 @@ export class OpaqueAccessTokens implements AccessTokens {
     this.#now = now
   }
 
-  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: GenerateAccessTokenContext): Promise<GeneratedAccessToken> {
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
     const audience = grantAudience(resource, this.metadata.audience, client.audiences)
     const lifetime = Math.min(accessTokenLifetime, this.#maxTokenLifetime)
     const accessToken = randomBytes(32).toString('base64url')

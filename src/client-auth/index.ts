@@ -36,18 +36,17 @@ export interface OAuth2Client {
   secret?: string
   /** Never read here: this grant has no redirect. */
   redirectUris?: readonly string[]
-  /** Client metadata under the names of RFC 7591 §2. */
-  metadata?: ClientMetadata
+  /**
+   * What else there is to say of the client. Members that RFC 7591 §2 names are obeyed: `token_endpoint_auth_method`, the one method
+   * by which the client authenticates (any other is invalid_client; all are accepted when it is left out);
+   * `token_endpoint_auth_signing_alg`, the one algorithm of its assertions; `jwks`, `jwks_uri`, `tls_client_auth_*`,
+   * `dpop_bound_access_tokens` and `tls_client_certificate_bound_access_tokens`.
+   */
+  metadata?: Record<string, unknown>
 }
 
-/** Client metadata under the names of RFC 7591 §2. */
-export interface ClientMetadata {
-  /** The one method by which this client authenticates. Any other is refused with invalid_client. All are taken when left out. */
-  token_endpoint_auth_method?: string
-  /** The one JWS algorithm of its assertions (OpenID Connect Registration §2). All that the method takes when left out. */
-  token_endpoint_auth_signing_alg?: string
-  [name: string]: unknown
-}
+/** The metadata of a client, under the names of RFC 7591 §2. */
+export type ClientMetadata = NonNullable<OAuth2Client['metadata']>
 
 /** The client that a request says it comes from. */
 export interface PresentedClient {
@@ -56,6 +55,8 @@ export interface PresentedClient {
   clientSecret?: string
   /** The JWS algorithm of the assertion that has proven it, when the client signs its own. */
   signingAlgorithm?: string
+  /** The client that the method has found on its way, for getClient. */
+  clientAuthData?: Partial<OAuth2Client> | undefined
 }
 
 /**
@@ -82,24 +83,36 @@ export interface ClientAuthMethod {
   authenticate (request: TokenRequest): PresentedClient | undefined | Promise<PresentedClient | undefined>
 }
 
-/** What getClient is asked. */
-export interface GetClientContext {
+/**
+ * The token request that `getClient` decides on: the presented credentials, which are not checked yet, and what is asked for. A
+ * copy: the callback may change it. `Secret` is `string | undefined` where a method of the flow works without secrets.
+ */
+export interface ClientCredentialsTokenRequest<Secret extends string | undefined = string> {
+  /** The client_id that was presented. */
   clientId: string
   /** The secret that was presented, to be compared in constant time. Undefined when a method without secrets has proven the client. */
-  clientSecret: string | undefined
+  clientSecret: Secret
   /** Always "client_credentials". */
   grantType: string
   /** The scopes that were asked for; undefined when the request named none. */
-  scope: readonly string[] | undefined
-  /** The name of the method that found the credentials. */
-  authMethod: string
+  scope: string[] | undefined
+  /** The name of the method that found the credentials, such as "client_secret_basic". */
+  clientAuthMethod: string
+  /** The client that the method has found on its way, if it needs one: by its keys, or by its certificate. */
+  clientAuthData?: Partial<OAuth2Client> | undefined
+  /**
+   * The scheme and authority by which this server was reached, such as "https://auth.example.com": from the `Request`, or from the
+   * configuration of the plugin (its `origin`, else the issuer). Empty where neither is set, since a Host field is the client's.
+   */
+  origin: string
 }
 
 /**
  * Finds a client and compares its secret. Undefined, for an unknown client and for a wrong secret alike, is invalid_client;
- * an exception is a 500 server_error whose cause is logged. What it does not do, nobody does: compare the secret here.
+ * an exception is a 500 server_error whose cause is logged. This callback must compare the secret. The library never does.
  */
-export type GetClient = (context: GetClientContext) => OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+export type GetClient<Client extends OAuth2Client = OAuth2Client, Secret extends string | undefined = string | undefined> =
+  (request: ClientCredentialsTokenRequest<Secret>) => Client | undefined | Promise<Client | undefined>
 
 /** Where clients are kept that are known by more than a secret: what `useClients` takes. */
 export interface Clients {
@@ -119,7 +132,7 @@ export interface Clients {
    * @param client what getClient has returned for the same context
    * @returns the client as it is now; undefined if it may not have a token any more
    */
-  confirm? (client: OAuth2Client, context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
+  confirm? (client: OAuth2Client, context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
   /** The entries of the store of the clients. */
   readonly entries?: Entries | undefined
   /** The audit records of the store of the clients. Left out where it keeps none. */
@@ -142,7 +155,7 @@ export interface ClientAuthSettings {
 /** A client that has authenticated, and what getClient was asked. */
 export interface AuthenticatedClient {
   readonly client: OAuth2Client
-  readonly context: GetClientContext
+  readonly context: ClientCredentialsTokenRequest<string | undefined>
 }
 
 /**
@@ -174,8 +187,17 @@ export async function authenticateClient (
   const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
   const attempt = new Attempt(presented.clientId, request)
   throttle?.check(attempt)
-  const context = { clientId: presented.clientId, clientSecret: presented.clientSecret, grantType, scope, authMethod: method.name }
-  const client = await settings.getClient(context)
+  const context: ClientCredentialsTokenRequest<string | undefined> = {
+    clientId: presented.clientId,
+    clientSecret: presented.clientSecret,
+    grantType,
+    scope: scope && [...scope],
+    clientAuthMethod: method.name,
+    clientAuthData: presented.clientAuthData,
+    origin: request.origin ?? ''
+  }
+  // A copy, which the callback may change.
+  const client = await settings.getClient({ ...context, scope: scope && [...scope] })
   const refusal = refusalOf(client || undefined, presented, method)
   if (refusal !== undefined) {
     await throttle?.failed(attempt)
@@ -211,9 +233,9 @@ function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorit
     return `getClient knows no client ${isGeneratedSecret(clientId) ? 'whose id is a secret' : toLogText(clientId)} with these credentials`
   }
   const { token_endpoint_auth_method: registered = method.name, token_endpoint_auth_signing_alg: algorithm } = client.metadata ?? {}
-  if (registered !== method.name) return `the client ${client.id} is registered for ${registered}, and used ${method.name}`
-  if (used === undefined || algorithm === undefined || isSameAlgorithm(algorithm, used)) return undefined
-  return `the client ${client.id} is registered for ${algorithm}, and signed with ${used}`
+  if (registered !== method.name) return `the client ${client.id} is registered for ${String(registered)}, and used ${method.name}`
+  if (used === undefined || algorithm === undefined || (typeof algorithm === 'string' && isSameAlgorithm(algorithm, used))) return undefined
+  return `the client ${client.id} is registered for ${String(algorithm)}, and signed with ${used}`
 }
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])

@@ -98,7 +98,7 @@ function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, 
     const registered = client?.metadata?.token_endpoint_auth_method
     if (client?.metadata === undefined || (registered !== undefined && registered !== name)) return undefined
     const verdict = await judge(certificate, client.metadata)
-    if (verdict === true) return { clientId: client.id }
+    if (verdict === true) return { clientId: client.id, clientAuthData: client }
     // Without a word on its method, the client may be one of another.
     if (verdict === undefined && registered === undefined) return undefined
     throw new InvalidClientError(undefined, { cause: verdict ?? `the client ${client.id} is registered for ${name}, and nothing that its certificate could be compared with` })

@@ -1,4 +1,4 @@
-import type { GetClientContext, OAuth2Client } from '../client-auth/index.ts'
+import type { ClientCredentialsTokenRequest, OAuth2Client } from '../client-auth/index.ts'
 import type { Clock } from '../clock.ts'
 import type { Entries } from '../entries/entries.ts'
 import { toUnavailable } from '../entries/to-unavailable.ts'
@@ -67,17 +67,17 @@ export class ClientAuthenticator {
   }
 
   /** @see ClientRegistry.getClient */
-  authenticate (context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+  authenticate (context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     return this.#withEntries(() => this.#authenticate(context))
   }
 
   /** @see ClientRegistry.findClient */
-  find (clientId: string, authMethod?: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
-    return this.#withEntries(() => this.#find(clientId, authMethod))
+  find (clientId: string, clientAuthMethod?: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    return this.#withEntries(() => this.#find(clientId, clientAuthMethod))
   }
 
   /** @see ClientRegistry.confirm */
-  confirm (client: OAuth2Client, context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+  confirm (client: OAuth2Client, context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     const known = this.#known.get(client)
     const isConfirmed = known !== undefined && !this.#isOutdated(known) && (known.age() < CONFIRMED_FOR || this.#cache.get(client.id) === known)
     return isConfirmed ? client : this.#confirmAnew(context)
@@ -104,36 +104,36 @@ export class ClientAuthenticator {
     })
   }
 
-  #authenticate ({ clientId, clientSecret, authMethod }: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+  #authenticate ({ clientId, clientSecret, clientAuthMethod }: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     // A method without secrets has proven the client: what is left is whether it is there and may do so.
-    if (clientSecret === undefined) return this.#find(clientId, authMethod)
+    if (clientSecret === undefined) return this.#find(clientId, clientAuthMethod)
     const presented = this.#secrets.present(clientSecret)
     const known = this.#cached(clientId)
     const secret = this.#secrets.recognise(known?.secrets ?? this.#secrets.nobody, presented)
-    return this.#admit(known, secret, authMethod) ?? this.#authenticateAnew(clientId, presented, authMethod)
+    return this.#admit(known, secret, clientAuthMethod) ?? this.#authenticateAnew(clientId, presented, clientAuthMethod)
   }
 
-  #find (clientId: string, authMethod: string | undefined): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+  #find (clientId: string, clientAuthMethod: string | undefined): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     const known = this.#cached(clientId)
-    return known !== undefined && isAllowed(known, authMethod) ? known.client : this.#findAnew(clientId, authMethod)
+    return known !== undefined && isAllowed(known, clientAuthMethod) ? known.client : this.#findAnew(clientId, clientAuthMethod)
   }
 
-  async #authenticateAnew (clientId: string, presented: PresentedSecret, authMethod: string): Promise<OAuth2Client | undefined> {
+  async #authenticateAnew (clientId: string, presented: PresentedSecret, clientAuthMethod: string): Promise<OAuth2Client | undefined> {
     const known = await this.#read(clientId)
     const secrets = known?.secrets ?? this.#secrets.nobody
     const secret = this.#secrets.recognise(secrets, presented) ?? await this.#secrets.compareSlowly(secrets, presented)
-    return this.#admit(known, secret, authMethod)
+    return this.#admit(known, secret, clientAuthMethod)
   }
 
-  async #findAnew (clientId: string, authMethod: string | undefined): Promise<OAuth2Client | undefined> {
+  async #findAnew (clientId: string, clientAuthMethod: string | undefined): Promise<OAuth2Client | undefined> {
     const known = await this.#read(clientId)
-    return known !== undefined && isAllowed(known, authMethod) ? known.client : undefined
+    return known !== undefined && isAllowed(known, clientAuthMethod) ? known.client : undefined
   }
 
   // A secret that is hashed slowly was verified a moment ago, and is recognised by that.
-  async #confirmAnew ({ clientId, clientSecret, authMethod }: GetClientContext): Promise<OAuth2Client | undefined> {
+  async #confirmAnew ({ clientId, clientSecret, clientAuthMethod }: ClientCredentialsTokenRequest<string | undefined>): Promise<OAuth2Client | undefined> {
     const known = await this.#read(clientId)
-    if (known === undefined || !isAllowed(known, authMethod)) return undefined
+    if (known === undefined || !isAllowed(known, clientAuthMethod)) return undefined
     if (clientSecret === undefined) return known.client
     const secret = this.#secrets.recognise(known.secrets, this.#secrets.present(clientSecret))
     return secret !== undefined && !this.#isRevoked(known, secret) ? known.client : undefined
@@ -149,8 +149,8 @@ export class ClientAuthenticator {
     return known !== undefined && !this.#isOutdated(known) ? known : undefined
   }
 
-  #admit (known: KnownClient | undefined, secret: NotedSecret | undefined, authMethod: string): OAuth2Client | undefined {
-    if (known === undefined || secret === undefined || !isAllowed(known, authMethod) || this.#isRevoked(known, secret)) return undefined
+  #admit (known: KnownClient | undefined, secret: NotedSecret | undefined, clientAuthMethod: string): OAuth2Client | undefined {
+    if (known === undefined || secret === undefined || !isAllowed(known, clientAuthMethod) || this.#isRevoked(known, secret)) return undefined
     this.#uses.note(known.client.id, secret)
     return known.client
   }
@@ -184,6 +184,6 @@ export class ClientAuthenticator {
   }
 }
 
-function isAllowed ({ isDisabled, authMethods }: KnownClient, authMethod: string | undefined): boolean {
-  return !isDisabled && (authMethod === undefined || authMethods === undefined || authMethods.includes(authMethod))
+function isAllowed ({ isDisabled, authMethods }: KnownClient, clientAuthMethod: string | undefined): boolean {
+  return !isDisabled && (clientAuthMethod === undefined || authMethods === undefined || authMethods.includes(clientAuthMethod))
 }

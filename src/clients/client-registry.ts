@@ -1,4 +1,4 @@
-import type { Clients, GetClientContext, OAuth2Client } from '../client-auth/index.ts'
+import type { ClientCredentialsTokenRequest, Clients, OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { auditOf, toAuditRecord } from '../entries/audit.ts'
@@ -71,7 +71,7 @@ export class ClientRegistry implements Clients {
    *
    * @throws StoreUnavailableError, or rejects with it
    */
-  readonly getClient = (context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> => this.#authenticator.authenticate(context)
+  readonly getClient = (context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> => this.#authenticator.authenticate(context)
 
   /** Finds a client that is not disabled. Authenticates nobody. @throws StoreUnavailableError, or rejects with it */
   findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
@@ -85,7 +85,7 @@ export class ClientRegistry implements Clients {
    * @returns the client as it is now; undefined if it may not have a token any more
    * @throws StoreUnavailableError, or rejects with it
    */
-  confirm (client: OAuth2Client, context: GetClientContext): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+  confirm (client: OAuth2Client, context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     return this.#authenticator.confirm(client, context)
   }
 
