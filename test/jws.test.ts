@@ -1,9 +1,10 @@
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { JsonWebKey } from 'node:crypto'
+import type { JsonWebKey, KeyObject } from 'node:crypto'
 import t from 'tap'
 import { createVerifier, readJws } from '../src/access-token/jws.ts'
 import { prepareKey } from '../src/access-token/prepared-key.ts'
+import { createSigner } from '../src/access-token/sign.ts'
 import type { SigningKey } from '../src/keys/index.ts'
 
 type Vector = [number: number, comment: string, message: string, signature: string, result: string]
@@ -20,16 +21,26 @@ const privateKeys = {
 const keyOf = (alg: keyof typeof privateKeys | 'PS256', publicKey: SigningKey['publicKey']): SigningKey =>
   ({ kid: 'k', alg, publicKey, privateKey: privateKeys[alg === 'PS256' ? 'RS256' : alg] })
 
+/** The members of a KeyObject without being one: node:crypto rejects it, as that of workerd does with each that comes with options. */
+function toForeign (key: KeyObject): KeyObject {
+  const { asymmetricKeyType, asymmetricKeyDetails } = key
+  return { asymmetricKeyType, asymmetricKeyDetails, export: key.export.bind(key) } as unknown as KeyObject
+}
+
 for (const alg of ['ES256', 'EdDSA', 'RS256', 'PS256'] as const) {
   t.test(`Wycheproof ${alg}: valid signatures verify, and no other (RFC 7518 §3.1, RFC 8037 §3.1)`, async (t) => {
     const seen = { valid: 0, invalid: 0 }
     for (const { spki, tests } of read(alg.toLowerCase()).publicKeys as { spki: string, tests: Vector[] }[]) {
-      const { digest, publicInput } = prepareKey(keyOf(alg, createPublicKey({ key: Buffer.from(spki, 'hex'), format: 'der', type: 'spki' })))
+      const publicKey = createPublicKey({ key: Buffer.from(spki, 'hex'), format: 'der', type: 'spki' })
+      const { digest, publicInput, webCrypto } = prepareKey(keyOf(alg, publicKey))
+      t.equal(webCrypto, undefined, 'Node.js takes the key by itself')
+      const foreign = prepareKey(keyOf(alg, toForeign(publicKey))).webCrypto!
       for (const [number, comment, message, signature, result] of tests) {
         if (result === 'acceptable') continue
         const isSigned = verify(digest, Buffer.from(message, 'hex'), publicInput, Buffer.from(signature, 'hex'))
         seen[result as keyof typeof seen]++
         if (isSigned !== (result === 'valid')) t.fail(`${number} ${comment}: ${result}`)
+        if (await foreign.verify(Buffer.from(message, 'hex'), Buffer.from(signature, 'hex')) !== isSigned) t.fail(`${number} ${comment}: ${result}, by WebCrypto`)
       }
     }
     t.ok(seen.valid > 5 && seen.invalid > 40, JSON.stringify(seen))
@@ -51,5 +62,21 @@ for (const signing of ['batch', 'pool'] as const) {
       }
     }
     t.ok(count > 50, String(count))
+  })
+}
+
+for (const signing of ['batch', 'pool'] as const) {
+  t.test(`Where node:crypto cannot use a key, WebCrypto signs and verifies in the ${signing} (RFC 7515 §5)`, async (t) => {
+    const [sign, isSigned] = [createSigner(signing), createVerifier(signing)]
+    for (const alg of ['ES256', 'EdDSA', 'RS256', 'PS256'] as const) {
+      const privateKey = privateKeys[alg === 'PS256' ? 'RS256' : alg]
+      const native: SigningKey = { kid: 'k', alg, privateKey, publicKey: createPublicKey(privateKey) }
+      const foreign: SigningKey = { ...native, privateKey: toForeign(native.privateKey), publicKey: toForeign(native.publicKey) }
+      for (const [signer, verifier] of [[foreign, native], [native, foreign], [foreign, foreign]] as const) {
+        const text = await sign(signer, 'at+jwt', { sub: 'client' })
+        t.equal(await isSigned(readJws(text)!, verifier), true, alg)
+        t.equal(await isSigned({ ...readJws(text)!, signingInput: `${text.split('.')[0]}.e30` }, verifier), false, `${alg}: another payload`)
+      }
+    }
   })
 }

@@ -646,7 +646,8 @@ test('Signatures are made and verified in the pool where there is a second core,
   const { sign, verify } = crypto
   const calls: number[] = []
   const spyOn = (original: (...args: never[]) => unknown) => (...args: never[]) => {
-    calls.push(args.length)
+    // But for the trial of a key, which has nothing to verify.
+    if ((args as unknown[] as [string, Buffer])[1].length > 0) calls.push(args.length)
     return original(...args)
   }
   const spies = [t.intercept(crypto, 'sign', { value: spyOn(sign) }), t.intercept(crypto, 'verify', { value: spyOn(verify) })]

@@ -3,6 +3,7 @@ import { LruMap } from 'toad-cache'
 import type { Eventual } from '../at-once.ts'
 import type { SigningKey } from '../keys/index.ts'
 import { prepareKey } from './prepared-key.ts'
+import type { PreparedKey } from './prepared-key.ts'
 import type { Signing } from './sign.ts'
 
 /** A compact JWS (RFC 7515 §7.1) that is read, and not verified. */
@@ -52,18 +53,21 @@ export type Verifier = (jws: UnverifiedJws, key: SigningKey) => Eventual<boolean
 
 /** Makes a verifier that works where signatures are made. With "batch", each is verified at once. */
 export function createVerifier (signing: Signing): Verifier {
-  return signing === 'pool' ? isSignedInPool : isSigned
+  const verifyNatively = signing === 'pool' ? isSignedInPool : isSigned
+  return ({ signingInput, signature }, key) => {
+    const prepared = prepareKey(key)
+    const data = Buffer.from(signingInput)
+    return prepared.webCrypto?.verify(data, signature) ?? verifyNatively(prepared, data, signature)
+  }
 }
 
-function isSigned ({ signingInput, signature }: UnverifiedJws, key: SigningKey): boolean {
-  const { digest, publicInput } = prepareKey(key)
-  return verify(digest, Buffer.from(signingInput), publicInput, signature)
+function isSigned ({ digest, publicInput }: PreparedKey, data: Buffer, signature: Buffer): boolean {
+  return verify(digest, data, publicInput, signature)
 }
 
-function isSignedInPool ({ signingInput, signature }: UnverifiedJws, key: SigningKey): Promise<boolean> {
-  const { digest, publicInput } = prepareKey(key)
+function isSignedInPool ({ digest, publicInput }: PreparedKey, data: Buffer, signature: Buffer): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    verify(digest, Buffer.from(signingInput), publicInput, signature, (error, isRight) => { error === null ? resolve(isRight) : reject(error) })
+    verify(digest, data, publicInput, signature, (error, isRight) => { error === null ? resolve(isRight) : reject(error) })
   })
 }
 

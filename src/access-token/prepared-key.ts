@@ -1,14 +1,18 @@
-import { constants } from 'node:crypto'
+import { constants, verify } from 'node:crypto'
 import type { SigningOptions, SignKeyObjectInput, VerifyKeyObjectInput } from 'node:crypto'
 import type { SigningKey } from '../keys/index.ts'
 import { checkFit, isSigningAlgorithm } from '../keys/jwk.ts'
 import type { SigningAlgorithm } from '../keys/jwk.ts'
+import { toWebCryptoKey } from './web-crypto-key.ts'
+import type { WebCryptoKey } from './web-crypto-key.ts'
 
 /** What node:crypto takes to sign and to verify by a key. */
 export interface PreparedKey {
   readonly digest: string | null
   readonly privateInput: SignKeyObjectInput
   readonly publicInput: VerifyKeyObjectInput
+  /** Takes the place of node:crypto where that does not take a KeyObject together with options, as in workerd. */
+  readonly webCrypto?: WebCryptoKey
 }
 
 interface SignatureAlgorithm {
@@ -41,7 +45,23 @@ export function prepareKey (key: SigningKey): PreparedKey {
   if (!isSigningAlgorithm(alg)) throw new TypeError('Access tokens are signed by ES256, EdDSA, RS256 or PS256')
   for (const half of [privateKey, publicKey]) checkFit(half, alg)
   const { digest, options } = ALGORITHMS[alg]
-  const made = { digest, privateInput: { key: privateKey, ...options }, publicInput: { key: publicKey, ...options } }
+  const publicInput = { key: publicKey, ...options }
+  const made: PreparedKey = {
+    digest,
+    privateInput: { key: privateKey, ...options },
+    publicInput,
+    ...(!isUsable(digest, publicInput) && { webCrypto: toWebCryptoKey(key, alg) })
+  }
   prepared.set(key, made)
   return made
+}
+
+// Tried once per key, with a signature that is none. Any other error than that of the key says so again when it matters.
+function isUsable (digest: string | null, publicInput: VerifyKeyObjectInput): boolean {
+  try {
+    verify(digest, Buffer.alloc(0), publicInput, Buffer.alloc(0))
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ERR_INVALID_ARG_TYPE'
+  }
 }

@@ -20,7 +20,9 @@ export function createSigner (signing: Signing): Signer {
   const signBytes = signing === 'pool' ? signInPool : createBatch()
   return async (key, typ, claims) => {
     const input = `${headerOf(key, typ)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-    return `${input}.${(await signBytes(key, Buffer.from(input))).toString('base64url')}`
+    const data = Buffer.from(input)
+    const signature = await (prepareKey(key).webCrypto?.sign(data) ?? signBytes(key, data))
+    return `${input}.${signature.toString('base64url')}`
   }
 }
 

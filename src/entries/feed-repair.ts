@@ -91,7 +91,7 @@ export class FeedRepair<E> {
 async function delay (milliseconds: number): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, milliseconds)
-    // What is to be written back keeps no process alive.
-    timer.unref()
+    // What is to be written back keeps no process alive. In workerd a timer is a number.
+    timer.unref?.()
   })
 }

@@ -31,7 +31,7 @@ const KINDS = {
   EdDSA: {
     description: 'an Ed25519 key',
     fits: ({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519',
-    generate: () => generatePair('ed25519')
+    generate: () => generatePair('ed25519', {})
   },
   RS256: RSA,
   PS256: RSA

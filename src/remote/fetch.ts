@@ -28,7 +28,8 @@ export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = 
     const response = await fetch(url, {
       ...init,
       headers: { accept: 'application/json', ...init.headers as Record<string, string> },
-      redirect: 'error',
+      // Not "error", which workerd does not have: a redirect is another status than 200.
+      redirect: 'manual',
       signal: AbortSignal.timeout(TIME_LIMIT)
     })
     if (response.status !== 200) {
