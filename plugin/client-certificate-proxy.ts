@@ -1,6 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { LruMap } from 'toad-cache'
+import { required } from '../src/lib/options/index.ts'
+import type { OptionsDescription } from '../src/lib/options/index.ts'
 import type { CertificateReader } from './client-certificate.ts'
 import { CERTIFICATE_FORMATS, readCertificate } from './client-certificate-formats.ts'
 import type { CertificateFormat } from './client-certificate-formats.ts'
@@ -29,6 +31,24 @@ export interface ClientCertificateOptions {
   verified?: true | string | Readonly<Record<string, string>>
 }
 
+/** The option clientCertificate of clientCredentialsPlugin. */
+export const CLIENT_CERTIFICATE: OptionsDescription<ClientCertificateOptions> = {
+  of: 'clientCredentialsPlugin',
+  options: {
+    trustedProxies: required({ accepts: (value) => blockListOf(value) !== undefined, demand: 'an array of at least one IP address or network' }),
+    format: required({ accepts: isFormat, demand: `one of ${Object.keys(CERTIFICATE_FORMATS).join(', ')}` }),
+    header: { accepts: isFieldName, demand: 'the name of a header field' },
+    verified: {
+      accepts: (value, { format }) => isFormat(format) && conditionsOf(value as true, format) !== undefined,
+      demand: 'true, the name of a header field, or an object of header fields and their values'
+    }
+  },
+  together: ({ format, header }) => header === undefined && CERTIFICATE_FORMATS[format].field === undefined
+    ? `The option "clientCertificate.header" is required for the format "${format}". Pass the name of the header field`
+    : undefined,
+  error: () => new FST_OAUTH_CLIENT_CERTIFICATE()
+}
+
 // A certificate takes longer to parse than a token to verify. The one that was used longest ago goes first.
 const MAX_CERTIFICATES = 1000
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/
@@ -37,16 +57,13 @@ const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/
  * Reads certificates from a field that a trusted proxy sets. What comes from anybody else, is there twice or cannot be
  * read, is no certificate.
  *
- * @throws FST_OAUTH_CLIENT_CERTIFICATE for wrong options
+ * @param options checked
  */
 export function fromProxy (options: ClientCertificateOptions): CertificateReader {
-  const { trustedProxies, format, header, verified } = options ?? {}
-  const proxies = blockListOf(trustedProxies)
-  if (!Object.hasOwn(CERTIFICATE_FORMATS, format) || proxies === undefined) throw new FST_OAUTH_CLIENT_CERTIFICATE()
-  const field = header === undefined ? CERTIFICATE_FORMATS[format].field : header
-  const conditions = conditionsOf(verified, format)
-  if (!isFieldName(field) || conditions === undefined) throw new FST_OAUTH_CLIENT_CERTIFICATE()
-  const name = field.toLowerCase()
+  const { trustedProxies, format, header, verified } = options
+  const proxies = blockListOf(trustedProxies) as BlockList
+  const name = (header ?? CERTIFICATE_FORMATS[format].field as string).toLowerCase()
+  const conditions = conditionsOf(verified, format) as Condition[]
   const parsed = new LruMap<X509Certificate>(MAX_CERTIFICATES)
 
   return ({ socket: { remoteAddress }, rawHeaders }) => {
@@ -77,6 +94,10 @@ function conditionsOf (verified: ClientCertificateOptions['verified'], format: C
 
 function toConditions (fields: Readonly<Record<string, string>>): Condition[] {
   return Object.entries(fields).map(([field, value]) => [field.toLowerCase(), [value]])
+}
+
+function isFormat (name: unknown): name is CertificateFormat {
+  return typeof name === 'string' && Object.hasOwn(CERTIFICATE_FORMATS, name)
 }
 
 function isFieldName (name: unknown): name is string {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { grantAudience, isAccessTokenType, isIssuer, judgeClaims, systemClock } from '../src/index.ts'
 import type { AccessTokens, GenerateAccessToken, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
+import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text, withError } from '../src/lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../src/lib/options/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
 /** As much of `app.jwt`, which @fastify/jwt decorates, as is used here. */
@@ -16,6 +18,27 @@ export interface FastifyJwtTokensOptions {
   issuer: string
   /** The `aud` of every token, compared exactly: a name or URL of the API that the tokens are for. */
   audience: string
+  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read on the way. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
+}
+
+/** The options of fastifyJwtTokens. */
+export const FASTIFY_JWT_TOKENS: OptionsDescription<FastifyJwtTokensOptions> = {
+  of: 'fastifyJwtTokens',
+  options: {
+    issuer: required({
+      accepts: (value, { dangerouslyAllowHttpIssuer }) => isIssuer(value, dangerouslyAllowHttpIssuer === true),
+      demand: 'an https URL',
+      error: () => new FST_OAUTH_JWT_INVALID_OPTION('an issuer that is an https URL, or http on loopback. For http inside of a private network, set dangerouslyAllowHttpIssuer: true')
+    }),
+    audience: required(withError(text(), () => new FST_OAUTH_JWT_INVALID_OPTION('an audience: the name or URL of the API that the tokens are for'))),
+    dangerouslyAllowHttpIssuer: flag()
+  }
+}
+const FASTIFY_JWT: Rule<FastifyJwt> = {
+  accepts: (value) => hasMethods(value, ['sign', 'verify']) && isTable((value as FastifyJwt).options),
+  demand: 'app.jwt',
+  error: () => new FST_OAUTH_JWT_INVALID_OPTION('app.jwt: await the registration of @fastify/jwt first')
 }
 
 interface Header { alg?: unknown, typ?: unknown, crit?: unknown }
@@ -31,11 +54,10 @@ const TOKEN_ERROR = /^(?:FAST_JWT|FST_JWT)_/
  *
  * @throws FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_UNUSABLE after one token was made on trial
  */
-export function fastifyJwtTokens (jwt: FastifyJwt, { issuer, audience }: FastifyJwtTokensOptions): AccessTokens & { issue: GenerateAccessToken } {
-  if (typeof jwt?.sign !== 'function') throw new FST_OAUTH_JWT_INVALID_OPTION('app.jwt: await the registration of @fastify/jwt first')
-  if (!isIssuer(issuer)) throw new FST_OAUTH_JWT_INVALID_OPTION('an issuer that is an https URL, or http on loopback')
-  if (typeof audience !== 'string' || audience === '') throw new FST_OAUTH_JWT_INVALID_OPTION('an audience: the name or URL of the API that the tokens are for')
-
+export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOptions): AccessTokens & { issue: GenerateAccessToken } {
+  checkArgument(jwt, required(FASTIFY_JWT), 'fastifyJwtTokens', 'jwt')
+  checkOptions(options, FASTIFY_JWT_TOKENS)
+  const { issuer, audience } = options
   const clockTolerance = (jwt.options.verify?.clockTolerance ?? 0) / 1000
 
   function claimsOf ({ client, scope, accessTokenLifetime, confirmation }: ClientCredentialsGrantContext): Record<string, unknown> {

@@ -1,7 +1,10 @@
-import { ClientCredentialsFlow, isIssuer } from '../src/index.ts'
+import { isIssuer } from '../src/index.ts'
+import type { ClientCredentialsFlow } from '../src/index.ts'
+import { checkOptions, flag, hasMethods, isTable, nested, required, table, text, withError } from '../src/lib/options/index.ts'
+import type { OptionsDescription } from '../src/lib/options/index.ts'
 import { fromTlsSocket } from './client-certificate.ts'
 import type { CertificateReader } from './client-certificate.ts'
-import { fromProxy } from './client-certificate-proxy.ts'
+import { CLIENT_CERTIFICATE, fromProxy } from './client-certificate-proxy.ts'
 import type { ClientCertificateOptions } from './client-certificate-proxy.ts'
 import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN } from './errors.ts'
 
@@ -28,6 +31,29 @@ export interface ClientCredentialsPluginOptions {
   clientCertificate?: ClientCertificateOptions
 }
 
+const FLOW_METHODS = ['getTokenEndpoint', 'token', 'verifyToken', 'start']
+
+/** The options of clientCredentialsPlugin. */
+export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPluginOptions> = {
+  of: 'clientCredentialsPlugin',
+  options: {
+    flow: required({
+      accepts: (value) => hasMethods(value, FLOW_METHODS) && isTable((value as ClientCredentialsFlow).settings),
+      demand: 'a ClientCredentialsFlow',
+      error: () => new FST_OAUTH_FLOW_REQUIRED()
+    }),
+    prefix: text(0),
+    acceptJson: flag(),
+    metadata: table<Readonly<Record<string, unknown>>>(),
+    origin: {
+      accepts: (value, { flow }) => isIssuer(value, (flow as ClientCredentialsFlow).settings.dangerouslyAllowHttpIssuer),
+      demand: 'an https URL without query and fragment, or an http URL on loopback',
+      error: () => new FST_OAUTH_ORIGIN()
+    },
+    clientCertificate: withError(nested(CLIENT_CERTIFICATE), CLIENT_CERTIFICATE.error!)
+  }
+}
+
 /** The plugin's options, checked and complete. */
 export interface ResolvedOptions {
   readonly flow: ClientCredentialsFlow
@@ -42,13 +68,12 @@ export interface ResolvedOptions {
 /**
  * Checks the options of the plugin. Does not change them.
  *
- * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN,
- *   FST_OAUTH_CLIENT_CERTIFICATE
+ * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN, FST_OAUTH_CLIENT_CERTIFICATE,
+ *   FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_INVALID_OPTION
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
+  checkOptions(options, CLIENT_CREDENTIALS_PLUGIN)
   const { flow, prefix = '', acceptJson = false, metadata = {} } = options
-  if (!(flow instanceof ClientCredentialsFlow)) throw new FST_OAUTH_FLOW_REQUIRED()
-
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
@@ -57,7 +82,6 @@ export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>
 }
 
 function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {
-  if (origin !== undefined && !isIssuer(origin)) throw new FST_OAUTH_ORIGIN()
   const own = origin?.replace(/\/$/, '')
   const server = own ?? originOf(settings.accessTokens?.metadata?.issuer)
   const resource = own ?? originOf(settings.resource) ?? server

@@ -2,8 +2,9 @@ import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-to
 import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
 import type { Clients, GetClient } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
-import { optionsOf } from './flow-options.ts'
+import { CLIENT_CREDENTIALS_FLOW, isAccessTokens, optionsOf } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions } from './flow-options.ts'
+import { checkOptions } from './lib/options/index.ts'
 import type { Profile } from './profile.ts'
 import type { FailureThrottle } from './throttle/index.ts'
 import type { TokenType } from './token-type/index.ts'
@@ -24,8 +25,12 @@ export class ClientCredentialsFlowBuilder {
   readonly #options: Partial<ClientCredentialsFlowOptions>
   #methods: readonly ClientAuthMethodOption[]
 
-  /** @param params what the setters would set; copied */
+  /**
+   * @param params what the setters would set; copied
+   * @throws FlowConfigurationError for an unknown or a wrong one
+   */
   constructor (params: Partial<ClientCredentialsFlowOptions> = {}) {
+    checkOptions(params, { ...CLIENT_CREDENTIALS_FLOW, of: 'ClientCredentialsFlowBuilder' })
     this.#options = { ...params }
     this.#methods = params.clientAuthenticationMethods ?? []
   }
@@ -75,7 +80,7 @@ export class ClientCredentialsFlowBuilder {
 
   /** Takes a way to authenticate back. When none is left, client_secret_basic is it. */
   removeClientAuthenticationMethod (name: string): this {
-    this.#methods = this.#methods.filter((method) => (typeof method === 'string' ? method : method.name) !== name)
+    this.#methods = this.#methods.filter((method) => (typeof method === 'string' ? method : method?.name) !== name)
     return this
   }
 
@@ -121,7 +126,7 @@ export class ClientCredentialsFlowBuilder {
 
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
   useAccessTokens (accessTokens: AccessTokens): this {
-    return this.#set(optionsOf(accessTokens))
+    return this.#set(isAccessTokens(accessTokens) ? optionsOf(accessTokens) : { accessTokens })
   }
 
   /**
@@ -130,6 +135,14 @@ export class ClientCredentialsFlowBuilder {
    */
   setProfile (profile: Profile): this {
     return this.#set({ profile })
+  }
+
+  /**
+   * Accepts a token endpoint, and an `origin` of the plugin, that are http URLs on any host: without TLS, secrets and tokens can
+   * be read on the way. Default that of the access tokens, else false.
+   */
+  setDangerouslyAllowHttpIssuer (dangerouslyAllowHttpIssuer: boolean): this {
+    return this.#set({ dangerouslyAllowHttpIssuer })
   }
 
   /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */

@@ -1,5 +1,7 @@
 /** The codes of the errors that a flow is refused with when it is built. */
 export const FLOW_ERRORS = {
+  FST_OAUTH_UNKNOWN_OPTION: 'There is an unknown option. Correct its name, or remove it',
+  FST_OAUTH_INVALID_OPTION: 'An option is missing, or has a wrong value. Correct it',
   FST_OAUTH_INVALID_TOKEN_ENDPOINT: 'The token endpoint must be a path such as "/oauth2/token", without ":", "*", "%" and fragment, or the absolute https URL of another server (http only on loopback). Call setTokenEndpoint with one of them',
   FST_OAUTH_INVALID_SECURITY_SCHEME_NAME: 'The security scheme name may have letters, digits, ".", "_" and "-" only, since it is a key in OpenAPI. Call setSecuritySchemeName with such a name',
   FST_OAUTH_INVALID_SCOPES: 'The scopes must be an object of scope name to description, each name without space, quote and backslash (RFC 6749 section 3.3). Call setScopes with such an object',

@@ -4,6 +4,8 @@ import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
 import type { Clients, GetClient } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
+import { callable, checkOptions, codedError, flag, hasMethods, listOf, oneOf, orNull, seconds, text, withError, withMethods } from './lib/options/index.ts'
+import type { OptionsDescription, Rule } from './lib/options/index.ts'
 import { assertionAlgorithms, violationsOf } from './profile.ts'
 import type { Profile } from './profile.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
@@ -47,6 +49,11 @@ export interface ClientCredentialsFlowOptions {
   accessTokens: AccessTokens | undefined
   /** Rules that the whole flow is held to when it is built. Default none. */
   profile: Profile | undefined
+  /**
+   * Accepts a token endpoint, and an `origin` of the plugin, that are http URLs on any host: without TLS, secrets and tokens can
+   * be read on the way. Default that of the access tokens, else false.
+   */
+  dangerouslyAllowHttpIssuer: boolean | undefined
 }
 
 /** The name of a callback that a flow works without, by denying. */
@@ -61,6 +68,8 @@ export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSetti
   readonly scopes: Readonly<Record<string, string>>
   readonly accessTokens: AccessTokens | undefined
   readonly clients: Clients | undefined
+  /** Whether URLs of this server may be http on any host. */
+  readonly dangerouslyAllowHttpIssuer: boolean
   /** The URL of the protected resource (RFC 9728): the audience of tokens, when that is a URL. */
   readonly resource: string | undefined
   /** The callbacks that were never set. */
@@ -83,10 +92,10 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
   accessTokens: undefined,
-  profile: undefined
+  profile: undefined,
+  dangerouslyAllowHttpIssuer: undefined
 })
 
-const PROFILES: readonly unknown[] = [undefined, 'fapi2'] satisfies (Profile | undefined)[]
 const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
 
 // ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
@@ -94,12 +103,49 @@ const PATH = /^\/(?!\/)[^\s#:*%]*$/
 // OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
 const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
 
+const isCallback: Rule<never> = withError(callable<never>(), codedError('FST_OAUTH_INVALID_CALLBACK'))
+const isTokenType = (value: unknown) => typeof (value as TokenType | null)?.name === 'string'
+const invalidTokenType = codedError('FST_OAUTH_INVALID_TOKEN_TYPE')
+
+/** The options of a flow. */
+export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentialsFlowOptions>> = {
+  of: 'ClientCredentialsFlow',
+  options: {
+    tokenEndpoint: {
+      accepts: (value, options) => typeof value === 'string' && isTokenEndpoint(value, allowsHttp(options)),
+      demand: 'a path, or the absolute https URL of another server',
+      fix: 'Pass one of them. For http inside of a private network, set dangerouslyAllowHttpIssuer: true',
+      error: codedError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
+    },
+    securitySchemeName: {
+      accepts: (value) => typeof value === 'string' && COMPONENT_NAME.test(value),
+      demand: 'a string of letters, digits, ".", "_" and "-"',
+      error: codedError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
+    },
+    description: text(0),
+    scopes: { accepts: isScopes, demand: 'an object of scope name to description', error: codedError('FST_OAUTH_INVALID_SCOPES') },
+    accessTokenLifetime: withError(seconds(1), codedError('FST_OAUTH_INVALID_LIFETIME')),
+    tokenType: { accepts: isTokenType, demand: 'an object with a name', error: invalidTokenType },
+    otherTokenTypes: withError(listOf<TokenType>(isTokenType, 'objects with a name', 0), invalidTokenType),
+    clientAuthenticationMethods: withError(listOf<ClientAuthMethodOption>(() => true, 'client authentication methods', 0), codedError('FST_OAUTH_INVALID_AUTH_METHOD')),
+    getClient: isCallback,
+    clients: withError(withMethods<Clients>('the clients', 'getClient', 'findClient'), codedError('FST_OAUTH_INVALID_CALLBACK'), 'Pass a ClientRegistry'),
+    throttle: orNull(withMethods<FailureThrottle>('a throttle', 'check', 'failed', 'succeeded'), 'none'),
+    generateAccessToken: isCallback,
+    verifyToken: isCallback,
+    accessTokens: { accepts: isAccessTokens, demand: 'access tokens: an object with the method verify, and perhaps issue', fix: 'Pass new JwtAccessTokens(...), or another kind' },
+    profile: withError(oneOf<Profile>('fapi2'), codedError('FST_OAUTH_UNKNOWN_PROFILE')),
+    dangerouslyAllowHttpIssuer: flag()
+  }
+}
+
 /**
  * Checks and completes the options of a flow. Does not change them.
  *
  * @throws FlowConfigurationError
  */
 export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOptions>): FlowSettings {
+  checkOptions(options, CLIENT_CREDENTIALS_FLOW)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const resolved: ClientCredentialsFlowOptions = {
     ...FLOW_DEFAULTS,
@@ -108,24 +154,13 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     ...given
   }
   const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime } = resolved
-
-  if (typeof tokenEndpoint !== 'string' || !isTokenEndpoint(tokenEndpoint)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
-  if (!COMPONENT_NAME.test(securitySchemeName)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
-  if (!isScopes(resolved.scopes)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
-  if (!Number.isSafeInteger(accessTokenLifetime) || accessTokenLifetime <= 0) throw new FlowConfigurationError('FST_OAUTH_INVALID_LIFETIME')
-  for (const name of CALLBACKS) {
-    if (typeof resolved[name] !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
-  }
-  if (resolved.clients !== undefined && !isClients(resolved.clients)) throw new FlowConfigurationError('FST_OAUTH_INVALID_CALLBACK')
-
   checkEntries(resolved)
   const tokenTypes = checkTokenTypes(resolved.tokenType, resolved.otherTokenTypes)
   const { profile, clients, accessTokens } = resolved
-  if (!PROFILES.includes(profile)) throw new FlowConfigurationError('FST_OAUTH_UNKNOWN_PROFILE')
   const clientAuthMethods = resolveAuthMethods(resolved.clientAuthenticationMethods, {
     clients, issuer: accessTokens?.metadata?.issuer, algorithms: assertionAlgorithms(profile)
   })
-  const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience))
+  const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience, allowsHttp(options)))
   const scopes = Object.freeze({ ...resolved.scopes })
   const scopeNames = Object.keys(scopes)
   const settings: FlowSettings = Object.freeze({
@@ -142,6 +177,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     clientAuthMethods,
     getClient: resolved.getClient,
     clients,
+    dangerouslyAllowHttpIssuer: allowsHttp(options),
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
@@ -172,12 +208,17 @@ function checkEntries ({ clients, accessTokens }: ClientCredentialsFlowOptions):
   if (accessTokens.entries !== clients.entries) throw new FlowConfigurationError('FST_OAUTH_ENTRIES_ELSEWHERE')
 }
 
-function isTokenEndpoint (text: string): boolean {
-  return PATH.test(text) || (isSecureUrl(text) && !text.includes('#'))
+/** Whether a value is a kind of access token. */
+export function isAccessTokens (value: unknown): value is AccessTokens {
+  return hasMethods(value, ['verify']) && ['function', 'undefined'].includes(typeof (value as AccessTokens).issue)
 }
 
-function isClients (clients: Clients | null): boolean {
-  return typeof clients?.getClient === 'function' && typeof clients.findClient === 'function'
+function isTokenEndpoint (text: string, allowHttp: boolean): boolean {
+  return PATH.test(text) || (isSecureUrl(text, allowHttp) && !text.includes('#'))
+}
+
+function allowsHttp ({ dangerouslyAllowHttpIssuer, accessTokens }: Readonly<Record<string, unknown>> & { accessTokens?: AccessTokens | undefined }): boolean {
+  return (dangerouslyAllowHttpIssuer ?? accessTokens?.metadata?.dangerouslyAllowHttpIssuer) === true
 }
 
 function isScopes (scopes: unknown): boolean {

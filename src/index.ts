@@ -44,10 +44,10 @@ export type { KeySource, SigningKey } from './keys/index.ts'
 export type { SigningAlgorithm } from './keys/jwk.ts'
 export type { KeyState } from './keys/lifecycle.ts'
 export { SigningKeys } from './keys/signing-keys.ts'
-export type { ChangeOptions, KeyInformation, SigningKeysOptions } from './keys/signing-keys.ts'
+export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions } from './keys/signing-keys.ts'
 export { ClientRegistry } from './clients/client-registry.ts'
 export type {
-  AddOptions, ClientChangeOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, NewClient, RegisteredClient, SecretOptions
+  AddOptions, ClientChangeOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
 } from './clients/client-registry.ts'
 export { MemoryStore } from './stores/memory.ts'
 export { isStoreAway, StoreUnavailableError } from './stores/unavailable.ts'

@@ -9,11 +9,11 @@ export const PROTECTED_RESOURCE = 'oauth-protected-resource'
 /**
  * Tells whether a text is an issuer identifier (RFC 8414 §2): an https URL without query and fragment.
  *
- * @param allowHttp takes http on any host, not on loopback only
+ * @param allowHttp accepts http on any host, not on loopback only: where an option `dangerouslyAllowHttpIssuer` is true
  */
 export function isIssuer (text: unknown, allowHttp = false): text is string {
   if (typeof text !== 'string' || /[?#]/.test(text)) return false
-  return isSecureUrl(text) || (allowHttp && URL.canParse(text) && new URL(text).protocol === 'http:')
+  return isSecureUrl(text, allowHttp)
 }
 
 /** Puts a well-known name between the host and the path of a URL (RFC 8414 §3.1, RFC 9728 §3.1). A trailing slash is dropped. */

@@ -3,9 +3,11 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 /**
  * Tells whether a text is an absolute URL that secrets and tokens may travel to (RFC 6749 §2.3.1, RFC 6750 §5.3):
  * https, or http on this machine.
+ *
+ * @param allowHttp accepts http on any host: where an option `dangerouslyAllowHttpIssuer` is true
  */
-export function isSecureUrl (text: string): boolean {
+export function isSecureUrl (text: string, allowHttp = false): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.has(hostname))
+  return protocol === 'https:' || (protocol === 'http:' && (allowHttp || LOOPBACK.has(hostname)))
 }

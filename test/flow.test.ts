@@ -584,7 +584,7 @@ test('Access tokens as a parameter fill the callbacks that are not set', async (
   const accessTokens = { issue: () => 'theirs', verify: () => ({ isValid: true as const, credentials: CREDENTIALS }) }
   const { settings } = new ClientCredentialsFlowBuilder({ accessTokens }).build()
   t.strictSame(settings.missingCallbacks, ['getClient'])
-  t.match(await issuedBy(new ClientCredentialsFlow({ ...demoBuilder().build().settings, scopes: {}, accessTokens, generateAccessToken: () => 'ours' })), { access_token: 'ours' })
+  t.match(await issuedBy(new ClientCredentialsFlow({ getClient: demoBuilder().build().settings.getClient, accessTokens, generateAccessToken: () => 'ours' })), { access_token: 'ours' })
 })
 
 test('useAccessTokens fills both callbacks, with their object', async (t) => {

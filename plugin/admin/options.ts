@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { ClientRegistry, SigningKeys } from '../../src/index.ts'
-import type { ClientCredentialsFlow } from '../../src/index.ts'
+import type { ClientCredentialsFlow, ClientRegistry, SigningKeys } from '../../src/index.ts'
+import { checkOptions, required, table, text, withError, withMethods } from '../../src/lib/options/index.ts'
+import type { OptionsDescription } from '../../src/lib/options/index.ts'
 import { FST_OAUTH_ADMIN_INVALID_OPTION } from '../errors.ts'
 import type { Guard } from '../guard.ts'
 
@@ -14,6 +15,22 @@ export interface ClientAdminPluginOptions {
   scope?: string
   /** A path in front of the routes. Default none. */
   prefix?: string
+}
+
+/** The options of clientAdminPlugin, and those that Fastify reads itself. */
+export const CLIENT_ADMIN_PLUGIN: OptionsDescription<ClientAdminPluginOptions & { logLevel?: string, logSerializers?: object }> = {
+  of: 'clientAdminPlugin',
+  options: {
+    clients: required({
+      ...withMethods<ClientRegistry>('a ClientRegistry', 'add', 'find', 'list', 'update', 'disable', 'enable', 'remove', 'revokeTokens', 'rotateSecret', 'revokeSecret'),
+      error: () => new FST_OAUTH_ADMIN_INVALID_OPTION('a ClientRegistry as "clients": the one of the flow')
+    }),
+    keys: withError(withMethods<SigningKeys>('a SigningKeys', 'list', 'rotate', 'revoke'), () => new FST_OAUTH_ADMIN_INVALID_OPTION('a SigningKeys as "keys", or none')),
+    scope: text(),
+    prefix: text(0),
+    logLevel: text(),
+    logSerializers: table<object>()
+  }
 }
 
 /** What the routes are served from. */
@@ -31,14 +48,12 @@ export interface AdminSettings {
 /**
  * Checks the options of the admin plugin. Does not change them.
  *
- * @throws FST_OAUTH_ADMIN_INVALID_OPTION, FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE
+ * @throws FST_OAUTH_ADMIN_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE
  */
 export function resolveAdminOptions (fastify: FastifyInstance, options: Partial<ClientAdminPluginOptions>): AdminSettings {
+  checkOptions(options, CLIENT_ADMIN_PLUGIN)
   const { clients, keys, scope = 'clients:manage' } = options
   if (!fastify.hasDecorator('clientCredentials')) throw new FST_OAUTH_ADMIN_INVALID_OPTION('the guards of clientCredentialsPlugin: await its registration first')
-  if (!(clients instanceof ClientRegistry)) throw new FST_OAUTH_ADMIN_INVALID_OPTION('a ClientRegistry as "clients": the one of the flow')
-  if (keys !== undefined && !(keys instanceof SigningKeys)) throw new FST_OAUTH_ADMIN_INVALID_OPTION('a SigningKeys as "keys", or none')
-
   return {
     clients,
     keys,

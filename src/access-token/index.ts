@@ -115,6 +115,8 @@ export interface AccessTokensMetadata {
   readonly audience: readonly string[]
   /** The keys of tokens that others can verify by themselves. */
   readonly keys?: KeySource
+  /** Whether the issuer, and audiences that are URLs, may be http on any host: then those of the flow and of the plugin may be too. Default false. */
+  readonly dangerouslyAllowHttpIssuer?: boolean
 }
 
 /** A kind of access token: how it is made, how it is verified, and what else can be done with it. */

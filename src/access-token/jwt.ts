@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import type { OAuth2Client } from '../client-auth/index.ts'
 import { isThenable } from '../at-once.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
@@ -8,8 +7,8 @@ import { Agreement } from '../entries/agreement.ts'
 import type { Terms } from '../entries/agreement.ts'
 import { Entries } from '../entries/entries.ts'
 import type { KeySource, SigningKey } from '../keys/index.ts'
+import { checkOptions } from '../lib/options/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
-import type { EntryStore, RevocationStore } from '../stores/index.ts'
 import { StoreUnavailableError } from '../stores/unavailable.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
@@ -19,54 +18,17 @@ import type {
 } from './index.ts'
 import { createVerifier, decodeObject, readJws, rememberHeader } from './jws.ts'
 import type { UnverifiedJws, Verifier } from './jws.ts'
+import { JWT_ACCESS_TOKENS } from './jwt-options.ts'
+import type { JwtAccessTokensOptions } from './jwt-options.ts'
 import { resolveMetadata, writeAudience } from './metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client.ts'
 import { createSigner } from './sign.ts'
-import type { Signer, Signing } from './sign.ts'
-import { checkMaxStale, REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
+import type { Signer } from './sign.ts'
+import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
-/** What JWT access tokens are made and verified with. */
-export interface JwtAccessTokensOptions {
-  /** The `iss` of every token: the https URL of this server, without query and fragment; http on loopback only. */
-  issuer: string
-  /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
-  audience: string | readonly string[]
-  /** What tokens are signed with, and verified by: a `SigningKeys`. */
-  keys: KeySource
-  /**
-   * Keeps revocations of single tokens, and of all tokens of a client that is not in a registry. Default none: then single
-   * tokens cannot be revoked, and are valid until they expire.
-   */
-  revocations?: RevocationStore
-  /**
-   * The store of the clients: tokens are rejected once their client was disabled or removed there, or its tokens were
-   * revoked. Default the store of `keys`.
-   */
-  entries?: EntryStore
-  /** Further claims. They cannot take the place of those that RFC 9068 defines. */
-  claims?: (client: OAuth2Client, scope: readonly string[]) => Record<string, unknown>
-  /**
-   * Seconds that clocks may differ. Default 5. The same in all processes on one store.
-   */
-  clockTolerance?: number
-  /**
-   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
-   * 503. Default 600.
-   */
-  maxStale?: number
-  /** How many verified tokens are remembered. Default 10,000. */
-  cacheSize?: number
-  /** Where signatures are made and verified. Default "pool" where there is a second core, else "batch". */
-  signing?: Signing
-  /** Is told once per outage that the store of revocations is away. Default nobody is. */
-  onError?: (error: Error) => void
-  /** Takes an issuer without TLS on any host: whoever listens reads secrets and tokens. Default false. */
-  dangerouslyAllowHttpIssuer?: boolean
-  /** Default the clock of the machine. */
-  now?: Clock
-}
+export type { JwtAccessTokensOptions } from './jwt-options.ts'
 
 // A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
 const MAX_LENGTH = 16_384
@@ -82,7 +44,8 @@ interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, 
  * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
  * and the type, the claims are those of RFC 9068 §2.2, and `sub` is the client (§2.2).
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE, FST_OAUTH_INVALID_OPTION,
+ *   FST_OAUTH_UNKNOWN_OPTION
  */
 export class JwtAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
@@ -102,6 +65,7 @@ export class JwtAccessTokens implements AccessTokens {
   readonly #expectation: ClaimsExpectation
 
   constructor (options: JwtAccessTokensOptions) {
+    checkOptions(options, JWT_ACCESS_TOKENS)
     const {
       issuer, audience, keys, revocations, entries, claims, clockTolerance = 5, maxStale = 600, cacheSize, onError = () => {},
       dangerouslyAllowHttpIssuer = false, signing = availableParallelism() > 1 ? 'pool' : 'batch', now = systemClock
@@ -114,7 +78,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.#now = now
     this.#expectation = { ...this.metadata, now, clockTolerance }
     this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
-    this.entries = entries === undefined ? keys?.entries : Entries.of(entries, { now })
+    this.entries = entries === undefined ? keys.entries : Entries.of(entries, { now })
     if (revocations !== undefined) {
       const toleranceOf = () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0)
       this.#revocations = new Revocations(revocations, { now, clockTolerance: toleranceOf, onOutage: onError })
@@ -123,7 +87,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
     this.start = async () => { await this.#agreement.start() }
     this.#validity = new TokenValidity({
-      entries: this.entries, revocations: this.#revocations, keys: keys?.state, agreement: this.#agreement, maxStale: checkMaxStale(maxStale), clockTolerance
+      entries: this.entries, revocations: this.#revocations, keys: keys.state, agreement: this.#agreement, maxStale, clockTolerance
     })
   }
 

@@ -4,6 +4,9 @@ import type { Clock } from '../clock.ts'
 import { Agreement } from '../entries/agreement.ts'
 import type { Terms } from '../entries/agreement.ts'
 import { Entries } from '../entries/entries.ts'
+import { checkOptions, CLOCK, flag, required, seconds, wholeNumber } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { AUDIENCE, ENTRY_STORE, ISSUER, MAX_STALE, ON_ERROR, TOKEN_STORE } from '../option-rules.ts'
 import { grantAudience } from '../resource-indicator.ts'
 import type { EntryStore, RevocationStore, StoredToken, TokenStore } from '../stores/index.ts'
 import { StoreUnavailableError } from '../stores/unavailable.ts'
@@ -14,7 +17,7 @@ import type {
 import { resolveMetadata, writeAudience } from './metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client.ts'
-import { checkMaxStale, REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
+import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 import { keyOf, VerifiedTokens } from './verified-tokens.ts'
 
 /** What opaque access tokens are made and verified with. */
@@ -43,8 +46,28 @@ export interface OpaqueAccessTokensOptions {
   maxTokenLifetime?: number
   /** Is told once per outage that revocations cannot be read. Default nobody is. */
   onError?: (error: Error) => void
+  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read on the way. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
   /** Default the clock of the machine. */
   now?: Clock
+}
+
+/** The options of OpaqueAccessTokens. */
+export const OPAQUE_ACCESS_TOKENS: OptionsDescription<OpaqueAccessTokensOptions> = {
+  of: 'OpaqueAccessTokens',
+  options: {
+    issuer: required(ISSUER),
+    audience: required(AUDIENCE),
+    store: required(TOKEN_STORE),
+    entries: ENTRY_STORE,
+    clockTolerance: seconds(0),
+    maxStale: MAX_STALE,
+    cacheSize: wholeNumber(0),
+    maxTokenLifetime: seconds(1),
+    onError: ON_ERROR,
+    dangerouslyAllowHttpIssuer: flag(),
+    now: CLOCK
+  }
 }
 
 // Each is lost to a suspension of the process, or to a store that answers slowly.
@@ -57,7 +80,8 @@ interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, t
  * end a token at once without anything in the token being readable. Each is a row, and each verification a look-up,
  * unless the token was seen before.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE, FST_OAUTH_INVALID_OPTION,
+ *   FST_OAUTH_UNKNOWN_OPTION
  */
 export class OpaqueAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
@@ -74,15 +98,16 @@ export class OpaqueAccessTokens implements AccessTokens {
   #epoch = 0
 
   constructor (options: OpaqueAccessTokensOptions) {
-    const { issuer, audience, store, entries = store, clockTolerance = 5, maxStale = 600, cacheSize, maxTokenLifetime = 86_400, onError = () => {}, now = systemClock } = options
-    this.metadata = resolveMetadata({ issuer, audience })
+    checkOptions(options, OPAQUE_ACCESS_TOKENS)
+    const { issuer, audience, store, entries = store, clockTolerance = 5, maxStale = 600, cacheSize, maxTokenLifetime = 86_400, onError = () => {}, dangerouslyAllowHttpIssuer, now = systemClock } = options
+    this.metadata = resolveMetadata({ issuer, audience, dangerouslyAllowHttpIssuer })
     this.#store = store
     this.entries = Entries.of(entries, { now })
     this.#revocations = new Revocations(store, { now, onOutage: onError, clockTolerance: () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0) })
     this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
     this.start = async () => { await this.#agreement.start() }
     this.#validity = new TokenValidity({
-      entries: this.entries, revocations: this.#revocations, agreement: this.#agreement, maxStale: checkMaxStale(maxStale), clockTolerance
+      entries: this.entries, revocations: this.#revocations, agreement: this.#agreement, maxStale, clockTolerance
     })
     this.#found = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     this.#maxTokenLifetime = maxTokenLifetime

@@ -1,6 +1,9 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { checkOptions, CLOCK, codedError, flag, listOf, nested, oneOf, required, seconds, text, wholeNumber, withError } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { AUDIENCE, FETCH, ISSUER, MAX_STALE, ON_ERROR } from '../option-rules.ts'
 import type { Fetch } from '../remote/fetch.ts'
 import type { AccessTokens, AccessTokensMetadata, VerifyTokenResult } from './index.ts'
 import { resolveMetadata } from './metadata.ts'
@@ -10,7 +13,6 @@ import { RemoteIntrospection } from './remote/introspection.ts'
 import type { IntrospectionCredentials } from './remote/introspection.ts'
 import { RemoteJwts } from './remote/jwt.ts'
 import { toVerificationError } from './remote/unavailable.ts'
-import { checkMaxStale } from './token-validity.ts'
 
 /** Whose access tokens a resource server takes, and how it verifies them. */
 export interface RemoteAccessTokensOptions {
@@ -43,8 +45,37 @@ export interface RemoteAccessTokensOptions {
   onError?: (error: Error) => void
   /** Default Node's own. */
   fetch?: Fetch
+  /**
+   * Accepts an http issuer on any host, and http URLs in its metadata: without TLS, its keys can be replaced on the way.
+   * Default false.
+   */
+  dangerouslyAllowHttpIssuer?: boolean
   /** Default the clock of the machine. */
   now?: Clock
+}
+
+const invalidPreset = codedError('FST_OAUTH_INVALID_PRESET')
+
+/** The options of RemoteAccessTokens. */
+export const REMOTE_ACCESS_TOKENS: OptionsDescription<RemoteAccessTokensOptions> = {
+  of: 'RemoteAccessTokens',
+  options: {
+    issuer: required(ISSUER),
+    audience: required(AUDIENCE),
+    introspection: nested<IntrospectionCredentials>({
+      of: 'RemoteAccessTokens',
+      options: { clientId: required(text()), clientSecret: required(text()) }
+    }),
+    preset: withError(oneOf<TokenPresetName>(...Object.keys(TOKEN_PRESETS) as TokenPresetName[]), invalidPreset),
+    clientIds: withError(listOf<string>((id) => typeof id === 'string' && id !== '', 'client ids'), invalidPreset),
+    clockTolerance: seconds(0),
+    maxStale: MAX_STALE,
+    cacheSize: wholeNumber(0),
+    onError: ON_ERROR,
+    fetch: FETCH,
+    dangerouslyAllowHttpIssuer: flag(),
+    now: CLOCK
+  }
 }
 
 // What is longer is no token, and is neither parsed nor sent on.
@@ -62,17 +93,20 @@ const MAX_LENGTH = 16_384
  * of a token, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE,
- *   FST_OAUTH_INVALID_PRESET
+ *   FST_OAUTH_INVALID_PRESET, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
  */
 export class RemoteAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
   readonly #verifier: { verify (token: string): Promise<VerifyTokenResult> }
 
   constructor (options: RemoteAccessTokensOptions) {
-    const { introspection, clientIds, clockTolerance = 60, maxStale = 600, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, now = systemClock } = options
-    this.metadata = resolveMetadata({ issuer: options.issuer, audience: options.audience })
+    checkOptions(options, REMOTE_ACCESS_TOKENS)
+    const {
+      introspection, clientIds, clockTolerance = 60, maxStale = 600, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, dangerouslyAllowHttpIssuer, now = systemClock
+    } = options
+    this.metadata = resolveMetadata({ issuer: options.issuer, audience: options.audience, dangerouslyAllowHttpIssuer })
     const { issuer, audience } = this.metadata
-    const remote = { issuer, fetch, now, maxStale: checkMaxStale(maxStale), onError }
+    const remote = { issuer, fetch, now, maxStale, onError, allowHttp: dangerouslyAllowHttpIssuer }
     const preset = resolvePreset(options)
     const expectation = { issuer, audience, now, clockTolerance, preset, clientIds: clientIds === undefined ? undefined : [...clientIds] }
     this.#verifier = introspection === undefined
@@ -93,9 +127,7 @@ export class RemoteAccessTokens implements AccessTokens {
 
 /** @throws FlowConfigurationError FST_OAUTH_INVALID_PRESET */
 function resolvePreset ({ preset: name, clientIds, introspection }: RemoteAccessTokensOptions): TokenPreset {
-  const isList = Array.isArray(clientIds) && clientIds.length > 0 && clientIds.every((id) => typeof id === 'string' && id !== '')
-  const isKnown = name === undefined || (Object.hasOwn(TOKEN_PRESETS, name) && introspection === undefined)
-  if (!isKnown || (clientIds !== undefined && !isList)) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
+  if (name !== undefined && introspection !== undefined) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
   const preset: TokenPreset = name === undefined ? RFC_9068 : TOKEN_PRESETS[name]
   if (preset.withoutAudience === 'absent' && clientIds === undefined) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
   return preset

@@ -1,5 +1,4 @@
 import { monotonic } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
 import type { Agreement } from '../entries/agreement.ts'
 import type { Entries } from '../entries/entries.ts'
 import { toUnavailable } from '../entries/to-unavailable.ts'
@@ -116,12 +115,6 @@ export class TokenValidity {
 export const REVOKED = Object.freeze({
   isValid: false, message: 'The access token was revoked', cause: 'the token, or all tokens of its client, were revoked'
 } as const)
-
-/** @throws FlowConfigurationError FST_OAUTH_INVALID_MAX_STALE */
-export function checkMaxStale (seconds: number): number {
-  if (!Number.isSafeInteger(seconds) || seconds < 0) throw new FlowConfigurationError('FST_OAUTH_INVALID_MAX_STALE')
-  return seconds
-}
 
 /** The id of the store that revocations are in. @throws StoreUnavailableError as long as it could not be read */
 export async function storeIdOf (revocations: Revocations): Promise<string> {

@@ -1,4 +1,5 @@
 import { FlowConfigurationError } from '../configuration-error.ts'
+import { nearestName } from '../lib/options/index.ts'
 import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
 import type { ClientAuthMethod, Clients } from './index.ts'
 import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
@@ -45,8 +46,13 @@ export function resolveAuthMethods (options: readonly ClientAuthMethodOption[], 
   for (const option of options) {
     if (option === 'none') continue
     const method = typeof option !== 'string' ? option : Object.hasOwn(METHODS, option) ? METHODS[option](settings) : undefined
-    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD')
+    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD', hintOf(option))
     methods.set(method.name, method)
   }
   return Object.freeze(methods.size > 0 ? [...methods.values()] : [clientSecretBasic])
+}
+
+function hintOf (option: unknown): string | undefined {
+  const nearest = typeof option === 'string' ? nearestName(option, Object.keys(METHODS)) : undefined
+  return nearest && `Did you mean "${nearest}"?`
 }

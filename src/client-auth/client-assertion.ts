@@ -1,8 +1,9 @@
 import type { JWTVerifyOptions } from 'jose'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
-import { isIssuer } from '../issuer.ts'
+import { CLOCK, codedError, flag, names, required, seconds } from '../lib/options/index.ts'
+import type { ErrorFactory, OptionRules } from '../lib/options/index.ts'
+import { ISSUER, REPLAY_STORE } from '../option-rules.ts'
 import type { TokenRequest } from '../request.ts'
 import type { ReplayStore } from '../stores/index.ts'
 import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
@@ -10,6 +11,9 @@ import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/re
 import type { Assertion } from './assertion/read.ts'
 import { isCredential } from './credential.ts'
 import type { ClientAuthMethod, PresentedClient } from './index.ts'
+
+// Seconds.
+const MAX_TOLERANCE = 60
 
 /** What assertions are judged by that clients sign themselves. */
 export interface ClientAssertionOptions {
@@ -36,6 +40,20 @@ export interface ClientAssertionOptions {
   now?: Clock
 }
 
+/** The rules for the options that private_key_jwt and client_secret_jwt share. */
+export const CLIENT_ASSERTION_RULES: OptionRules<ClientAssertionOptions> = {
+  issuer: required(ISSUER),
+  replays: required(REPLAY_STORE),
+  tokenEndpointAudience: names(),
+  maxLifetime: seconds(1),
+  clockTolerance: seconds(0, MAX_TOLERANCE),
+  dangerouslyAllowHttpIssuer: flag(),
+  now: CLOCK
+}
+
+/** The error for wrong options of these methods. */
+export const invalidAssertionOption: ErrorFactory = codedError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
+
 /** How a method knows its own assertions, and that one is of the client whom it names. */
 export interface AssertionProof {
   readonly name: string
@@ -53,7 +71,6 @@ export interface AssertionProof {
 
 // RFC 8725 §3.11, and the one that RFC 7523bis gives to client assertions.
 const TYPES = ['jwt', 'client-authentication+jwt']
-const MAX_TOLERANCE = 60
 
 /**
  * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
@@ -61,16 +78,11 @@ const MAX_TOLERANCE = 60
  * another issuer than its subject is not of this method. That its `alg` is the one that the client is registered for,
  * authenticateClient checks.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
+ * @param options checked by the description of the method
  */
 export function clientAssertionMethod (options: ClientAssertionOptions, proof: AssertionProof): ClientAuthMethod {
-  const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, dangerouslyAllowHttpIssuer, now = systemClock } = options
-  if (!isIssuer(issuer, dangerouslyAllowHttpIssuer)) throw new FlowConfigurationError('FST_OAUTH_INVALID_ISSUER')
+  const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, now = systemClock } = options
   const audiences: readonly string[] = Object.freeze([issuer, tokenEndpointAudience].flat())
-  if (typeof replays?.reserve !== 'function' || proof.algorithms.length === 0 ||
-    !isWithin(maxLifetime, 1, Infinity) || !isWithin(clockTolerance, 0, MAX_TOLERANCE)) {
-    throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
-  }
 
   async function prove (request: TokenRequest, assertion: Assertion): Promise<PresentedClient> {
     const { alg, claims } = assertion
@@ -102,8 +114,4 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
       return prove(request, assertion)
     }
   })
-}
-
-function isWithin (seconds: number, min: number, max: number): boolean {
-  return typeof seconds === 'number' && seconds >= min && seconds <= max
 }

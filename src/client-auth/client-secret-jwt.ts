@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { jwtVerify } from 'jose'
 import type { JWTVerifyOptions } from 'jose'
-import { FlowConfigurationError } from '../configuration-error.ts'
+import { callable, checkOptions, required } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { algorithmsOf } from '../option-rules.ts'
 import { refuse } from './assertion/read.ts'
-import { clientAssertionMethod } from './client-assertion.ts'
+import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption } from './client-assertion.ts'
 import type { ClientAssertionOptions } from './client-assertion.ts'
 import type { ClientAuthMethod } from './index.ts'
 
@@ -21,6 +23,18 @@ export interface ClientSecretJwtOptions extends ClientAssertionOptions {
 
 /** Bytes. */
 const HASH_SIZES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 }
+
+/** The options of clientSecretJwt. */
+export const CLIENT_SECRET_JWT: OptionsDescription<ClientSecretJwtOptions> = {
+  of: 'clientSecretJwt',
+  options: {
+    ...CLIENT_ASSERTION_RULES,
+    secrets: required(callable('that returns the secrets of a client')),
+    algorithms: algorithmsOf(Object.keys(HASH_SIZES))
+  },
+  error: invalidAssertionOption
+}
+
 // Verified in place of a secret that there is not, so that the time tells nothing.
 const DECOY = randomBytes(64)
 
@@ -31,13 +45,11 @@ const DECOY = randomBytes(64)
  *
  * Whatever is wrong with an assertion is invalid_client. A store that is away is a 503, what a callback throws a 500.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION, FST_OAUTH_UNKNOWN_OPTION
  */
 export function clientSecretJwt (options: ClientSecretJwtOptions): ClientAuthMethod {
+  checkOptions(options, CLIENT_SECRET_JWT)
   const { secrets, algorithms = Object.keys(HASH_SIZES) } = options
-  if (typeof secrets !== 'function' || !algorithms.every((alg) => Object.hasOwn(HASH_SIZES, alg))) {
-    throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
-  }
 
   async function find (clientId: string, alg: string): Promise<Uint8Array[]> {
     const found = await secrets(clientId) ?? []

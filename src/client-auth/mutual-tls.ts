@@ -5,9 +5,11 @@ import { isSameName, parseDistinguishedName, parseSubject } from '../certificate
 import { thumbprintOf } from '../certificate/thumbprint.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
 import { InvalidClientError } from '../errors.ts'
 import { parameter } from '../form.ts'
+import { checkOptions, CLOCK, codedError, required } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { CLIENT_FINDER, FETCH, ON_ERROR } from '../option-rules.ts'
 import type { ClientCertificate, TokenRequest } from '../request.ts'
 import { ClientKeys } from './client-keys.ts'
 import type { ClientKeysOptions } from './client-keys.ts'
@@ -23,6 +25,16 @@ export interface MutualTlsOptions {
 export interface SelfSignedTlsOptions extends MutualTlsOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
   /** Seconds since 1970, for the age of what was read from a jwks_uri. Default the system's. */
   now?: Clock
+}
+
+const incomplete = codedError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
+
+/** The options of tlsClientAuth. */
+export const TLS_CLIENT_AUTH: OptionsDescription<MutualTlsOptions> = { of: 'tlsClientAuth', options: { clients: required(CLIENT_FINDER) }, error: incomplete }
+
+/** The options of selfSignedTlsClientAuth. */
+export const SELF_SIGNED_TLS_CLIENT_AUTH: OptionsDescription<SelfSignedTlsOptions> = {
+  of: 'selfSignedTlsClientAuth', options: { clients: required(CLIENT_FINDER), fetch: FETCH, onError: ON_ERROR, now: CLOCK }, error: incomplete
 }
 
 const ALTERNATIVE_NAMES: ReadonlyMap<string, AlternativeNameKind> = new Map([
@@ -41,10 +53,11 @@ const NAMES = ['tls_client_auth_subject_dn', ...ALTERNATIVE_NAMES.keys()]
  * Every authority that the TLS layer trusts may vouch for every client: give the server a `ca`, or those of the public
  * web are all trusted. Does NOT look at revocation lists: that is the TLS layer's work too.
  *
- * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE
+ * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE, FST_OAUTH_UNKNOWN_OPTION
  */
-export function tlsClientAuth ({ clients }: MutualTlsOptions): ClientAuthMethod {
-  return certificateMethod('tls_client_auth', clients, async (certificate, metadata) => {
+export function tlsClientAuth (options: MutualTlsOptions): ClientAuthMethod {
+  checkOptions(options, TLS_CLIENT_AUTH)
+  return certificateMethod('tls_client_auth', options.clients, async (certificate, metadata) => {
     const [name, ...others] = registeredNames(metadata)
     if (name === undefined) return undefined
     if (others.length > 0) return 'the client is registered by more than one name (RFC 8705 section 2.1.2)'
@@ -61,9 +74,11 @@ export function tlsClientAuth ({ clients }: MutualTlsOptions): ClientAuthMethod 
  *
  * A jwks_uri that could never be read is a 503.
  *
- * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE
+ * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE, FST_OAUTH_UNKNOWN_OPTION
  */
-export function selfSignedTlsClientAuth ({ clients, fetch, onError, now = systemClock }: SelfSignedTlsOptions): ClientAuthMethod {
+export function selfSignedTlsClientAuth (options: SelfSignedTlsOptions): ClientAuthMethod {
+  checkOptions(options, SELF_SIGNED_TLS_CLIENT_AUTH)
+  const { clients, fetch, onError, now = systemClock } = options
   const clientKeys = new ClientKeys({ fetch, onError, now })
   return certificateMethod('self_signed_tls_client_auth', clients, async ({ x509 }, metadata) => {
     if (metadata.token_endpoint_auth_method === undefined && registeredNames(metadata).length > 0) return undefined
@@ -80,7 +95,6 @@ export function selfSignedTlsClientAuth ({ clients, fetch, onError, now = system
 type Judge = (certificate: ClientCertificate, metadata: ClientMetadata) => Promise<true | string | undefined>
 
 function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, judge: Judge): ClientAuthMethod {
-  if (typeof clients?.findClient !== 'function') throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
   return Object.freeze({
     name,
     authenticate (request: TokenRequest) {

@@ -1,10 +1,12 @@
 import type { JSONWebKeySet } from 'jose'
 import { systemClock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
 import { withOtherNames } from '../keys/public-keys.ts'
 import { toLogText } from '../lib/log-text.ts'
+import { callable, checkOptions } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { algorithmsOf, CLIENT_FINDER, FETCH, ON_ERROR } from '../option-rules.ts'
 import { PUBLIC_ALGORITHMS, verifySignature } from './assertion/verify.ts'
-import { clientAssertionMethod } from './client-assertion.ts'
+import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption } from './client-assertion.ts'
 import type { ClientAssertionOptions } from './client-assertion.ts'
 import { ClientKeys } from './client-keys.ts'
 import type { ClientKeysOptions, FoundKeys } from './client-keys.ts'
@@ -24,6 +26,22 @@ export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<Clien
 
 const DEFAULT_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519', 'RS256']
 
+/** The options of privateKeyJwt. */
+export const PRIVATE_KEY_JWT: OptionsDescription<PrivateKeyJwtOptions> = {
+  of: 'privateKeyJwt',
+  options: {
+    ...CLIENT_ASSERTION_RULES,
+    clients: CLIENT_FINDER,
+    keys: callable('that returns the JWKS of a client'),
+    algorithms: algorithmsOf(PUBLIC_ALGORITHMS),
+    fetch: FETCH,
+    onError: ON_ERROR
+  },
+  exclusive: [['clients', 'keys']],
+  together: ({ clients, keys }) => clients === undefined && keys === undefined ? 'privateKeyJwt needs the option "clients" or "keys". Pass the ClientRegistry as clients' : undefined,
+  error: invalidAssertionOption
+}
+
 /**
  * Makes the method private_key_jwt: clients prove by an assertion that they sign with a private key (RFC 7523 §2.2,
  * OpenID Connect Core §9). A good assertion is used up, whatever becomes of the request.
@@ -31,13 +49,11 @@ const DEFAULT_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519', 'RS256']
  * Whatever is wrong with an assertion is invalid_client. A jwks_uri that could never be read is a 503, since that says
  * nothing of the client; so is a store that is away. What a callback throws is a 500.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION, FST_OAUTH_UNKNOWN_OPTION
  */
 export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod {
+  checkOptions(options, PRIVATE_KEY_JWT)
   const { clients, keys, algorithms = DEFAULT_ALGORITHMS, fetch, onError, now = systemClock } = options
-  if ((typeof keys !== 'function' && typeof clients?.findClient !== 'function') || !algorithms.every((alg) => PUBLIC_ALGORITHMS.includes(alg))) {
-    throw new FlowConfigurationError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
-  }
   const clientKeys = new ClientKeys({ fetch, onError, now })
 
   async function metadataOf (clientId: string): Promise<ClientMetadata | undefined> {

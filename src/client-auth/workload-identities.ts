@@ -1,11 +1,14 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { checkArgument, checkOptions, CLOCK, codedError, nestedList, required, seconds, withError } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { FETCH, ON_ERROR } from '../option-rules.ts'
 import type { Fetch } from '../remote/fetch.ts'
 import type { TokenRequest } from '../request.ts'
 import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
-import { JWT_SPIFFE, TrustedIssuers } from './assertion/trusted-issuers.ts'
+import { JWT_SPIFFE, TrustedIssuers, WORKLOAD_ISSUER } from './assertion/trusted-issuers.ts'
 import type { TrustedIssuer, WorkloadIssuer } from './assertion/trusted-issuers.ts'
 import { verifySignature } from './assertion/verify.ts'
 import { found } from './client-keys.ts'
@@ -27,6 +30,15 @@ export interface WorkloadIdentitiesOptions {
   now?: Clock
 }
 
+const invalid = codedError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
+
+/** The options of workloadIdentities. */
+export const WORKLOAD_IDENTITIES: OptionsDescription<WorkloadIdentitiesOptions> = {
+  of: 'workloadIdentities',
+  options: { clockTolerance: seconds(0), fetch: FETCH, onError: ON_ERROR, now: CLOCK },
+  error: invalid
+}
+
 // RFC 7519 §5.1 and JWT-SVID §2.2. An access token of the same issuer says at+jwt, and is no identity.
 const TYPES = ['jwt', 'jose']
 
@@ -43,7 +55,7 @@ const TYPES = ['jwt', 'jose']
  * An assertion of another issuer is not of this method. Whatever is wrong with one of these is invalid_client; an issuer
  * whose keys could never be read is a 503, what `client` throws a 500.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER, FST_OAUTH_UNKNOWN_OPTION
  * @example
  * workloadIdentities([{
  *   issuer: 'https://token.actions.githubusercontent.com',
@@ -52,6 +64,8 @@ const TYPES = ['jwt', 'jose']
  * }])
  */
 export function workloadIdentities (issuers: readonly WorkloadIssuer[], options: WorkloadIdentitiesOptions = {}): ClientAuthMethod {
+  checkArgument(issuers, required(withError(nestedList(WORKLOAD_ISSUER), invalid)), 'workloadIdentities', 'issuers')
+  checkOptions(options, WORKLOAD_IDENTITIES)
   const { clockTolerance = 10, fetch = globalThis.fetch, onError = () => {}, now = systemClock } = options
   const trusted = new TrustedIssuers(issuers, { fetch, onError, now })
 

@@ -1,10 +1,11 @@
 import type { ClientCredentialsTokenRequest, Clients, OAuth2Client } from '../client-auth/index.ts'
 import { systemClock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
 import { auditOf, toAuditRecord } from '../entries/audit.ts'
 import { Entries } from '../entries/entries.ts'
 import { publishClientChange } from '../events/administration.ts'
 import type { ClientChange } from '../events/index.ts'
+import { checkArgument, checkOptions, required } from '../lib/options/index.ts'
+import { CLIENT_STORE } from '../option-rules.ts'
 import type { AuditOrigin, AuditRecord, AuditStore, ClientStore, ReplayStore, StoredClient } from '../stores/index.ts'
 import { ClientAuthenticator } from './client-authenticator.ts'
 import { changeClient, rotateSecret } from './client-changes.ts'
@@ -12,12 +13,13 @@ import type { ClientUpdate } from './client-changes.ts'
 import { wrongClient } from './client-error.ts'
 import { SecretHashes } from './client-secret-hash.ts'
 import { makeClient, makeSecret } from './new-client.ts'
-import type { ClientMaker, IssuedSecret, NewClient, SecretOptions } from './new-client.ts'
+import type { ClientMaker, IssuedSecret, NewClient } from './new-client.ts'
 import { toRegisteredClient } from './registered-client.ts'
 import type { RegisteredClient } from './registered-client.ts'
 import { applyChanges } from './registration.ts'
 import type { ClientChanges } from './registration.ts'
-import type { AddOptions, ClientChangeOptions, ClientRegistryOptions } from './registry-options.ts'
+import { changedBy, checkAddOptions, checkListOptions, checkRotateOptions, CLIENT_REGISTRY } from './registry-options.ts'
+import type { AddOptions, ClientChangeOptions, ClientRegistryOptions, ListOptions, RotateOptions } from './registry-options.ts'
 import { SecretUses } from './secret-uses.ts'
 import { SlowSecretHashes } from './slow-secret-hash.ts'
 
@@ -25,14 +27,11 @@ export type { IssuedSecret, NewClient, SecretOptions } from './new-client.ts'
 export type { ClientSecret, RegisteredClient } from './registered-client.ts'
 export type { ClientRegistration } from '../stores/index.ts'
 export type { ClientChanges } from './registration.ts'
-export type { AddOptions, ClientChangeOptions, ClientRegistryOptions } from './registry-options.ts'
+export type { AddOptions, ClientChangeOptions, ClientRegistryOptions, ListOptions, RotateOptions } from './registry-options.ts'
 
 // Seconds that older secrets stay valid beside a new one.
 const OVERLAP = 86_400
 const PAGE = 100
-const MAX_PAGE = 1000
-// The store lists changes as far back.
-const MAX_CACHE_AGE = 3600
 
 /**
  * Keeps the clients of a server in a store, and authenticates them. What changes in another process is seen within a second.
@@ -49,11 +48,11 @@ export class ClientRegistry implements Clients {
   readonly #uses: SecretUses
   readonly #authenticator: ClientAuthenticator
 
-  /** @throws FlowConfigurationError */
-  constructor (store: ClientStore & Partial<ReplayStore>, { peppers, cacheSize = 10_000, cacheMaxAge = 60, onError, now = systemClock }: ClientRegistryOptions = {}) {
-    if (!Number.isSafeInteger(cacheSize) || cacheSize < 0 || !Number.isSafeInteger(cacheMaxAge) || cacheMaxAge < 0 || cacheMaxAge > MAX_CACHE_AGE) {
-      throw new FlowConfigurationError('FST_OAUTH_INVALID_REGISTRY')
-    }
+  /** @throws FlowConfigurationError FST_OAUTH_INVALID_REGISTRY, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION */
+  constructor (store: ClientStore & Partial<ReplayStore>, options: ClientRegistryOptions = {}) {
+    checkArgument(store, required(CLIENT_STORE), 'ClientRegistry', 'store')
+    checkOptions(options, CLIENT_REGISTRY)
+    const { peppers, cacheSize = 10_000, cacheMaxAge = 60, onError, now = systemClock } = options
     const hashes = new SecretHashes(peppers)
     const slowHashes = new SlowSecretHashes(hashes)
     this.#store = store
@@ -95,7 +94,8 @@ export class ClientRegistry implements Clients {
    * @returns the client, and its secret if one was generated
    * @throws FlowConfigurationError for a wrong registration, or an id that is taken
    */
-  async add (client: NewClient = {}, { by }: ClientChangeOptions = {}): Promise<{ client: RegisteredClient, secret: IssuedSecret | undefined }> {
+  async add (client: NewClient = {}, change: ClientChangeOptions = {}): Promise<{ client: RegisteredClient, secret: IssuedSecret | undefined }> {
+    const by = changedBy(change)
     const { stored, issued } = await makeClient(this.#maker, client)
     const added = await this.#addToStore([stored], this.#record(by, 'client', stored.id, 'added'))
     if (added.length === 0) throw wrongClient('there is a client with this id already')
@@ -110,8 +110,9 @@ export class ClientRegistry implements Clients {
    * @throws FlowConfigurationError for a wrong registration; then none is added
    */
   async addAll (
-    clients: readonly NewClient[], { beforeCommit, by }: AddOptions = {}
+    clients: readonly NewClient[], options: AddOptions = {}
   ): Promise<Array<{ id: string, isAdded: boolean, secret: IssuedSecret | undefined }>> {
+    const { beforeCommit, by } = checkAddOptions(options)
     const made: Array<Awaited<ReturnType<typeof makeClient>>> = []
     // One after the other: slow hashes must leave room for those who log in.
     for (const client of clients) made.push(await makeClient(this.#maker, client))
@@ -139,17 +140,16 @@ export class ClientRegistry implements Clients {
   /**
    * Lists clients in the order of their ids.
    *
-   * @param page `after`: the `next` of the page before; `limit`: 1 to 1,000, default 100
    * @returns `next` undefined behind the last client
    * @throws RangeError
    */
-  async list ({ after, limit = PAGE }: { after?: string, limit?: number } = {}): Promise<{ clients: RegisteredClient[], next: string | undefined }> {
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_PAGE) throw new RangeError(`The limit of a page must be a whole number from 1 to ${MAX_PAGE}`)
+  async list (page: ListOptions = {}): Promise<{ clients: RegisteredClient[], next: string | undefined }> {
+    const { after, limit = PAGE } = checkListOptions(page)
     // One more, to see whether there are others.
     const found = await this.#store.listClients({ limit: limit + 1, ...(after !== undefined && { after }) })
-    const page = found.slice(0, limit)
-    const lastUseOf = await this.#uses.find(page.map(({ id }) => id))
-    return { clients: page.map((client) => toRegisteredClient(client, lastUseOf)), next: found.length > limit ? page.at(-1)?.id : undefined }
+    const clients = found.slice(0, limit)
+    const lastUseOf = await this.#uses.find(clients.map(({ id }) => id))
+    return { clients: clients.map((client) => toRegisteredClient(client, lastUseOf)), next: found.length > limit ? clients.at(-1)?.id : undefined }
   }
 
   /**
@@ -159,7 +159,8 @@ export class ClientRegistry implements Clients {
    * @returns undefined for a client that is not there
    * @throws FlowConfigurationError for what would be a wrong registration
    */
-  async update (id: string, changes: ClientChanges, { by }: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+  async update (id: string, changes: ClientChanges, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+    const by = changedBy(change)
     const audit = this.#record(by, 'client', id, 'updated', { members: Object.keys(changes) })
     return await this.#show(await this.#change(id, 'updated', (client) => ({ client: applyChanges(client, changes) }), audit))
   }
@@ -170,18 +171,21 @@ export class ClientRegistry implements Clients {
    *
    * @returns undefined for a client that is not there
    */
-  async disable (id: string, { by }: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+  async disable (id: string, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+    const by = changedBy(change)
     return await this.#show(await this.#change(id, 'disabled', (client) => this.#raised({ ...client, isDisabled: true }), this.#record(by, 'client', id, 'disabled')))
   }
 
   /** Enables a client that was disabled: it gets tokens again. @returns undefined for a client that is not there */
-  async enable (id: string, { by }: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
-    const change = ({ isDisabled, ...client }: StoredClient) => this.#raised(client)
-    return await this.#show(await this.#change(id, 'enabled', change, this.#record(by, 'client', id, 'enabled')))
+  async enable (id: string, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
+    const by = changedBy(change)
+    const enabled = ({ isDisabled, ...client }: StoredClient) => this.#raised(client)
+    return await this.#show(await this.#change(id, 'enabled', enabled, this.#record(by, 'client', id, 'enabled')))
   }
 
   /** Removes a client with all of its secrets. Every process rejects its access tokens within a second. @returns false for one that is not there */
-  async remove (id: string, { by }: ClientChangeOptions = {}): Promise<boolean> {
+  async remove (id: string, change: ClientChangeOptions = {}): Promise<boolean> {
+    const by = changedBy(change)
     try {
       const audit = this.#record(by, 'client', id, 'removed')
       const written = await this.#store.removeClient(id, { above: this.entries?.floorOf(id) ?? 0, audit })
@@ -195,7 +199,8 @@ export class ClientRegistry implements Clients {
   }
 
   /** Revokes all access tokens of a client: every process rejects them within a second. It may get others. @returns false for a client that is not there */
-  async revokeTokens (id: string, { by }: ClientChangeOptions = {}): Promise<boolean> {
+  async revokeTokens (id: string, change: ClientChangeOptions = {}): Promise<boolean> {
+    const by = changedBy(change)
     return await this.#change(id, 'tokens_revoked', (client) => this.#raised(client), this.#record(by, 'tokens', id, 'revoked')) !== undefined
   }
 
@@ -204,7 +209,8 @@ export class ClientRegistry implements Clients {
    *
    * @throws TypeError for a store that keeps no entries
    */
-  async revokeAllTokens ({ by }: ClientChangeOptions = {}): Promise<void> {
+  async revokeAllTokens (change: ClientChangeOptions = {}): Promise<void> {
+    const by = changedBy(change)
     if (this.entries === undefined) throw new TypeError('The store keeps no entries')
     await this.entries.raiseAll(this.#record(by, 'tokens', '', 'revoked'))
   }
@@ -212,12 +218,11 @@ export class ClientRegistry implements Clients {
   /**
    * Generates a new secret for a client. Those that it has stay valid for a while, unless they expire earlier.
    *
-   * @param options `overlap`: seconds that older secrets stay valid, 0 for none, default 86,400; `lifetime` of the new one
    * @returns undefined for a client that is not there
    * @throws FlowConfigurationError
    */
-  async rotateSecret (id: string, { overlap = OVERLAP, lifetime, by }: SecretOptions & ClientChangeOptions & { overlap?: number } = {}): Promise<IssuedSecret | undefined> {
-    if (!Number.isSafeInteger(overlap) || overlap < 0) throw wrongClient('overlap must be a whole number of seconds')
+  async rotateSecret (id: string, options: RotateOptions = {}): Promise<IssuedSecret | undefined> {
+    const { overlap = OVERLAP, lifetime, by } = checkRotateOptions(options)
     const { made, issued } = makeSecret(this.#maker, { lifetime })
     const audit = this.#record(by, 'secret', `${id} ${made.id}`, 'added', { overlap })
     const client = await this.#change(id, 'secret_added', (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }), audit, made.id)
@@ -230,7 +235,8 @@ export class ClientRegistry implements Clients {
    *
    * @returns false for one that is not there
    */
-  async revokeSecret (id: string, secretId: string, { by }: ClientChangeOptions = {}): Promise<boolean> {
+  async revokeSecret (id: string, secretId: string, change: ClientChangeOptions = {}): Promise<boolean> {
+    const by = changedBy(change)
     const client = await this.#change(id, 'secret_revoked', (stored) => {
       const secrets = stored.secrets.filter((secret) => secret.id !== secretId)
       return secrets.length < stored.secrets.length ? { client: { ...stored, secrets }, revokedSecretIds: [secretId] } : undefined

@@ -1,6 +1,5 @@
 import { createHmac, createSecretKey, hash, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { FlowConfigurationError } from '../configuration-error.ts'
 
 // Of a digest of SHA-256.
 const DIGEST_BYTES = 32
@@ -41,10 +40,8 @@ export class SecretHashes {
 
   /**
    * @param peppers the first hashes new secrets, all are tried; null stands for none
-   * @throws FlowConfigurationError for one that is too short
    */
   constructor (peppers: readonly (string | null)[] = [null]) {
-    if (!Array.isArray(peppers) || peppers.length === 0 || !peppers.every(isPepper)) throw new FlowConfigurationError('FST_OAUTH_INVALID_REGISTRY')
     this.#peppers = peppers.map(toPepper)
   }
 
@@ -99,7 +96,8 @@ function digestOf (text: string, pepper: KeyObject | undefined): Buffer {
   return pepper === undefined ? hash('sha256', text, 'buffer') : createHmac('sha256', pepper).update(text).digest()
 }
 
-function isPepper (pepper: unknown): boolean {
+/** Whether a value can be a pepper: null for none. */
+export function isPepper (pepper: unknown): boolean {
   return pepper === null || (typeof pepper === 'string' && pepper.length >= MIN_PEPPER_LENGTH)
 }
 

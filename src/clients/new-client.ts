@@ -50,8 +50,10 @@ export interface ClientMaker {
 
 // Room for as many changes again.
 const MAX_FIRST_VERSION = 2 ** 30
-// Seconds: 100 years.
-const MAX_LIFETIME = 3_155_760_000
+/** Seconds: 100 years. */
+export const MAX_LIFETIME = 3_155_760_000
+/** What the lifetime of a secret must be. */
+export const LIFETIME_DEMAND = 'lifetime must be a whole number of seconds above zero, of 100 years at most'
 const CLIENT_ID = /^[\x21\x23-\x5B\x5D-\x7E]{1,255}$/
 
 /** Tells whether a text can be a client_id: visible ASCII of RFC 6749 appendix A.1, without quote and backslash. */
@@ -100,7 +102,7 @@ async function importSecret (maker: ClientMaker, { secret, secretHash, lifetime 
 }
 
 function newSecret ({ now }: ClientMaker, lifetime: number | undefined): Omit<StoredSecret, 'hash'> {
-  if (lifetime !== undefined && !(isSeconds(lifetime) && lifetime <= MAX_LIFETIME)) throw wrongClient('lifetime must be a whole number of seconds above zero, of 100 years at most')
+  if (lifetime !== undefined && !(isSeconds(lifetime) && lifetime <= MAX_LIFETIME)) throw wrongClient(LIFETIME_DEMAND)
   const createdAt = now()
   return { id: generateSecretId(), createdAt, ...(lifetime !== undefined && { expiresAt: createdAt + lifetime }) }
 }

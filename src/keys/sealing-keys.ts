@@ -26,13 +26,10 @@ export class SealingKeys {
   readonly #byId: ReadonlyMap<string, SealingKey>
 
   /**
-   * @param texts each 32 random bytes as base64url, base64 or hex. Undefined: private keys are stored as they are
-   * @throws FlowConfigurationError FST_OAUTH_INVALID_SEALING_KEYS, for no key at all too
+   * @param texts each one that {@link isSealingKey}. Undefined: private keys are stored as they are
    */
   constructor (texts: readonly string[] | undefined) {
-    // None by accident, such as from an empty variable, must not store private keys as they are.
-    if (texts !== undefined && !(Array.isArray(texts) && texts.length > 0)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SEALING_KEYS')
-    const keys = (texts ?? []).map(readSealingKey)
+    const keys = (texts ?? []).map((text) => toSealingKey(toBytes(text) as Buffer))
     this.#first = keys[0]
     this.#byId = new Map(keys.map((key) => [key.id, key]))
   }
@@ -72,9 +69,12 @@ export class SealingKeys {
   }
 }
 
-function readSealingKey (text: unknown): SealingKey {
-  const bytes = typeof text === 'string' ? toBytes(text) : undefined
-  if (bytes === undefined) throw new FlowConfigurationError('FST_OAUTH_INVALID_SEALING_KEYS')
+/** Whether a value is 32 bytes as base64url, base64 or hex. */
+export function isSealingKey (value: unknown): value is string {
+  return typeof value === 'string' && toBytes(value) !== undefined
+}
+
+function toSealingKey (bytes: Buffer): SealingKey {
   // RFC 7638 §3.2: the members of a symmetric key, in the order of their names.
   const id = createHash('sha256').update(JSON.stringify({ k: bytes.toString('base64url'), kty: 'oct' })).digest('base64url')
   return { id, key: createSecretKey(bytes) }

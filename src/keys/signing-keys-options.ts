@@ -1,10 +1,16 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
+import { checkOptions, CLOCK, codedError, listOf, oneOf, seconds, withError } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { AUDIT_ORIGIN, ON_ERROR } from '../option-rules.ts'
 import type { AgreedValues, AuditOrigin } from '../stores/index.ts'
-import { isSigningAlgorithm } from './jwk.ts'
 import type { SigningAlgorithm } from './jwk.ts'
 import type { KeyRules, KeyState } from './lifecycle.ts'
+import { isSealingKey } from './sealing-keys.ts'
+
+// Seconds.
+const ROTATE_EVERY = 30 * 86_400
+const ANNOUNCE_FOR = 3600
 
 /** How keys are made and how long they live. The same for all processes over one store, or they work against each other. */
 export interface SigningKeysOptions {
@@ -58,6 +64,15 @@ export interface ChangeOptions {
   by?: AuditOrigin | undefined
 }
 
+/** Options of the import of a key. */
+export interface ImportOptions extends ChangeOptions {
+  /**
+   * Default the `alg` of the JWK, else the one of these keys. If it is another than theirs, a key of theirs is announced as
+   * soon as this one signs.
+   */
+  algorithm?: SigningAlgorithm
+}
+
 /** The options of signing keys, checked and complete. */
 export interface KeySettings {
   readonly rules: KeyRules & { readonly maxTokenLifetime: number, readonly clockTolerance: number }
@@ -67,13 +82,41 @@ export interface KeySettings {
   readonly agreed: AgreedValues
 }
 
-/** @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS */
+/** The options of SigningKeys. */
+export const SIGNING_KEYS: OptionsDescription<SigningKeysOptions> = {
+  of: 'SigningKeys',
+  options: {
+    algorithm: oneOf<SigningAlgorithm>('ES256', 'EdDSA', 'RS256', 'PS256'),
+    rotateEvery: seconds(1),
+    announceFor: seconds(1),
+    maxTokenLifetime: seconds(1),
+    clockTolerance: seconds(0),
+    sealingKeys: withError(listOf<string>(isSealingKey, 'keys of 32 bytes as base64url, base64 or hex'), codedError('FST_OAUTH_INVALID_SEALING_KEYS')),
+    onError: ON_ERROR,
+    maxStale: seconds(0),
+    now: CLOCK
+  },
+  together: ({ rotateEvery = ROTATE_EVERY, announceFor = ANNOUNCE_FOR }) =>
+    rotateEvery <= announceFor ? 'The option "rotateEvery" of SigningKeys must be more than "announceFor". Pass a longer time' : undefined,
+  error: codedError('FST_OAUTH_INVALID_SIGNING_KEYS')
+}
+
+/** The options of `rotate` and `revoke`. */
+export const KEY_CHANGE: OptionsDescription<ChangeOptions> = { of: 'rotate and revoke', options: { by: AUDIT_ORIGIN } }
+
+/** The options of `import`. */
+export const KEY_IMPORT: OptionsDescription<ImportOptions> = { of: 'import', options: { by: AUDIT_ORIGIN, algorithm: withError(SIGNING_KEYS.options.algorithm, () => new TypeError('The algorithm of the key must be ES256, EdDSA, RS256 or PS256')) } }
+
+/**
+ * Checks and completes the options of signing keys.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS, FST_OAUTH_INVALID_SEALING_KEYS, FST_OAUTH_UNKNOWN_OPTION
+ */
 export function resolveKeyOptions (options: SigningKeysOptions): KeySettings {
+  checkOptions(options, SIGNING_KEYS)
   const {
-    algorithm = 'ES256', rotateEvery = 30 * 86_400, announceFor = 3600, maxTokenLifetime = 86_400, clockTolerance = 60, maxStale = 600, now = systemClock
+    algorithm = 'ES256', rotateEvery = ROTATE_EVERY, announceFor = ANNOUNCE_FOR, maxTokenLifetime = 86_400, clockTolerance = 60, maxStale = 600, now = systemClock
   } = options
-  const areTimes = [rotateEvery, announceFor, maxTokenLifetime, clockTolerance + 1, maxStale + 1].every((time) => Number.isSafeInteger(time) && time > 0)
-  if (!isSigningAlgorithm(algorithm) || !areTimes || rotateEvery <= announceFor) throw new FlowConfigurationError('FST_OAUTH_INVALID_SIGNING_KEYS')
   return {
     rules: { algorithm, rotateEvery, announceFor, maxTokenLifetime, clockTolerance, keepFor: maxTokenLifetime + clockTolerance },
     maxStale: maxStale * 1000,

@@ -5,6 +5,8 @@ import { toUnavailable } from '../entries/to-unavailable.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Read } from '../lib/background-refresh.ts'
 import { isThenable } from '../at-once.ts'
+import { checkArgument, checkOptions, required } from '../lib/options/index.ts'
+import { KEY_STORE } from '../option-rules.ts'
 import type { AgreedValues, KeySet, KeyStore, StoredKey } from '../stores/index.ts'
 import type { KeySource, SigningKey } from './index.ts'
 import { generateKey, importKey, isSigningAlgorithm } from './jwk.ts'
@@ -15,10 +17,10 @@ import { KeySetWriter } from './key-set-writer.ts'
 import { add, announce, currentIndex, scheduleKeys, settle, stateOf, withdraw } from './lifecycle.ts'
 import type { KeyRules, MakeKey } from './lifecycle.ts'
 import { SealingKeys } from './sealing-keys.ts'
-import { resolveKeyOptions } from './signing-keys-options.ts'
-import type { ChangeOptions, KeyInformation, KeySettings, SigningKeysOptions } from './signing-keys-options.ts'
+import { KEY_CHANGE, KEY_IMPORT, resolveKeyOptions } from './signing-keys-options.ts'
+import type { ChangeOptions, ImportOptions, KeyInformation, KeySettings, SigningKeysOptions } from './signing-keys-options.ts'
 
-export type { ChangeOptions, KeyInformation, SigningKeysOptions } from './signing-keys-options.ts'
+export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions } from './signing-keys-options.ts'
 
 const MAX_JWKS_AGE = 900
 // Milliseconds. The first read may create tables, and generate an RSA key.
@@ -39,7 +41,7 @@ const START_LIMIT = 10_000
  * rejects, but for `list` and `revoke`; later nothing is changed any more, and nothing signs in its place when its time
  * comes. It stays in the store until it is revoked.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS, FST_OAUTH_INVALID_SEALING_KEYS. Methods reject with
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS, FST_OAUTH_INVALID_SEALING_KEYS, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION. Methods reject with
  *   FST_OAUTH_SEALED_SIGNING_KEY and FST_OAUTH_WRONG_SIGNING_KEY
  */
 export class SigningKeys implements KeySource {
@@ -63,6 +65,7 @@ export class SigningKeys implements KeySource {
   #problem: Error | undefined
 
   constructor (store: KeyStore, options: SigningKeysOptions = {}) {
+    checkArgument(store, required(KEY_STORE), 'SigningKeys', 'store')
     const settings = resolveKeyOptions(options)
     const { algorithm, maxTokenLifetime, announceFor } = settings.rules
     this.algorithm = algorithm as SigningAlgorithm
@@ -128,6 +131,7 @@ export class SigningKeys implements KeySource {
 
   /** Announces a new key, which signs after `announceFor`; the first ever at once. The one that is announced already, if one is. */
   async rotate (options: ChangeOptions = {}): Promise<KeyInformation> {
+    checkOptions(options, KEY_CHANGE)
     const keys = this.#describe(await this.#writer.change(announce(this.#rules(), this.#generator()), options))
     return (keys.find(({ state }) => state === 'next') ?? keys.at(-1)) as KeyInformation
   }
@@ -141,6 +145,7 @@ export class SigningKeys implements KeySource {
    * @returns false for a key that is not there
    */
   async revoke (kid: string, options: ChangeOptions = {}): Promise<boolean> {
+    checkOptions(options, KEY_CHANGE)
     let isThere = false
     const change = withdraw(this.#rules(), kid, this.#generator())
     await this.#writer.change(async (keys, time) => {
@@ -155,13 +160,13 @@ export class SigningKeys implements KeySource {
    * first ever at once. One that is there already is left as it is.
    *
    * @param key an unencrypted PEM, or a JWK
-   * @param options.algorithm default the `alg` of the JWK, else the one of these keys. If it is another than theirs, a
-   *   key of theirs is announced as soon as this one signs
    * @throws TypeError for what is no private key, RSA of less than 2048 bits, or does not fit the algorithm
    */
-  async import (key: string | JWK, { algorithm, ...options }: ChangeOptions & { algorithm?: SigningAlgorithm } = {}): Promise<KeyInformation> {
+  async import (key: string | JWK, options: ImportOptions = {}): Promise<KeyInformation> {
+    checkOptions(options, KEY_IMPORT)
+    const { algorithm, ...change } = options
     const named = await importKey(key, algorithm, this.algorithm)
-    const keys = this.#describe(await this.#writer.change(add(this.#rules(), named), options))
+    const keys = this.#describe(await this.#writer.change(add(this.#rules(), named), change))
     return keys.find(({ kid }) => kid === named.kid) as KeyInformation
   }
 

@@ -1,4 +1,6 @@
 import type { RequestEvent } from '../events/index.ts'
+import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { listen } from './listen.ts'
 
 /** As much of pino, and of `app.log`, as is used here. */
@@ -12,6 +14,11 @@ export interface AuditLogOptions {
   verified?: boolean
 }
 
+const LOGGER: Rule<AuditLogger> = { ...withMethods<AuditLogger>('a logger', 'info'), fix: 'Pass app.log' }
+
+/** The options of auditLog. */
+export const AUDIT_LOG: OptionsDescription<AuditLogOptions> = { of: 'auditLog', options: { verified: flag() } }
+
 /**
  * Writes a line for every decision, at info: which client got a token or did not, whose token was accepted or was not, each
  * change of clients and keys in this process, and each audit record, of the command line and of other processes too. The
@@ -21,7 +28,10 @@ export interface AuditLogOptions {
  * @example
  * auditLog(app.log)
  */
-export function auditLog (logger: AuditLogger, { verified = true }: AuditLogOptions = {}): () => void {
+export function auditLog (logger: AuditLogger, options: AuditLogOptions = {}): () => void {
+  checkArgument(logger, required(LOGGER), 'auditLog', 'logger')
+  checkOptions(options, AUDIT_LOG)
+  const { verified = true } = options
   const write = (name: string) => (event: object) => {
     const { requestId, ...members } = event as Partial<RequestEvent>
     logger.info({ ...(requestId !== undefined && { reqId: requestId }), audit: { event: name, ...members } }, name.replace('.', ' '))

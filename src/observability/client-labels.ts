@@ -1,3 +1,6 @@
+import { required, wholeNumber } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+
 /** The label of every client that came when there were enough. */
 const OTHER = 'other'
 
@@ -6,6 +9,9 @@ export interface ClientLabelOptions {
   /** How many clients at most. Those that come later are "other". */
   max: number
 }
+
+/** The option clientLabel of prometheusMetrics. */
+export const CLIENT_LABEL: OptionsDescription<ClientLabelOptions> = { of: 'prometheusMetrics', options: { max: required(wholeNumber(0)) } }
 
 /**
  * Makes labels of clients, of which there are never more than `max` and one.

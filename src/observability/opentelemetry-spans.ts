@@ -1,5 +1,7 @@
 import { monotonic } from '../clock.ts'
 import type { RequestEvent, TokenDenied, TokenRejected } from '../events/index.ts'
+import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { listen } from './listen.ts'
 
 type Attributes = Record<string, string | number | string[] | undefined>
@@ -18,6 +20,11 @@ export interface OpenTelemetrySpansOptions {
   verified?: boolean
 }
 
+const TRACER: Rule<SpanTracer> = { ...withMethods<SpanTracer>('a tracer of @opentelemetry/api', 'startSpan'), fix: 'Pass trace.getTracer(...)' }
+
+/** The options of openTelemetrySpans. */
+export const OPENTELEMETRY_SPANS: OptionsDescription<OpenTelemetrySpansOptions> = { of: 'openTelemetrySpans', options: { verified: flag() } }
+
 // SpanStatusCode.ERROR: for servers, what is the fault of the client is none.
 const ERROR = 2
 
@@ -31,7 +38,10 @@ const ERROR = 2
  * @example
  * openTelemetrySpans(trace.getTracer('fastify-client-credentials'))
  */
-export function openTelemetrySpans (tracer: SpanTracer, { verified = true }: OpenTelemetrySpansOptions = {}): () => void {
+export function openTelemetrySpans (tracer: SpanTracer, options: OpenTelemetrySpansOptions = {}): () => void {
+  checkArgument(tracer, required(TRACER), 'openTelemetrySpans', 'tracer')
+  checkOptions(options, OPENTELEMETRY_SPANS)
+  const { verified = true } = options
   // Made when it is over: who decides need not know of spans.
   const record = (name: string, { flow, duration }: RequestEvent, attributes: Attributes, status = 200) => {
     const end = monotonic()

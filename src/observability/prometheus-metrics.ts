@@ -1,4 +1,6 @@
-import { clientLabels } from './client-labels.ts'
+import { checkArgument, checkOptions, hasMethods, nested, required, withMethods } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { CLIENT_LABEL, clientLabels } from './client-labels.ts'
 import type { ClientLabelOptions } from './client-labels.ts'
 import { listen } from './listen.ts'
 
@@ -32,6 +34,26 @@ export interface PrometheusMetricsOptions<Register> {
   clientLabel?: false | ClientLabelOptions
 }
 
+const PROM_CLIENT: Rule<PrometheusClient<PrometheusRegister>> = {
+  accepts: (value) => hasMethods(value, ['Counter', 'Histogram']) && hasMethods((value as PrometheusClient<PrometheusRegister>).register, ['removeSingleMetric']),
+  demand: 'the module prom-client, with Counter, Histogram and register',
+  fix: 'Pass the module: import promClient from "prom-client"'
+}
+const LABEL = nested(CLIENT_LABEL)
+
+/** The options of prometheusMetrics. */
+export const PROMETHEUS_METRICS: OptionsDescription<PrometheusMetricsOptions<PrometheusRegister>> = {
+  of: 'prometheusMetrics',
+  options: {
+    register: withMethods<PrometheusRegister>('a registry of prom-client', 'removeSingleMetric'),
+    clientLabel: {
+      accepts: (value, options) => value === false || LABEL.accepts(value, options),
+      demand: 'false, or an object with the option max',
+      inside: (value, path) => { if (value !== false) LABEL.inside?.(value, path) }
+    }
+  }
+}
+
 // Seconds. A token that is remembered is verified in a few millionths, an imported secret compared in a tenth.
 const BUCKETS = [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]
 
@@ -47,9 +69,13 @@ const BUCKETS = [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05,
  * app.get('/metrics', async (request, reply) => reply.type(promClient.register.contentType).send(await promClient.register.metrics()))
  */
 export function prometheusMetrics<Register extends PrometheusRegister> (
-  { register: globalRegister, Counter, Histogram }: PrometheusClient<Register>,
-  { register = globalRegister as Register, clientLabel = false }: PrometheusMetricsOptions<NoInfer<Register>> = {}
+  promClient: PrometheusClient<Register>,
+  options: PrometheusMetricsOptions<NoInfer<Register>> = {}
 ): () => void {
+  checkArgument(promClient, required(PROM_CLIENT), 'prometheusMetrics', 'promClient')
+  checkOptions(options, PROMETHEUS_METRICS)
+  const { Counter, Histogram } = promClient
+  const { register = promClient.register as Register, clientLabel = false } = options
   const names: string[] = []
   const common = (name: string, help: string, labelNames: string[]) => {
     names.push(name)

@@ -17,6 +17,8 @@ export interface RemoteIssuer {
   maxStale?: number | undefined
   /** Is called once per outage, when a document that is held stays in use. */
   onError: (error: Error) => void
+  /** Whether URLs in its metadata may be http on any host. Default false. */
+  allowHttp?: boolean | undefined
 }
 
 /**
@@ -29,7 +31,7 @@ export interface RemoteIssuer {
  * @param isOpenId looks there first
  */
 export function discoverEndpoint (
-  { issuer, fetch, now, maxStale, onError }: RemoteIssuer,
+  { issuer, fetch, now, maxStale, onError, allowHttp }: RemoteIssuer,
   name: 'jwks_uri' | 'introspection_endpoint',
   isOpenId = false
 ): RemoteDocument<string> {
@@ -48,7 +50,7 @@ export function discoverEndpoint (
     const metadata = await fetchJson(fetch, url)
     if (metadata.issuer !== issuer) throw new Error(`The metadata at ${url} is of another issuer than ${issuer}`)
     const endpoint = metadata[name]
-    if (typeof endpoint !== 'string' || !isSecureUrl(endpoint)) throw new Error(`The metadata at ${url} has no ${name} that is an https URL`)
+    if (typeof endpoint !== 'string' || !isSecureUrl(endpoint, allowHttp)) throw new Error(`The metadata at ${url} has no ${name} that is an https URL`)
     return endpoint
   }
 

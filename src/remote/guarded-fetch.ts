@@ -3,6 +3,8 @@ import { Agent, request } from 'node:https'
 import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
+import { callable, checkOptions, flag, names } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
 import type { Fetch } from './fetch.ts'
 import { isPublicAddress } from './public-address.ts'
 
@@ -19,6 +21,12 @@ export interface GuardedFetchOptions {
   lookup?: LookupFunction
 }
 
+/** The options of guardedFetch. */
+export const GUARDED_FETCH: OptionsDescription<GuardedFetchOptions> = {
+  of: 'guardedFetch',
+  options: { ca: names(), dangerouslyAllowPrivateAddresses: flag(), lookup: callable('as dns.lookup') }
+}
+
 /**
  * Makes a `fetch` for URLs that somebody else chose, such as the jwks_uri of a client, so that nobody uses this server
  * to reach what he cannot (server-side request forgery). It takes https only, with any port, and
@@ -27,10 +35,14 @@ export interface GuardedFetchOptions {
  * keeps no connection and no TLS session, and ignores proxies: behind one that you need, pass your own `fetch`.
  *
  * Every request is a GET; of `init` it reads headers and signal. It does NOT limit time and size: who reads the answer does.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
  */
-export function guardedFetch ({ ca, dangerouslyAllowPrivateAddresses = false, lookup = systemLookup }: GuardedFetchOptions = {}): Fetch {
+export function guardedFetch (options: GuardedFetchOptions = {}): Fetch {
+  checkOptions(options, GUARDED_FETCH)
+  const { ca, dangerouslyAllowPrivateAddresses = false, lookup = systemLookup } = options
   const isAllowed = (address: string): boolean => dangerouslyAllowPrivateAddresses || isPublicAddress(address)
-  const options = {
+  const requestOptions = {
     // A resumed TLS session would carry bytes of the last server's choice to the next one.
     agent: new Agent({ keepAlive: false, maxCachedSessions: 0, ...(ca !== undefined && { ca: [ca].flat() }) }),
     // It asks for all addresses.
@@ -47,7 +59,7 @@ export function guardedFetch ({ ca, dangerouslyAllowPrivateAddresses = false, lo
     if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host)
 
     return new Promise((resolve, reject) => {
-      request(url, { ...options, headers: Object.fromEntries(headers), signal: init?.signal ?? undefined })
+      request(url, { ...requestOptions, headers: Object.fromEntries(headers), signal: init?.signal ?? undefined })
         .on('response', (response) => {
           try {
             resolve(new Response(Readable.toWeb(response) as ReadableStream, { status: response.statusCode as number }))

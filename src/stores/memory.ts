@@ -1,5 +1,8 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { checkOptions, CLOCK } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { AUDIT_RULES } from './audit-rules.ts'
 import { FEED_START } from './contracts/feed.ts'
 import type {
   AuditRecord, AuditStore, ClientChangeDetails, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark, FeedPage, KeyChangeDetails, KeySet, KeyStore,
@@ -24,6 +27,9 @@ export interface MemoryStoreOptions {
   auditMaxRecords?: number
 }
 
+/** The options of MemoryStore. */
+export const MEMORY_STORE: OptionsDescription<MemoryStoreOptions> = { of: 'MemoryStore', options: { now: CLOCK, ...AUDIT_RULES } }
+
 interface Failures { count: number, forgottenAt: number }
 
 /** Keeps everything in the memory of this process: for tests, and for one process whose clients may start anew after it. */
@@ -42,7 +48,10 @@ export class MemoryStore implements
   readonly #failures: ExpiringMap<Failures>
   #keySet: KeySet = { version: 0, keys: [] }
 
-  constructor ({ now = systemClock, auditRetention = 31_536_000, auditMaxRecords = 100_000 }: MemoryStoreOptions = {}) {
+  /** @throws FlowConfigurationError FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION */
+  constructor (options: MemoryStoreOptions = {}) {
+    checkOptions(options, MEMORY_STORE)
+    const { now = systemClock, auditRetention = 31_536_000, auditMaxRecords = 100_000 } = options
     MemoryStore.#isInUse = true
     const time = new MemoryTime(now, this.#settings)
     const part = { storeId: this.#settings.storeId, time }

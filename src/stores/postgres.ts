@@ -1,7 +1,8 @@
-import { FlowConfigurationError } from '../configuration-error.ts'
+import { checkArgument, checkOptions, codedError, flag, hasMethods, required } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { PostgresDatabase } from './sql/postgres-database.ts'
 import type { PostgresPool } from './sql/postgres-database.ts'
-import { SqlStore } from './sql/sql-store.ts'
+import { SQL_STORE_RULES, SqlStore } from './sql/sql-store.ts'
 import type { SqlStoreOptions } from './sql/sql-store.ts'
 
 export type { PostgresClient, PostgresPool, PostgresQuery } from './sql/postgres-database.ts'
@@ -17,6 +18,16 @@ export interface PostgresStoreOptions extends SqlStoreOptions {
    */
   prepare?: boolean
 }
+
+// A Client has the same functions: its queries would wait for ever, or come between the statements of a transaction.
+const POOL: Rule<PostgresPool> = {
+  accepts: (value) => hasMethods(value, ['connect']) && typeof (value as PostgresPool).totalCount === 'number',
+  demand: 'a Pool of pg',
+  fix: 'Pass new pg.Pool(...)',
+  error: codedError('FST_OAUTH_INVALID_DATABASE')
+}
+
+const POSTGRES_STORE: OptionsDescription<PostgresStoreOptions> = { of: 'postgresStore', options: { ...SQL_STORE_RULES, prepare: flag() } }
 
 /**
  * Keeps clients, keys, revocations, opaque tokens, reservations of one-time values, agreed settings and audit records in
@@ -34,10 +45,11 @@ export interface PostgresStoreOptions extends SqlStoreOptions {
  * Works behind PgBouncer in transaction mode: nothing is left on a connection, unless told by `prepare`.
  *
  * @param pool a Pool of pg. Close it yourself, last.
- * @throws FlowConfigurationError for what is no Pool
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_DATABASE, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
  */
-export function postgresStore (pool: PostgresPool, { prepare = false, ...options }: PostgresStoreOptions = {}): SqlStore {
-  // A Client has the same functions: its queries would wait for ever, or come between the statements of a transaction.
-  if (typeof pool?.connect !== 'function' || typeof pool.totalCount !== 'number') throw new FlowConfigurationError('FST_OAUTH_INVALID_DATABASE')
-  return new SqlStore(new PostgresDatabase(pool, { prepare }), options)
+export function postgresStore (pool: PostgresPool, options: PostgresStoreOptions = {}): SqlStore {
+  checkArgument(pool, required(POOL), 'postgresStore', 'pool')
+  checkOptions(options, POSTGRES_STORE)
+  const { prepare = false, ...others } = options
+  return new SqlStore(new PostgresDatabase(pool, { prepare }), others)
 }

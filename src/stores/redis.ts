@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
+import { checkArgument, checkOptions, CLOCK, codedError, hasMethods, required, seconds, text } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { steadyClock } from '../lib/steady-clock.ts'
 import type { FailureStore, FeedMark, FeedPage, ReplayStore, Reservation, Revocation, RevocationStore } from './index.ts'
 import { ask, runScript } from './redis/connection.ts'
@@ -25,6 +26,15 @@ export interface RedisStoreOptions {
   now?: Clock
 }
 
+const CLIENT: Rule<RedisClient> = {
+  accepts: (value) => hasMethods(value, ['set', 'evalsha', 'eval']) && typeof (value as RedisClient).status === 'string',
+  demand: 'a Redis or a Cluster of ioredis or iovalkey',
+  fix: 'Pass new Redis(...)',
+  error: codedError('FST_OAUTH_INVALID_REDIS_CLIENT')
+}
+
+const REDIS_STORE: OptionsDescription<RedisStoreOptions> = { of: 'redisStore', options: { prefix: text(0), clockTolerance: seconds(0), now: CLOCK } }
+
 // Seconds that Redis keeps counted failures after the window is over by the clock of the process that counted first.
 const SKEW = 60
 
@@ -36,10 +46,10 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
   readonly #reservations: Reservations
   readonly #revocations: RevocationFeed
 
-  constructor (client: RedisClient, { prefix = 'fcc:', clockTolerance = 300, now }: RedisStoreOptions = {}) {
-    if (typeof client?.evalsha !== 'function' || typeof client.status !== 'string') {
-      throw new FlowConfigurationError('FST_OAUTH_INVALID_REDIS_CLIENT')
-    }
+  constructor (client: RedisClient, options: RedisStoreOptions = {}) {
+    checkArgument(client, required(CLIENT), 'redisStore', 'client')
+    checkOptions(options, REDIS_STORE)
+    const { prefix = 'fcc:', clockTolerance = 300, now } = options
     this.#client = client
     this.#prefix = prefix
     this.#now = now ?? systemClock
@@ -145,7 +155,7 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
  *   failures are rejected then.
  *
  * @param client a Redis or a Cluster of ioredis or iovalkey, not of node-redis. Listening to its "error" events and closing it is up to you
- * @throws FlowConfigurationError FST_OAUTH_INVALID_REDIS_CLIENT for another client
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_REDIS_CLIENT, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
  */
 export function redisStore (client: RedisClient, options?: RedisStoreOptions): RedisStore {
   return new RedisStore(client, options)

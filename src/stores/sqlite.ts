@@ -1,12 +1,19 @@
-import { FlowConfigurationError } from '../configuration-error.ts'
+import { checkArgument, checkOptions, codedError, required, withError, withMethods } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { SqliteDatabase } from './sql/sqlite-database.ts'
 import type { SqliteHandle } from './sql/sqlite-database.ts'
-import { SqlStore } from './sql/sql-store.ts'
+import { SQL_STORE_RULES, SqlStore } from './sql/sql-store.ts'
 import type { SqlStoreOptions } from './sql/sql-store.ts'
 
 export type { SqliteHandle, SqliteStatement } from './sql/sqlite-database.ts'
 export type { SqlStore, SqlStoreOptions } from './sql/sql-store.ts'
 export type { Migrated } from './sql/schema.ts'
+
+const HANDLE: Rule<SqliteHandle> = withError(
+  withMethods<SqliteHandle>('an open handle', 'exec', 'prepare'), codedError('FST_OAUTH_INVALID_DATABASE'), 'Pass new DatabaseSync(file) or new Database(file)'
+)
+
+const SQLITE_STORE: OptionsDescription<SqlStoreOptions> = { of: 'sqliteStore', options: SQL_STORE_RULES }
 
 /**
  * Keeps clients, keys, revocations, opaque tokens, reservations of one-time values, agreed settings and audit records in a
@@ -24,9 +31,10 @@ export type { Migrated } from './sql/schema.ts'
  * @param handle a handle of node:sqlite (from Node 22.13), better-sqlite3 or libsql, of a file on a local disk, or of
  *   ":memory:". It is the store's own: its journal mode becomes WAL, its busy_timeout and synchronous are set, and
  *   transactions run on it. Close it yourself, last.
- * @throws FlowConfigurationError for what is no such handle
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_DATABASE, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
  */
 export function sqliteStore (handle: SqliteHandle, options: SqlStoreOptions = {}): SqlStore {
-  if (typeof handle?.exec !== 'function' || typeof handle.prepare !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_DATABASE')
+  checkArgument(handle, required(HANDLE), 'sqliteStore', 'handle')
+  checkOptions(options, SQLITE_STORE)
   return new SqlStore(new SqliteDatabase(handle), options)
 }

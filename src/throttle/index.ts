@@ -1,8 +1,10 @@
 import { LruMap } from 'toad-cache'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
 import { TemporarilyUnavailableError } from '../errors.ts'
+import { checkOptions, CLOCK, codedError, seconds, wholeNumber } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { FAILURE_STORE } from '../option-rules.ts'
 import type { FailureStore } from '../stores/index.ts'
 import type { Attempt } from './attempt.ts'
 import { RecentFailures } from './recent-failures.ts'
@@ -17,6 +19,13 @@ export interface FailureThrottleOptions {
   window?: number
   /** Default the clock of the machine. */
   now?: Clock
+}
+
+/** The options of FailureThrottle. */
+export const FAILURE_THROTTLE: OptionsDescription<FailureThrottleOptions> = {
+  of: 'FailureThrottle',
+  options: { store: FAILURE_STORE, limit: wholeNumber(1), window: seconds(1), now: CLOCK },
+  error: codedError('FST_OAUTH_INVALID_THROTTLE')
 }
 
 const TOO_MANY_REQUESTS = 429
@@ -44,9 +53,10 @@ export class FailureThrottle {
   // How many failures of each pair the store is counting now: of many guesses at once, no more are answered than of those in a row.
   readonly #uncounted = new Map<string, number>()
 
-  /** @throws FlowConfigurationError FST_OAUTH_INVALID_THROTTLE */
-  constructor ({ store, limit = 10, window = 60, now = systemClock }: FailureThrottleOptions = {}) {
-    if (![limit, window].every((number) => Number.isSafeInteger(number) && number > 0)) throw new FlowConfigurationError('FST_OAUTH_INVALID_THROTTLE')
+  /** @throws FlowConfigurationError FST_OAUTH_INVALID_THROTTLE, FST_OAUTH_UNKNOWN_OPTION */
+  constructor (options: FailureThrottleOptions = {}) {
+    checkOptions(options, FAILURE_THROTTLE)
+    const { store, limit = 10, window = 60, now = systemClock } = options
     this.#store = store ?? new RecentFailures({ max: MAX_KNOWN, now })
     this.#limit = limit
     this.#window = window

@@ -1,6 +1,8 @@
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { FlowConfigurationError } from '../configuration-error.ts'
+import { checkOptions, CLOCK, codedError, listOf, required, seconds, text } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { REPLAY_STORE } from '../option-rules.ts'
 import { isFirstUse } from '../replay.ts'
 import type { Replays } from '../replay.ts'
 import type { PlainRequest, TokenRequest } from '../request.ts'
@@ -38,13 +40,26 @@ const ALGORITHMS = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA
 const DEFAULT_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519'] as const
 const MIN_KEY_LENGTH = 32
 
+/** The options of DPoPTokenType. */
+export const DPOP_TOKEN_TYPE: OptionsDescription<DPoPTokenTypeOptions> = {
+  of: 'DPoPTokenType',
+  options: {
+    replays: required(REPLAY_STORE),
+    algorithms: listOf<DPoPAlgorithm>((name) => ALGORITHMS.includes(name as DPoPAlgorithm), ALGORITHMS.join(', ')),
+    nonceKey: text(MIN_KEY_LENGTH),
+    maxAge: seconds(1),
+    now: CLOCK
+  },
+  error: codedError('FST_OAUTH_INVALID_DPOP')
+}
+
 /**
  * DPoP tokens (RFC 9449): bound to a key of the client, who proves with each request that it has it. A proof is accepted
  * once. Where several types are set, the proof in a token request picks this one.
  *
  * Does NOT answer a successful request with the next nonce (RFC 9449 §8.2): clients get one with the refusal.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_DPOP
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_DPOP, FST_OAUTH_UNKNOWN_OPTION
  */
 export class DPoPTokenType implements TokenType {
   readonly name = 'DPoP'
@@ -57,12 +72,9 @@ export class DPoPTokenType implements TokenType {
   // The proofs whose tokens are being verified, by what they prove.
   readonly #unsettled = new WeakMap<Confirmation, VerifiedProof>()
 
-  constructor ({ replays, algorithms = DEFAULT_ALGORITHMS, nonceKey, maxAge = 60, now = systemClock }: DPoPTokenTypeOptions) {
-    const areAlgorithms = Array.isArray(algorithms) && algorithms.length > 0 && algorithms.every((name) => ALGORITHMS.includes(name))
-    const isKey = nonceKey === undefined || (typeof nonceKey === 'string' && nonceKey.length >= MIN_KEY_LENGTH)
-    if (typeof replays?.reserve !== 'function' || !areAlgorithms || !isKey || !Number.isSafeInteger(maxAge) || maxAge <= 0) {
-      throw new FlowConfigurationError('FST_OAUTH_INVALID_DPOP')
-    }
+  constructor (options: DPoPTokenTypeOptions) {
+    checkOptions(options, DPOP_TOKEN_TYPE)
+    const { replays, algorithms = DEFAULT_ALGORITHMS, nonceKey, maxAge = 60, now = systemClock } = options
     this.challengeParameters = Object.freeze({ algs: algorithms.join(' ') })
     this.metadata = Object.freeze({ dpop_signing_alg_values_supported: [...algorithms] })
     this.replayStores = Object.freeze([replays])

@@ -1,6 +1,8 @@
 import { FlowConfigurationError } from '../../configuration-error.ts'
-import { isIssuer } from '../../issuer.ts'
 import { withOtherNames } from '../../keys/public-keys.ts'
+import { callable, codedError, flag, names, required } from '../../lib/options/index.ts'
+import type { OptionsDescription } from '../../lib/options/index.ts'
+import { algorithmsOf, ISSUER, REPLAY_STORE } from '../../option-rules.ts'
 import { discoverEndpoint } from '../../remote/discovery.ts'
 import type { RemoteIssuer } from '../../remote/discovery.ts'
 import type { RemoteDocument } from '../../remote/document.ts'
@@ -29,6 +31,8 @@ export type WorkloadIssuer = (OpenIdIssuer | SpiffeTrustDomain) & {
    * Pass a store for issuers whose tokens are made for one request, as in CI.
    */
   replays?: ReplayStore
+  /** Accepts http URLs on any host, of the issuer, of its metadata and of its keys: without TLS, its keys can be replaced on the way. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
 }
 
 /** An issuer that names itself in `iss`: Kubernetes, GitHub, GitLab, any OpenID provider. */
@@ -62,18 +66,44 @@ export interface TrustedIssuer {
   readonly keys: RemoteDocument<RemoteKeys>
 }
 
+const isJwksUri = (value: unknown, { dangerouslyAllowHttpIssuer }: Readonly<Record<string, unknown>>) =>
+  typeof value === 'string' && isSecureUrl(value, dangerouslyAllowHttpIssuer === true)
+
+type AnyIssuer = Omit<WorkloadIssuer, 'issuer' | 'trustDomain' | 'jwksUri'> & { issuer?: string, trustDomain?: string, jwksUri?: string }
+
+/** A workload issuer in the options of workloadIdentities. */
+export const WORKLOAD_ISSUER: OptionsDescription<AnyIssuer> = {
+  of: 'workloadIdentities',
+  options: {
+    issuer: { accepts: ISSUER.accepts, demand: ISSUER.demand, fix: ISSUER.fix! },
+    trustDomain: { accepts: (value) => typeof value === 'string' && TRUST_DOMAIN.test(value), demand: 'the name of a SPIFFE trust domain, such as "example.org"' },
+    jwksUri: { accepts: isJwksUri, demand: 'an https URL, or an http URL on loopback' },
+    audience: required(names()),
+    client: required(callable('that returns the client_id of a workload')),
+    algorithms: algorithmsOf(PUBLIC_ALGORITHMS),
+    replays: REPLAY_STORE,
+    dangerouslyAllowHttpIssuer: flag()
+  },
+  exclusive: [['issuer', 'trustDomain']],
+  together ({ issuer, trustDomain, jwksUri }) {
+    if (issuer === undefined && trustDomain === undefined) return 'Each issuer of workloadIdentities needs the option "issuer", or "trustDomain" and "jwksUri". Pass them'
+    return trustDomain !== undefined && jwksUri === undefined ? 'A trust domain of workloadIdentities needs the option "jwksUri". Pass the URL of its bundle endpoint' : undefined
+  },
+  error: codedError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
+}
+
 // SPIFFE-ID §2.1: what a trust domain may be called, and then a path.
 const TRUST_DOMAIN = /^[a-z0-9._-]+$/
 const SPIFFE_ID = /^(spiffe:\/\/[a-z0-9._-]+)\/./
 
-/** The issuers of workloads that are trusted. Throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER. */
+/** The issuers of workloads that are trusted. Throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER for two of one name. */
 export class TrustedIssuers {
   readonly #issuers: ReadonlyMap<string, TrustedIssuer>
 
   constructor (issuers: readonly WorkloadIssuer[], remote: Omit<RemoteIssuer, 'issuer'>) {
     const trusted = issuers.map((issuer) => trust(issuer, remote))
     this.#issuers = new Map(trusted.map((issuer) => [issuer.name, issuer]))
-    if (issuers.length === 0 || this.#issuers.size < issuers.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
+    if (this.#issuers.size < issuers.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
   }
 
   /** Finds the issuer that an assertion says it is of. Nothing is verified. */
@@ -87,21 +117,15 @@ export class TrustedIssuers {
 }
 
 function trust (options: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): TrustedIssuer {
-  const { issuer, trustDomain, jwksUri, client, algorithms = PUBLIC_ALGORITHMS, replays } = options
+  const { issuer, trustDomain, client, algorithms = PUBLIC_ALGORITHMS, replays } = options
   const audience = [options.audience].flat()
-  const isNamed = trustDomain === undefined ? isIssuer(issuer) : issuer === undefined && TRUST_DOMAIN.test(trustDomain) && jwksUri !== undefined
-  if (!isNamed || (jwksUri !== undefined && !isSecureUrl(jwksUri)) || typeof client !== 'function' ||
-    audience.length === 0 || !audience.every((name) => typeof name === 'string' && name !== '') ||
-    algorithms.length === 0 || !algorithms.every((alg) => PUBLIC_ALGORITHMS.includes(alg))) {
-    throw new FlowConfigurationError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
-  }
   const name = issuer ?? `spiffe://${trustDomain}`
   const keys = remoteJwks({ ...remote, uri: locate(options, remote), ...(trustDomain !== undefined && { use: 'jwt-svid' }) })
   return { name, type: trustDomain === undefined ? JWT_BEARER : JWT_SPIFFE, audience, client, algorithms: withOtherNames(algorithms), replays, keys }
 }
 
-function locate ({ issuer, jwksUri }: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): () => string | Promise<string> {
+function locate ({ issuer, jwksUri, dangerouslyAllowHttpIssuer: allowHttp }: WorkloadIssuer, remote: Omit<RemoteIssuer, 'issuer'>): () => string | Promise<string> {
   if (jwksUri !== undefined) return () => jwksUri
-  const discovered = discoverEndpoint({ ...remote, issuer: issuer as string }, 'jwks_uri', true)
+  const discovered = discoverEndpoint({ ...remote, issuer: issuer as string, allowHttp }, 'jwks_uri', true)
   return () => discovered.get()
 }

@@ -1,5 +1,8 @@
 import { systemClock } from '../../clock.ts'
 import type { Clock } from '../../clock.ts'
+import { CLOCK, flag } from '../../lib/options/index.ts'
+import type { OptionRules } from '../../lib/options/index.ts'
+import { AUDIT_RULES } from '../audit-rules.ts'
 import type {
   AuditRecord, AuditStore, ClientChangeDetails, ClientStore, Entry, EntryPage, EntryStore, FeedMark, FeedPage, KeyChangeDetails, KeySet, KeyStore, Marked,
   ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient, StoredClientChanges, StoredSettings, StoredToken, TokenStore,
@@ -33,6 +36,9 @@ export interface SqlStoreOptions {
   /** How many audit records are kept at most: beyond that, the oldest are deleted. Default 100,000. */
   auditMaxRecords?: number
 }
+
+/** The rules for the options that all stores in SQL have. */
+export const SQL_STORE_RULES: OptionRules<SqlStoreOptions> = { migrate: flag(), now: CLOCK, ...AUDIT_RULES }
 
 /** Everything but failures, in the tables of a SQL database. */
 export class SqlStore implements AuditStore, ClientStore, EntryStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore {

@@ -1,0 +1,69 @@
+import type { OAuth2Client } from '../client-auth/index.ts'
+import type { Clock } from '../clock.ts'
+import type { KeySource } from '../keys/index.ts'
+import { callable, CLOCK, flag, oneOf, required, seconds, wholeNumber } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { AUDIENCE, ENTRY_STORE, ISSUER, KEY_SOURCE, MAX_STALE, ON_ERROR, REVOCATION_STORE } from '../option-rules.ts'
+import type { EntryStore, RevocationStore } from '../stores/index.ts'
+import type { Signing } from './sign.ts'
+
+/** What JWT access tokens are made and verified with. */
+export interface JwtAccessTokensOptions {
+  /** The `iss` of every token: the https URL of this server, without query and fragment; http on loopback only. */
+  issuer: string
+  /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
+  audience: string | readonly string[]
+  /** What tokens are signed with, and verified by: a `SigningKeys`. */
+  keys: KeySource
+  /**
+   * Keeps revocations of single tokens, and of all tokens of a client that is not in a registry. Default none: then single
+   * tokens cannot be revoked, and are valid until they expire.
+   */
+  revocations?: RevocationStore
+  /**
+   * The store of the clients: tokens are rejected once their client was disabled or removed there, or its tokens were
+   * revoked. Default the store of `keys`.
+   */
+  entries?: EntryStore
+  /** Further claims. They cannot take the place of those that RFC 9068 defines. */
+  claims?: (client: OAuth2Client, scope: readonly string[]) => Record<string, unknown>
+  /**
+   * Seconds that clocks may differ. Default 5. The same in all processes on one store.
+   */
+  clockTolerance?: number
+  /**
+   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
+   * 503. Default 600.
+   */
+  maxStale?: number
+  /** How many verified tokens are remembered. Default 10,000. */
+  cacheSize?: number
+  /** Where signatures are made and verified. Default "pool" where there is a second core, else "batch". */
+  signing?: Signing
+  /** Is told once per outage that the store of revocations is away. Default nobody is. */
+  onError?: (error: Error) => void
+  /** Takes an issuer without TLS on any host: whoever listens reads secrets and tokens. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
+  now?: Clock
+}
+
+/** The options of JwtAccessTokens. */
+export const JWT_ACCESS_TOKENS: OptionsDescription<JwtAccessTokensOptions> = {
+  of: 'JwtAccessTokens',
+  options: {
+    issuer: required(ISSUER),
+    audience: required(AUDIENCE),
+    keys: required(KEY_SOURCE),
+    revocations: REVOCATION_STORE,
+    entries: ENTRY_STORE,
+    claims: callable('that returns an object of claims'),
+    clockTolerance: seconds(0),
+    maxStale: MAX_STALE,
+    cacheSize: wholeNumber(0),
+    signing: oneOf<Signing>('pool', 'batch'),
+    onError: ON_ERROR,
+    dangerouslyAllowHttpIssuer: flag(),
+    now: CLOCK
+  }
+}
