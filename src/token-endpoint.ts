@@ -1,6 +1,7 @@
 import type { GenerateAccessToken, OAuth2AccessTokenResult } from './access-token/index.ts'
 import { isB64Token } from './authorization.ts'
-import { authenticateClient, confirmClient } from './client-auth/index.ts'
+import { confirmClient } from './client-auth/confirm.ts'
+import { authenticateClient } from './client-auth/index.ts'
 import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from './client-auth/index.ts'
 import type { ClientDecision } from './events/client-decision.ts'
 import { InvalidClientError, InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors.ts'

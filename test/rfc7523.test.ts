@@ -121,7 +121,10 @@ async function isInvalidRequest (t: Test, answer: ReturnType<Setting['send']>, n
 
 /** A request without HTTP, for methods on their own. */
 const requestWith = (parameters: Record<string, string | string[]>) => ({ method: 'POST', url: TOKEN_PATH, header: () => undefined, form: parameters })
-const ask = async (method: ClientAuthMethod, jwt: string, parameters = {}) => method.authenticate(requestWith(presented(jwt, parameters)))
+const ask = async (method: ClientAuthMethod, jwt: string, parameters = {}) => {
+  const { recheck: _, ...proven } = await method.authenticate(requestWith(presented(jwt, parameters))) ?? {}
+  return Object.keys(proven).length > 0 ? proven : undefined
+}
 const causeOf = async (method: ClientAuthMethod, jwt: string): Promise<unknown> => ask(method, jwt).then(() => 'taken', (error) => {
   if (error instanceof InvalidClientError) return error.cause
   throw error
@@ -536,11 +539,54 @@ t.test('keys at a jwks_uri', async (t) => {
     server.serve({ keys: [jwkOf('ES256'), jwkOf('EdDSA')] })
     const next = () => assertion('rotating', {}, { alg: 'EdDSA' })
     t.strictSame(await ask(method, next()), { clientId: 'rotating', signingAlgorithm: 'EdDSA' })
-    for (let turn = 0; turn < 5; turn++) t.match(await causeOf(method, assertion('rotating', {}, { kid: `made up ${turn}` })), /no applicable key/)
-    t.equal(server.requests.length, 2)
-    time += 30
-    t.match(await causeOf(method, assertion('rotating', {}, { kid: 'made up' })), /no applicable key/)
-    t.equal(server.requests.length, 3)
+    for (let turn = 0; turn < 20; turn++) t.match(await causeOf(method, assertion('rotating', {}, { kid: `made up ${turn}` })), /no applicable key/)
+    t.equal(server.requests.length, 1 + 10)
+    time += 10
+    for (let turn = 20; turn < 25; turn++) t.match(await causeOf(method, assertion('rotating', {}, { kid: `made up ${turn}` })), /no applicable key/)
+    t.equal(server.requests.length, 1 + 10 + 1)
+  })
+
+  await t.test('that were dropped, or are too old, when the assertion has been reserved are not accepted', async (t) => {
+    let reserving = async () => {}
+    const replays = { reserve: async () => { await reserving(); return true } }
+    const slow = privateKeys({ clients: { findClient: (id) => registered[id] }, fetch, replays, maxLifetime: 3000 })
+    const unavailable: typeof server.handler = (_request, response) => { response.writeHead(500).end() }
+    const meanwhile: Array<[name: string, seconds: number, handler: typeof server.handler | object[], expected: object]> = [
+      ['dropped', 600, [jwkOf('EdDSA')], { name: 'InvalidClientError' }],
+      ['replaced', 600, [jwkOf('EdDSA'), jwkOf('ES256')], { proven: { clientId: 'replaced', signingAlgorithm: 'ES256' } }],
+      ['unavailable', 1206, unavailable, UNAVAILABLE],
+      ['stale', 1000, unavailable, { proven: { clientId: 'stale', signingAlgorithm: 'ES256' } }]
+    ]
+    for (const [id, seconds, next, expected] of meanwhile) {
+      time = START
+      register(id)
+      server.serve({ keys: [jwkOf('ES256'), jwkOf('RS256')] })
+      reserving = async () => {
+        time += seconds
+        if (typeof next === 'function') server.handler = next
+        else server.serve({ keys: next })
+      }
+      t.match(await ask(slow, assertion(id, { exp: START + 2000 })).then((proven) => ({ proven }), (error) => error), expected, id)
+    }
+  })
+
+  await t.test('that were dropped while the token was made obtain none', async (t) => {
+    let making = async () => {}
+    register('maker')
+    const flow = demoBuilder()
+      .getClient(({ clientId }) => ({ ...registered[clientId]!, grants: ['client_credentials'] }))
+      .generateAccessToken(async () => { await making(); return { accessToken: 'token' } })
+      .addClientAuthenticationMethod(method)
+      .build()
+    const issue = async () => await flow.token(new Request(`https://as.example${TOKEN_PATH}`, {
+      method: 'POST', headers: { 'content-type': FORM }, body: form({ grant_type: 'client_credentials', ...presented(assertion('maker')) })
+    }))
+    t.match(await issue(), { success: true })
+    making = async () => {
+      time += 600
+      server.serve({ keys: [jwkOf('EdDSA')] })
+    }
+    t.match(await issue(), { success: false, error: { code: 'invalid_client', status: 401 } })
   })
 
   await t.test('that could never be had are a 503, and cost one request at a time', async (t) => {

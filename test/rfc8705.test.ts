@@ -262,15 +262,21 @@ test('RFC 8705 §2.2.2: certificates at the jwks_uri of the client, read again f
     fetch: guardedFetch({ ca: keys.certificate, dangerouslyAllowPrivateAddresses: true }),
     now: () => time
   })
-  const authenticate = async (certified: Certified) => method.authenticate({
+  const prove = async (certified: Certified) => await method.authenticate({
     method: 'POST', url: '/', header: () => undefined, form: { client_id: 'reader' }, clientCertificate: () => ({ x509: new X509Certificate(certified.cert), isTrusted: false })
   })
+  const authenticate = async (certified: Certified) => ({ ...await prove(certified) })
   t.match(await authenticate(selfSigned), { clientId: 'reader', clientAuthData: { id: 'reader' } })
   keys.serve({ keys: [{ kty: 'EC', x5c: x5cOf(selfSignedTwin) }] })
   time += 60
   t.match(await authenticate(selfSignedTwin), { clientId: 'reader' }, 'a certificate that is new')
   await t.rejects(authenticate(selfSigned), { code: 'invalid_client' }, 'a certificate that is gone')
-  t.equal(keys.requests.length, 2)
+  t.equal(keys.requests.length, 3)
+  const proven = await prove(selfSignedTwin)
+  await proven?.recheck?.()
+  keys.serve({ keys: [{ kty: 'EC', x5c: x5cOf(selfSigned) }] })
+  time += 600
+  await t.rejects(async () => await proven?.recheck?.(), { code: 'invalid_client' }, 'a certificate that is removed while the token is made')
 })
 
 // Several ways to authenticate

@@ -9,6 +9,8 @@ import type { ReplayStore } from '../stores/index.ts'
 import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
+import { provenBy } from './assertion/recheck.ts'
+import type { IsCurrent } from './assertion/recheck.ts'
 import { isCredential } from './credential.ts'
 import type { ClientAuthMethod, PresentedClient } from './index.ts'
 
@@ -64,9 +66,10 @@ export interface AssertionProof {
   /**
    * Verifies the signature.
    *
+   * @returns a function that tells whether the key that has verified it is still in force
    * @throws InvalidClientError for one that is wrong, and for a client that is unknown alike
    */
-  readonly verify: (assertion: Assertion, clientId: string, options: JWTVerifyOptions) => Promise<void>
+  readonly verify: (assertion: Assertion, clientId: string, options: JWTVerifyOptions) => Promise<IsCurrent>
 }
 
 // RFC 8725 §3.11, and the one that RFC 7523bis gives to client assertions.
@@ -97,10 +100,12 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     const until = checkTimes(claims, { now, clockTolerance, maxLifetime })
     const jti = checkJti(claims)
 
-    await proof.verify(assertion, clientId, { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
-    // Behind the signature, so that a stranger cannot use it up.
+    const verifyOptions = { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance }
+    const recheck = await provenBy(() => proof.verify(assertion, clientId, verifyOptions))
+    // Behind the signature, so that an unauthenticated caller cannot consume it.
     await useOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
-    return { clientId, signingAlgorithm: alg }
+    await recheck()
+    return { clientId, signingAlgorithm: alg, recheck }
   }
 
   return Object.freeze({

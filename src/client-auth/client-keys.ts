@@ -2,7 +2,7 @@ import { LruMap } from 'toad-cache'
 import type { Clock } from '../clock.ts'
 import { InvalidClientError, TemporarilyUnavailableError } from '../errors.ts'
 import { toPublicKeys } from '../keys/public-keys.ts'
-import type { PublicKeys } from '../keys/public-keys.ts'
+import type { MissingKey, PublicKeys } from '../keys/public-keys.ts'
 import { RETRY_AFTER } from '../remote/document.ts'
 import type { RemoteDocument } from '../remote/document.ts'
 import type { Fetch } from '../remote/fetch.ts'
@@ -23,8 +23,15 @@ export interface ClientKeysOptions {
 /** The public keys of somebody, as far as they are known. */
 export interface FoundKeys {
   readonly current: PublicKeys
-  /** Looks for newer ones, for somebody who misses a key among these. Gives the same when there are none. */
-  renew (): Promise<PublicKeys>
+  /**
+   * Loads newer ones, for a caller that misses a key among these.
+   *
+   * @returns the same if there are none
+   * @throws TemporarilyUnavailableError if it is not known whether there are
+   */
+  renew (missing: MissingKey): Promise<PublicKeys>
+  /** Whether none of the keys has been dropped since, and they are recent enough, at this moment. */
+  isCurrent (keys: PublicKeys): boolean
 }
 
 /**
@@ -34,16 +41,20 @@ export interface FoundKeys {
  *   client, and a client that gets invalid_client does not try again.
  */
 export async function found (document: RemoteDocument<RemoteKeys>): Promise<FoundKeys> {
-  try {
-    const current = await document.get()
-    return { current, renew: () => document.seek(current) }
-  } catch (cause) {
-    throw new TemporarilyUnavailableError(undefined, { cause, retryAfter: RETRY_AFTER })
+  const current = await document.get().catch(unavailable)
+  return {
+    current,
+    renew: async (missing) => await document.seek(current, missing).catch(unavailable),
+    isCurrent: (keys) => document.current?.lineage === (keys as RemoteKeys).lineage
   }
 }
 
+function unavailable (cause: unknown): never {
+  throw new TemporarilyUnavailableError(undefined, { cause, retryAfter: RETRY_AFTER })
+}
+
 function inMemory (keys: PublicKeys): FoundKeys {
-  return { current: keys, renew: async () => keys }
+  return { current: keys, renew: async () => keys, isCurrent: () => true }
 }
 
 // The one that was used longest ago goes first.
@@ -51,7 +62,7 @@ const MAX_DOCUMENTS = 1000
 
 /**
  * Finds the public keys of clients: `jwks`, or those at `jwks_uri` (RFC 7591 §2). These are read again before they are ten
- * minutes old, and for a key that is missing at most every 30 seconds. While a jwks_uri is unavailable, they stay in use for
+ * minutes old, and for a key that is missing ({@link RemoteDocument.seek}). While a jwks_uri is unavailable, they stay in use for
  * ten more minutes.
  */
 export class ClientKeys {

@@ -62,7 +62,7 @@ export function clientSecretJwt (options: ClientSecretJwtOptions): ClientAuthMet
     isOwn: (alg) => alg.startsWith('HS'),
     async verify ({ jwt, alg }, clientId, verifyOptions) {
       const found = await find(clientId, alg)
-      for (const secret of found) if (await isMadeWith(jwt, secret, verifyOptions)) return
+      for (const secret of found) if (await isMadeWith(jwt, secret, verifyOptions)) return () => true
       if (found.length === 0) await isMadeWith(jwt, DECOY, verifyOptions)
       throw refuse('no secret of the client has made it that is as long as its alg needs')
     }

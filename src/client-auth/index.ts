@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { isThenable } from '../at-once.ts'
 import { formatChallenge } from '../challenge.ts'
 import { isGeneratedSecret } from '../clients/generated-secret.ts'
@@ -57,6 +56,13 @@ export interface PresentedClient {
   signingAlgorithm?: string
   /** The client that the method has found on its way, for getClient. */
   clientAuthData?: Partial<OAuth2Client> | undefined
+  /**
+   * Checks again, immediately before the client gets a token, that what has proven the client is still in force: keys that
+   * are on another server may have been dropped there. Its last step must be synchronous. Left out where nothing can change.
+   *
+   * @throws InvalidClientError if it is not
+   */
+  recheck? (): void | Promise<void>
 }
 
 /**
@@ -156,6 +162,7 @@ export interface ClientAuthSettings {
 export interface AuthenticatedClient {
   readonly client: OAuth2Client
   readonly context: ClientCredentialsTokenRequest<string | undefined>
+  readonly recheck?: PresentedClient['recheck']
 }
 
 /**
@@ -206,25 +213,7 @@ export async function authenticateClient (
   throttle?.check(attempt)
   await throttle?.succeeded(attempt)
   decision?.authenticated((client as OAuth2Client).id)
-  return { client: client as OAuth2Client, context }
-}
-
-/**
- * Confirms a client immediately before it gets a token: it may have been disabled while a slow secret was hashed.
- *
- * @returns the client as it is now
- * @throws InvalidClientError when it may not authenticate in this way any more
- */
-export async function confirmClient ({ clients }: ClientAuthSettings, { client, context }: AuthenticatedClient): Promise<OAuth2Client> {
-  if (clients?.confirm === undefined) return client
-  const answer = clients.confirm(client, context)
-  // Most are confirmed without waiting, and each wait costs every request a turn.
-  const confirmed = isThenable(answer) ? await answer : answer
-  if (confirmed === client) return client
-  // The keys that have proven the client may be those that were removed.
-  const isProven = confirmed !== undefined && (context.clientSecret !== undefined || isDeepStrictEqual(confirmed.metadata, client.metadata))
-  if (!isProven) throw new InvalidClientError(undefined, { cause: `the client ${client.id} was changed while its request was under way` })
-  return confirmed
+  return { client: client as OAuth2Client, context, recheck: presented.recheck }
 }
 
 function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorithm: used }: PresentedClient, method: ClientAuthMethod): string | undefined {

@@ -72,7 +72,8 @@ export function tlsClientAuth (options: MutualTlsOptions): ClientAuthMethod {
  * dates mean nothing. A client that is registered by a name too is one of tls_client_auth, unless its
  * `token_endpoint_auth_method` says otherwise.
  *
- * A jwks_uri that could never be read is a 503.
+ * 503 if the jwks_uri is unavailable, and no keys are held that are recent enough (ten minutes, and ten more during an outage), or
+ * none that has the certificate.
  *
  * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -85,7 +86,8 @@ export function selfSignedTlsClientAuth (options: SelfSignedTlsOptions): ClientA
     const found = await clientKeys.find(metadata)
     if (found === undefined) return undefined
     const { current } = found
-    const isRegistered = hasCertificate(current.keys, x509) || hasCertificate((await found.renew()).keys, x509)
+    const missing = { name: thumbprintOf(x509), isHeld: false }
+    const isRegistered = hasCertificate(current.keys, x509) || hasCertificate((await found.renew(missing)).keys, x509)
     if (isRegistered) return true
     return current.keys.some(({ x5c, 'x5t#S256': thumbprint }) => x5c !== undefined || thumbprint !== undefined) ? 'the certificate is not registered' : undefined
   })
@@ -111,11 +113,17 @@ function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, 
     const client = await clients.findClient(clientId)
     const registered = client?.metadata?.token_endpoint_auth_method
     if (client?.metadata === undefined || (registered !== undefined && registered !== name)) return undefined
-    const verdict = await judge(certificate, client.metadata)
-    if (verdict === true) return { clientId: client.id, clientAuthData: client }
+    const { metadata } = client
+    const verdict = await judge(certificate, metadata)
+    if (verdict === true) return { clientId: client.id, clientAuthData: client, ...(typeof metadata.jwks_uri === 'string' && { recheck: () => recheck(certificate, client.id, metadata) }) }
     // Without a word on its method, the client may be one of another.
     if (verdict === undefined && registered === undefined) return undefined
     throw new InvalidClientError(undefined, { cause: verdict ?? `the client ${client.id} is registered for ${name}, and nothing that its certificate could be compared with` })
+  }
+
+  async function recheck (certificate: ClientCertificate, clientId: string, metadata: ClientMetadata): Promise<void> {
+    if (await judge(certificate, metadata) === true) return
+    throw new InvalidClientError(undefined, { cause: `the certificate of the client ${clientId} was removed while its request was under way` })
   }
 }
 

@@ -46,8 +46,9 @@ export const PRIVATE_KEY_JWT: OptionsDescription<PrivateKeyJwtOptions> = {
  * Makes the method private_key_jwt: clients prove by an assertion that they sign with a private key (RFC 7523 §2.2,
  * OpenID Connect Core §9). A good assertion is used up, whatever becomes of the request.
  *
- * Whatever is wrong with an assertion is invalid_client. A jwks_uri that could never be read is a 503, since that says
- * nothing of the client; so is a store that is away. What a callback throws is a 500.
+ * Anything wrong with an assertion is invalid_client. 503 where nothing is known of the client: its jwks_uri is unavailable, and
+ * no keys are held that are recent enough (ten minutes, and ten more during an outage), or not the key that the assertion
+ * names; the store is unavailable. An exception of a callback is a 500.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -72,7 +73,7 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
     // "none" too, so that the log says what is wrong with it.
     isOwn: (alg) => !alg.startsWith('HS'),
     async verify ({ jwt }, clientId, verifyOptions) {
-      await verifySignature(jwt, await find(clientId), verifyOptions)
+      return await verifySignature(jwt, await find(clientId), verifyOptions)
     }
   })
 }

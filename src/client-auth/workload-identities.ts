@@ -8,6 +8,7 @@ import type { TokenRequest } from '../request.ts'
 import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
+import { provenBy } from './assertion/recheck.ts'
 import { JWT_SPIFFE, TrustedIssuers, WORKLOAD_ISSUER } from './assertion/trusted-issuers.ts'
 import type { TrustedIssuer, WorkloadIssuer } from './assertion/trusted-issuers.ts'
 import { verifySignature } from './assertion/verify.ts'
@@ -24,7 +25,7 @@ export interface WorkloadIdentitiesOptions {
    * CA and shows a token. It is NOT guarded against private addresses: the issuers are of your choice.
    */
   fetch?: Fetch
-  /** Is told once per outage that an issuer is away and that its keys that are known stay in use. Default nobody is. */
+  /** Is called once per outage of an issuer, when the keys that are held stay in use. Default nothing is called. */
   onError?: (error: Error) => void
   /** Default the clock of the machine. */
   now?: Clock
@@ -52,8 +53,9 @@ const TYPES = ['jwt', 'jose']
  * must know. Whoever can make the platform issue a token that it maps is that client: compare whole names, and those that
  * nobody else can choose, such as the repository and the branch.
  *
- * An assertion of another issuer is not of this method. Whatever is wrong with one of these is invalid_client; an issuer
- * whose keys could never be read is a 503, what `client` throws a 500.
+ * An assertion of another issuer is not of this method. Anything wrong with one of these is invalid_client. 503 if the
+ * issuer is unavailable, and no keys of it are held that are recent enough (ten minutes, and ten more during an outage), or not
+ * the key that the assertion names. An exception of `client` is a 500.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER, FST_OAUTH_UNKNOWN_OPTION
  * @example
@@ -76,13 +78,15 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
     if (![claims.aud].flat().some((name) => issuer.audience.includes(name as string))) throw refuse('aud is not this server')
     const until = checkTimes(claims, { now, clockTolerance })
     const jti = issuer.replays && checkJti(claims)
-    await verifySignature(jwt, await found(issuer.keys), { algorithms: [...issuer.algorithms], currentDate: new Date(now() * 1000), clockTolerance })
+    const verifyOptions = { algorithms: [...issuer.algorithms], currentDate: new Date(now() * 1000), clockTolerance }
+    const recheck = await provenBy(async () => await verifySignature(jwt, await found(issuer.keys), verifyOptions))
 
     const clientId: unknown = await issuer.client(Object.freeze({ ...claims }))
     if (!isCredential(clientId)) throw refuse(`${issuer.name} issued it to a workload that is no client`)
     checkClientId(request, clientId)
     if (jti !== undefined) await useOnce({ replays: issuer.replays!, now }, issuer.name, jti, reservationOf(claims, until, { now, clockTolerance }))
-    return { clientId }
+    await recheck()
+    return { clientId, recheck }
   }
 
   return Object.freeze({

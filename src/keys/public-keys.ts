@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { JSONWebKeySet, JWK, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
 
 // Anybody who can name no key makes us try each. Issuers have a handful.
@@ -80,10 +80,24 @@ export async function verifyByPublicKeys (token: string, find: PublicKeys['find'
   }
 }
 
+/** A key that a newer set of keys might have. */
+export interface MissingKey {
+  /** The kid, or an empty string for a token that names none. */
+  readonly name: string
+  /** Whether the set at hand has a key of that name, by which the signature is wrong. */
+  readonly isHeld: boolean
+}
+
 /**
- * Tells whether a newer set of keys might verify what this one did not: whoever names no keys, or names the next one
- * like the last, shows a new key by a signature that does not fit.
+ * Returns the key that a newer set might have, for a token that could not be verified. An issuer that names no keys, or names
+ * the next one like the last, shows a new key by a signature that does not fit.
+ *
+ * @param error of {@link verifyByPublicKeys}
+ * @returns undefined if a newer set would change nothing
  */
-export function mayNeedNewKey (error: unknown): boolean {
-  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed
+export function missingKeyOf (token: string, error: unknown): MissingKey | undefined {
+  const doesNotFit = error instanceof errors.JWSSignatureVerificationFailed
+  if (!doesNotFit && !(error instanceof errors.JWKSNoMatchingKey)) return undefined
+  const { kid } = decodeProtectedHeader(token)
+  return { name: String(kid ?? ''), isHeld: doesNotFit && kid !== undefined }
 }

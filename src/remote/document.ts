@@ -1,16 +1,13 @@
 import type { Clock } from '../clock.ts'
-import { measureAge } from '../lib/age.ts'
-import type { Age } from '../lib/age.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import { TIME_LIMIT } from './fetch.ts'
+import { SeekBudget } from './seek-budget.ts'
 import { RemoteUnavailableError, toRemoteUnavailable } from './unavailable.ts'
 
 /** Seconds for which nothing is requested after a failed attempt. */
 export const RETRY_AFTER = 5
 /** Seconds beyond its maximum age for which a document is used while its server is unavailable, unless an option says otherwise. */
 export const MAX_STALE = 600
-// Seconds. Anybody can invent a token that names an unknown key: so often may that cost the other server a request.
-const SEEK_AGAIN_AFTER = 30
 // Of its maximum age.
 const RENEW_AFTER = 0.8
 // One attempt may look for metadata at two places and then request the document.
@@ -44,9 +41,8 @@ export interface RemoteDocumentOptions<T> {
 export class RemoteDocument<T extends string | object> {
   readonly #refresh: BackgroundRefresh
   readonly #maxStale: number
-  readonly #now: Clock
+  readonly #budget: SeekBudget
   #value: T | undefined
-  #sought: Age = () => Infinity
 
   constructor ({ load, merge = (loaded) => loaded, maxAge, maxStale = MAX_STALE, now, onError }: RemoteDocumentOptions<T>) {
     const read = async () => {
@@ -62,7 +58,7 @@ export class RemoteDocument<T extends string | object> {
       now
     })
     this.#maxStale = (maxAge + maxStale) * 1000
-    this.#now = now
+    this.#budget = new SeekBudget(now)
   }
 
   /** The document, if it may be used at this moment. */
@@ -90,24 +86,25 @@ export class RemoteDocument<T extends string | object> {
   }
 
   /**
-   * Loads the document again, for those who miss something in it: the first time at once, so that what is new since the last
-   * load is found, then at most every 30 seconds, and not within 5 seconds of a failed attempt. Whoever asks in between gets
-   * what is held.
+   * Loads the document again for a caller that misses something in it, at once as long as that was not done often: ten loads
+   * may follow each other, and one more every 10 seconds. For the same name, the document must be 2 seconds old, then 8, then 30.
+   * Where no load may begin, the document at hand is returned.
    *
    * @param known the document in which it is missing
+   * @param missing `isHeld`: something of the name is there, and does not fit
    * @returns the same if there is no newer one
+   * @throws RemoteUnavailableError if the last attempt to load it has failed, unless `isHeld`: nothing is known of what is missing
    */
-  async seek (known: T): Promise<T> {
-    if (this.#value === known) await this.#seek()
+  async seek (known: T, { name, isHeld }: { readonly name: string, readonly isHeld: boolean }): Promise<T> {
+    if (this.#value === known) await this.#seek(name)
+    if (this.#value === known && this.#refresh.error !== undefined && !isHeld) throw toRemoteUnavailable(this.#refresh.error)
     return this.#value as T
   }
 
-  async #seek (): Promise<void> {
+  async #seek (name: string): Promise<void> {
     const loading = this.#refresh.underWay()
     if (loading !== undefined) return await loading
-    if (this.#refresh.hasJustFailed || this.#sought() < SEEK_AGAIN_AFTER * 1000) return
-    this.#sought = measureAge(this.#now)
-    const error = await this.#refresh.renew()
-    if (error !== undefined) this.#sought = () => Infinity
+    if (this.#refresh.hasJustFailed || !this.#budget.take(name, this.#refresh.age())) return
+    if (await this.#refresh.renew() !== undefined) this.#budget.giveBack(name)
   }
 }

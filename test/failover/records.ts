@@ -77,7 +77,7 @@ export class Records {
   }
 }
 
-// Anybody can name an unknown key: a resource server looks for one every 30 seconds at most.
+// A resource server looks for the same unknown key again after some seconds.
 function hasJustRead ({ questions }: ServerProcess, { kid }: Token, { receivedAt }: Answer): boolean {
   const last = questions.findLast(({ about }) => about === 'jwks')
   return last !== undefined && !last.kids!.includes(kid!) && last.sentAt > receivedAt - SEEK_AGAIN_AFTER

@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, errors } from 'jose'
 import type { JWTPayload } from 'jose'
-import { mayNeedNewKey, verifyByPublicKeys } from '../../keys/public-keys.ts'
+import { missingKeyOf, verifyByPublicKeys } from '../../keys/public-keys.ts'
 import { discoverEndpoint } from '../../remote/discovery.ts'
 import type { RemoteIssuer } from '../../remote/discovery.ts'
 import type { RemoteDocument } from '../../remote/document.ts'
@@ -74,8 +74,9 @@ export class RemoteJwts {
 
   async #verifySignature (token: string, keys: RemoteKeys): Promise<Signed | Unsigned> {
     const verified = await this.#verifyBy(keys, token)
-    if (!('cause' in verified) || !mayNeedNewKey(verified.cause)) return verified
-    const renewed = await this.#keys.seek(keys)
+    const missing = 'cause' in verified ? missingKeyOf(token, verified.cause) : undefined
+    if (missing === undefined) return verified
+    const renewed = await this.#keys.seek(keys, missing)
     return renewed === keys ? verified : await this.#verifyBy(renewed, token)
   }
 

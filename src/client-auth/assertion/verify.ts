@@ -1,10 +1,11 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { errors } from 'jose'
 import type { JWTVerifyOptions } from 'jose'
-import { mayNeedNewKey, toPublicKeys, verifyByPublicKeys } from '../../keys/public-keys.ts'
+import { missingKeyOf, toPublicKeys, verifyByPublicKeys } from '../../keys/public-keys.ts'
 import type { PublicKeys } from '../../keys/public-keys.ts'
 import type { FoundKeys } from '../client-keys.ts'
 import { refuse } from './read.ts'
+import type { IsCurrent } from './recheck.ts'
 
 /** Those that public keys verify. With HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1). */
 export const PUBLIC_ALGORITHMS: readonly string[] = [
@@ -15,22 +16,26 @@ export const PUBLIC_ALGORITHMS: readonly string[] = [
  * Verifies the signature of an assertion, and with newer keys if it fails.
  *
  * @param found or why there is none, for the log. Then, and when no key fits, a signature is verified all the same,
- * against a key of nobody, so that the time tells nothing.
+ * against a random key, so that the time tells nothing.
+ * @returns a function that tells whether the key that has verified it is still in force
  * @throws InvalidClientError
+ * @throws TemporarilyUnavailableError if the key may be one that could not be loaded
  */
-export async function verifySignature (jwt: string, found: FoundKeys | string, options: JWTVerifyOptions): Promise<void> {
-  const failure = typeof found === 'string' ? new errors.JWKSNoMatchingKey(found) : await judge(jwt, found, options)
-  if (failure === undefined) return
-  if (failure instanceof errors.JWKSNoMatchingKey) await failureOf(jwt, ({ alg }, token) => decoys().find({ alg }, token), options)
+export async function verifySignature (jwt: string, found: FoundKeys | string, options: JWTVerifyOptions): Promise<IsCurrent> {
+  const outcome = typeof found === 'string' ? new errors.JWKSNoMatchingKey(found) : await verifyBy(jwt, found, options)
+  if (typeof outcome === 'function') return outcome
+  if (outcome instanceof errors.JWKSNoMatchingKey) await failureOf(jwt, ({ alg }, token) => decoys().find({ alg }, token), options)
   // Its message only: the errors of jose carry claims.
-  throw refuse(failure.message)
+  throw refuse(outcome.message)
 }
 
-async function judge (jwt: string, { current, renew }: FoundKeys, options: JWTVerifyOptions): Promise<Error | undefined> {
+async function verifyBy (jwt: string, { current, renew, isCurrent }: FoundKeys, options: JWTVerifyOptions): Promise<IsCurrent | Error> {
   const failure = await failureOf(jwt, current.find, options)
-  if (!mayNeedNewKey(failure)) return failure
-  const renewed = await renew()
-  return renewed === current ? failure : failureOf(jwt, renewed.find, options)
+  if (failure === undefined) return () => isCurrent(current)
+  const missing = missingKeyOf(jwt, failure)
+  const renewed = missing === undefined ? current : await renew(missing)
+  if (renewed === current) return failure
+  return await failureOf(jwt, renewed.find, options) ?? (() => isCurrent(renewed))
 }
 
 async function failureOf (jwt: string, find: PublicKeys['find'], options: JWTVerifyOptions): Promise<Error | undefined> {
