@@ -33,6 +33,9 @@ export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, {
   serve(paths.revocation, revocationEndpoint(flow))
 }
 
+// An empty token is rejected by the pipeline, once the client has authenticated.
+const PRESENTED_TOKEN_BODY = { ...presentedTokenRequestSchema, properties: { ...presentedTokenRequestSchema.properties, token: { type: 'string' } } }
+
 type Endpoint = Omit<FormEndpoint, 'url' | 'flow' | 'context'>
 
 // Not reply.serialize, which is the application's own where it has set a reply serializer.
@@ -59,7 +62,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
     name: 'The introspection endpoint',
     kind: 'introspection',
     mark: operationMark(flow, 'introspection'),
-    body: presentedTokenRequestSchema,
+    body: PRESENTED_TOKEN_BODY,
     response: introspectionResponseSchema,
     check: checkPresentedToken,
     async answer (request, reply) {
@@ -75,7 +78,7 @@ function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
     name: 'The revocation endpoint',
     kind: 'revocation',
     mark: operationMark(flow, 'revocation'),
-    body: presentedTokenRequestSchema,
+    body: PRESENTED_TOKEN_BODY,
     response: { type: 'object' },
     check: checkPresentedToken,
     // RFC 7009 §2.2: the status is the answer. An empty object, since some clients parse whatever they get.

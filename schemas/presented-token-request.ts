@@ -7,6 +7,7 @@ export const presentedTokenRequestSchema = {
   properties: {
     token: {
       type: 'string',
+      minLength: 1,
       format: 'password',
       description: 'The token that the request is about.'
     },
@@ -23,6 +24,5 @@ export const presentedTokenRequestSchema = {
       format: 'password',
       description: 'The secret of the client, when it does not authenticate by HTTP Basic.'
     }
-  },
-  additionalProperties: { type: 'string' }
+  }
 } as const

@@ -31,6 +31,5 @@ export const tokenRequestSchema = {
       anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
       description: 'The resource server the token is for (RFC 8707).'
     }
-  },
-  additionalProperties: { type: 'string' }
+  }
 } as const

@@ -579,18 +579,23 @@ for (const version of ['3.0.3', '3.1.0', '3.2.0']) {
       const operations = Object.entries<Json>(document.paths).filter(([path]) => path.startsWith('/admin/'))
         .flatMap(([path, item]) => Object.entries<Json>(item).map(([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const))
       t.strictSame(operations.map(([name]) => name).sort(), Object.keys(OPERATIONS).sort())
-      for (const [name, { tags, security, summary, responses, parameters = [], requestBody }] of operations) {
+      for (const [name, { operationId, tags, security, summary, description, responses, parameters = [], requestBody }] of operations) {
         const [title, statuses, names, example] = OPERATIONS[name]!
         t.strictSame(tags, ['Client administration'])
         t.strictSame(security, [{ 'oauth2-flow': [MANAGE] }])
         t.equal(summary, title)
-        t.strictSame(Object.keys(responses).sort(), [...statuses, '400', '401', '403', '503'].sort(), name)
+        t.strictSame(Object.keys(responses).sort(), [...statuses, '400', '401', '403', '429', '500', '503', ...(name.startsWith('GET') ? [] : ['413', '415'])].sort(), name)
+        t.match(description, /\S/, name)
+        t.match(operationId, /OAuth/, name)
         t.strictSame(parameters.map((parameter: Json) => `${parameter.in} ${parameter.name}`), names, name)
         t.strictSame(requestBody?.content['application/json'].example, example, name)
         if ('204' in responses) t.strictSame(responses['204'], { description: 'Done.' })
         t.ok(parameters.every((parameter: Json) => parameter.description), name)
         for (const status of ['400', '503']) t.equal(responses[status].content['application/json'].schema.title, 'OAuth2Error', name)
       }
+      t.equal(new Set(operations.map(([, { operationId }]) => operationId)).size, operations.length, 'ids are unique')
+      const required = operations.filter(([, { requestBody }]) => requestBody).map(([name, { requestBody }]) => [name, requestBody.required])
+      t.strictSame(Object.fromEntries(required), { 'POST /admin/clients': false, 'PUT /admin/clients/{client_id}': true, 'POST /admin/clients/{client_id}/secrets': false })
       t.match(document.paths['/admin/clients/{client_id}'].delete.description, /that it has are revoked/)
       const { post } = document.paths['/admin/clients']
       t.match(post.responses['201'].content['application/json'].schema, { title: 'OAuth2ClientInformation' })

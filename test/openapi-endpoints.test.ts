@@ -85,12 +85,12 @@ function checkOperations (t: Test, document: Document, base = '', operations = O
     for (const text of [operation.summary, operation.description]) t.match(text, /\S/, path)
     t.strictSame(operation.requestBody?.content[FORM].schema, body && ref(body), path)
     t.strictSame(operation.responses['200'].content['application/json'].schema, answer === undefined ? { type: 'object' } : ref(answer), path)
-    t.strictSame(Object.keys(operation.responses), method === 'post' ? ['200', '400', '401', '500', '503'] : ['200'], path)
+    t.strictSame(Object.keys(operation.responses), method === 'post' ? ['200', '400', '401', '413', '429', '500', '503'] : ['200', '429', '500', '503'], path)
     if (method !== 'post') continue
     t.strictSame(Object.keys(operation.requestBody.content), [FORM], path)
     t.strictSame(Object.keys(operation.responses['401'].headers), ['WWW-Authenticate'], path)
     t.strictSame(Object.keys(operation.responses['200'].headers), ['Cache-Control'], path)
-    for (const status of ['400', '401', '500', '503']) t.strictSame(operation.responses[status].content['application/json'].schema, ref('OAuth2Error'), path)
+    for (const status of ['400', '401', '413', '429', '500', '503']) t.strictSame(operation.responses[status].content['application/json'].schema, ref('OAuth2Error'), path)
   }
 }
 
@@ -338,7 +338,8 @@ test('A HEAD route that @fastify/swagger shows is described as its GET is', asyn
     await checkSound(t, document)
     for (const path of [JWKS, SERVER_METADATA, RESOURCE_METADATA]) {
       t.strictSame(document.paths[path].get.tags, ['OAuth 2.0'])
-      if (!pluginFirst) t.strictSame(document.paths[path].head, document.paths[path].get, path)
+      const { operationId, ...get } = document.paths[path].get
+      if (!pluginFirst) t.strictSame(document.paths[path].head, { ...get, operationId: `${operationId}-head` }, path)
     }
   }
 })
@@ -373,6 +374,27 @@ test('Two servers share one document, each below its prefix and with one tag', a
     ...[JWKS, '/oauth2/introspect', '/oauth2/revoke', TOKEN_PATH].map((path) => `${tenant}${path}`)
   ]).sort())
   t.equal(document.tags.length, 1)
+  t.equal(document.paths['/one/oauth2/token'].post.operationId, 'oneRequestAccessToken')
+  t.equal(document.paths['/two/oauth2/token'].post.operationId, 'twoRequestAccessToken')
+})
+
+const idsOf = (document: Document) => Object.values<Document>(document.paths).flatMap((item) => Object.values<Document>(item).map(({ operationId }) => operationId))
+
+test('Every operation of ours has an id, and leaves those of the user alone', async (t) => {
+  const flow = (name: string) => demoBuilder().setSecuritySchemeName(name).useAccessTokens(jwtTokens()).build()
+  for (const pluginFirst of [false, true]) {
+    const document = await documentOf(flow('oauth2-flow'), swaggerOf(), pluginFirst)
+    t.strictSame(idsOf(document).sort(), [
+      'introspectAccessToken', 'readJsonWebKeySet', 'readResourceMetadata', 'readServerMetadata', 'requestAccessToken', 'revokeAccessToken'
+    ])
+    t.equal((await documentOf(flow('service.auth_v2'), swaggerOf(), pluginFirst)).paths[TOKEN_PATH].post.operationId, 'serviceAuthV2RequestAccessToken')
+
+    const own = { get: { operationId: 'requestAccessToken', responses: { 200: { description: 'Mine' } } }, put: { operationId: 'requestAccessToken2', responses: { 200: { description: 'Mine' } } } }
+    const mixed = await documentOf(flow('oauth2-flow'), swaggerOf('3.1.0', { paths: { '/zzz': own } }), pluginFirst)
+    t.strictSame(mixed.paths['/zzz'], own)
+    t.equal(mixed.paths[TOKEN_PATH].post.operationId, 'requestAccessToken3')
+    t.equal(new Set(idsOf(mixed)).size, idsOf(mixed).length)
+  }
 })
 
 test('Paths stand where other routes stand below the servers of the document', async (t) => {

@@ -21,6 +21,10 @@ const WRITE = 'data:write'
 const VERSIONS = ['3.0.3', '3.1.0', '3.2.0']
 const UNAUTHORIZED = { $ref: '#/components/responses/OAuth2Unauthorized' }
 const FORBIDDEN = { $ref: '#/components/responses/OAuth2Forbidden' }
+const BAD_REQUEST = { $ref: '#/components/responses/OAuth2BadRequest' }
+const UNAVAILABLE = { $ref: '#/components/responses/OAuth2Unavailable' }
+/** The responses of every guarded route. */
+const GUARDED = { 400: BAD_REQUEST, 401: UNAUTHORIZED, 503: UNAVAILABLE }
 const ANSWER = { description: 'Default Response' }
 const INFO = { title: 'Demo', version: '1.0.0' }
 const API_KEY = { type: 'apiKey', in: 'header', name: 'x-api-key' } as const
@@ -72,15 +76,15 @@ function declareRoutes (app: FastifyInstance, { body, message }: Dialect): void 
 
 /** What {@link declareRoutes} must read like: security, and the refusals. */
 const OPERATIONS: [string, string, unknown, Document][] = [
-  ['get', '/read', [{ demo: [READ] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
-  ['post', '/write', [{ demo: [READ, WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
-  ['get', '/valid', [{ demo: [] }], { 401: UNAUTHORIZED }],
-  ...['put', 'delete', 'options', 'patch', 'trace'].map((method): [string, string, unknown, Document] => [method, '/methods', [{ demo: [READ] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }]),
+  ['get', '/read', [{ demo: [READ] }], { ...GUARDED, 403: FORBIDDEN }],
+  ['post', '/write', [{ demo: [READ, WRITE] }], { ...GUARDED, 403: FORBIDDEN }],
+  ['get', '/valid', [{ demo: [] }], GUARDED],
+  ...['put', 'delete', 'options', 'patch', 'trace'].map((method): [string, string, unknown, Document] => [method, '/methods', [{ demo: [READ] }], { ...GUARDED, 403: FORBIDDEN }]),
   ['get', '/open', undefined, {}],
-  ['get', '/composed', [{ demo: [READ, WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
-  ['get', '/by-hand', [{ demo: [WRITE] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
-  ['get', '/together', [{ demo: [READ], key: [] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }],
-  ['get', '/either', [{ demo: [READ] }, { key: [] }], { 401: UNAUTHORIZED, 403: FORBIDDEN }]
+  ['get', '/composed', [{ demo: [READ, WRITE] }], { ...GUARDED, 403: FORBIDDEN }],
+  ['get', '/by-hand', [{ demo: [WRITE] }], { ...GUARDED, 403: FORBIDDEN }],
+  ['get', '/together', [{ demo: [READ], key: [] }], { ...GUARDED, 403: FORBIDDEN }],
+  ['get', '/either', [{ demo: [READ] }, { key: [] }], { ...GUARDED, 403: FORBIDDEN }]
 ]
 
 const validator = new Validator()
@@ -130,12 +134,14 @@ function checkTokenRoute (t: Test, document: Document, path = TOKEN_PATH): void 
   t.strictSame(form.examples.client_secret_basic.value, { grant_type: 'client_credentials', scope: 'data:read data:write' })
   t.strictSame(Object.keys(form.examples.client_secret_post.value), ['grant_type', 'scope', 'client_id', 'client_secret'])
 
-  t.strictSame(Object.keys(post.responses), ['200', '400', '401', '500', '503'])
+  t.strictSame(Object.keys(post.responses), ['200', '400', '401', '413', '429', '500', '503'])
   t.strictSame(post.responses['200'].content['application/json'].schema, { $ref: '#/components/schemas/OAuth2TokenResponse' })
   t.match(post.responses['200'].content['application/json'].example, { token_type: 'Bearer', expires_in: 3600, scope: 'data:read data:write' })
   const ERRORS: [string, string[]][] = [
     ['400', ['invalid_request', 'unsupported_grant_type', 'unauthorized_client', 'invalid_scope']],
     ['401', ['invalid_client']],
+    ['413', ['invalid_request']],
+    ['429', ['temporarily_unavailable']],
     ['500', ['server_error']],
     ['503', ['temporarily_unavailable']]
   ]
@@ -285,15 +291,19 @@ test('An operation keeps all that its schema says', async (t) => {
     description: 'All of it',
     deprecated: true,
     'x-own': 1,
-    responses: { 200: ANSWER, 401: UNAUTHORIZED, 403: FORBIDDEN },
+    responses: { 200: ANSWER, ...GUARDED, 403: FORBIDDEN },
     security: [{ demo: [READ] }]
   })
 })
 
 test('The answers of guarded routes are described once, with challenge and examples', async (t) => {
   const { responses } = (await documentOf(await documentedApp())).components
-  t.strictSame(Object.keys(responses), ['OAuth2Unauthorized', 'OAuth2Forbidden'])
-  const EXPECTED: [string, string[]][] = [['OAuth2Unauthorized', ['unauthorized', 'invalid_token']], ['OAuth2Forbidden', ['insufficient_scope']]]
+  t.strictSame(Object.keys(responses), ['OAuth2BadRequest', 'OAuth2Unauthorized', 'OAuth2Forbidden', 'OAuth2Unavailable'])
+  const EXPECTED: [string, string[]][] = [
+    ['OAuth2BadRequest', ['invalid_request']],
+    ['OAuth2Unauthorized', ['unauthorized', 'invalid_token']],
+    ['OAuth2Forbidden', ['insufficient_scope']]
+  ]
   for (const [name, codes] of EXPECTED) {
     const { headers, content } = responses[name]
     t.strictSame(Object.keys(headers), ['WWW-Authenticate'], name)
@@ -422,7 +432,7 @@ test('HEAD routes are described as their GET is', async (t) => {
     for (const path of ['/plain', '/named']) {
       for (const method of ['get', 'head']) {
         t.strictSame(document.paths[path][method].security, [{ demo: [READ] }], `${order}, ${method} ${path}`)
-        t.strictSame(document.paths[path][method].responses, { 200: ANSWER, 401: UNAUTHORIZED, 403: FORBIDDEN }, `${order}, ${method} ${path}`)
+        t.strictSame(document.paths[path][method].responses, { 200: ANSWER, ...GUARDED, 403: FORBIDDEN }, `${order}, ${method} ${path}`)
       }
     }
     t.equal(document.paths['/named'].head.operationId, 'named-head', order)

@@ -11,6 +11,7 @@ export function auditRoutes (audit: AuditStore): AdminRoute[] {
     {
       method: 'GET',
       url: '/audit',
+      id: 'listOAuthAuditRecords',
       summary: 'List the changes that administrators have made',
       description: 'The newest first, those of the command line and of other servers too.',
       query: auditPageParameters,

@@ -18,7 +18,9 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'GET',
       url: '/clients',
+      id: 'listOAuthClients',
       summary: 'List clients',
+      description: 'In the order of their ids, page by page.',
       query: pageParameters,
       success: { status: 200, body: clientListSchema },
       async answer ({ query }) {
@@ -29,6 +31,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'POST',
       url: '/clients',
+      id: 'registerOAuthClient',
       summary: 'Register a client',
       description: 'The answer has its secret, this once (RFC 7591 section 3.2.1). A client may have any scope, that of this API too.',
       body: { ...clientRegistrationSchema, examples: [example] },
@@ -48,7 +51,9 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'GET',
       url: '/clients/:client_id',
+      id: 'readOAuthClient',
       summary: 'Read a client',
+      description: 'What is registered of it, without its secrets.',
       params: clientParameters,
       success: { status: 200, body: clientInformationSchema },
       refusals: [404],
@@ -57,6 +62,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'PUT',
       url: '/clients/:client_id',
+      id: 'replaceOAuthClient',
       summary: 'Replace what is registered of a client',
       description: 'What is left out is removed (RFC 7592 section 2.2). Its secrets stay, and so do the tokens that it has.',
       params: clientParameters,
@@ -73,6 +79,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'DELETE',
       url: '/clients/:client_id',
+      id: 'removeOAuthClient',
       summary: 'Remove a client',
       description: `It is removed permanently, with its secrets. ${tokensOfDisabled(settings)}`,
       params: clientParameters,

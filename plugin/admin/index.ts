@@ -21,9 +21,9 @@ import { tokenRoutes } from './token-routes.ts'
 export const clientAdminPlugin: FastifyPluginAsync<ClientAdminPluginOptions> = async (fastify, options) => {
   const settings = resolveAdminOptions(fastify, options)
   prepareAdminScope(fastify)
-  const { guard, keys, clients: { audit } } = settings
+  const { flow, guard, keys, clients: { audit } } = settings
   logAudit(fastify, audit)
-  const surroundings = { guard, outage: new Outage('The admin API', fastify.log), isAudited: audit !== undefined }
+  const surroundings = { flow, guard, outage: new Outage('The admin API', fastify.log), isAudited: audit !== undefined }
   const routes = [
     ...clientRoutes(settings), ...secretRoutes(settings), ...stateRoutes(settings), ...tokenRoutes(settings),
     ...(keys ? keyRoutes(keys) : []), ...(audit ? auditRoutes(audit) : [])

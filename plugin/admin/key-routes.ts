@@ -10,13 +10,16 @@ export function keyRoutes (keys: SigningKeys): AdminRoute[] {
     {
       method: 'GET',
       url: '/keys',
+      id: 'listOAuthSigningKeys',
       summary: 'List signing keys',
+      description: 'In the order in which they sign. No private key is shown.',
       success: { status: 200, body: signingKeyListSchema },
       answer: async () => ({ body: { keys: (await keys.list()).map(toKeyInformation) } })
     },
     {
       method: 'POST',
       url: '/keys/rotate',
+      id: 'rotateOAuthSigningKey',
       summary: 'Announce another signing key',
       description: 'It signs when others had time to read it. The one that is announced already, if one is.',
       success: { status: 200, body: signingKeySchema },
@@ -25,6 +28,7 @@ export function keyRoutes (keys: SigningKeys): AdminRoute[] {
     {
       method: 'DELETE',
       url: '/keys/:kid',
+      id: 'revokeOAuthSigningKey',
       summary: 'Revoke a signing key',
       description: 'For a key that somebody else may have. Its tokens are revoked, and that of this request may be one of them: every process on the store rejects them within a second, servers that introspect tokens within their cache time and a second, and servers that only have the JWKS within its max age.',
       params: keyParameters,

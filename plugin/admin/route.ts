@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { oauthErrorSchema } from '../../schemas/index.ts'
 import { NO_STORE, toLogText } from '../../src/index.ts'
-import type { AuditOrigin } from '../../src/index.ts'
+import type { AuditOrigin, ClientCredentialsFlow } from '../../src/index.ts'
 import { credentialsOf } from '../guard.ts'
 import type { Guard } from '../guard.ts'
+import { ADMIN_TAG } from '../openapi/marks.ts'
+import { operationIdOf } from '../openapi/operation-ids.ts'
 import type { Outage } from '../outage.ts'
 import { sendError, sendJson } from '../reply.ts'
 import { toRefusal } from './to-refusal.ts'
@@ -28,42 +30,48 @@ export interface AdminAnswer {
 export interface AdminRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url: string
+  /** Names the operation in OpenAPI. */
+  id: string
   summary: string
-  description?: string
+  description: string
   /** JSON Schemas of the parts of a request. */
   params?: object
   query?: object
   body?: object
   /** The status of a success, and the JSON Schema of its body: none with 204. */
   success: { status: 200 | 201 | 204, body?: object }
-  /** The statuses of its refusals, beside 400 and 503. */
+  /** The statuses of its refusals, beside those that all routes have. */
   refusals?: ReadonlyArray<404 | 409>
   answer (request: AdminRequest): Promise<AdminAnswer>
 }
 
 /** What all routes of the admin API share. */
 export interface AdminSurroundings {
+  readonly flow: ClientCredentialsFlow
   readonly guard: Guard
   readonly outage: Outage
   /** Whether the store keeps audit records, which are logged by themselves. */
   readonly isAudited: boolean
 }
 
-const TAG = 'Client administration'
 const REFUSALS = {
   400: 'The request is malformed, or says what cannot be.',
   404: 'There is nothing by this name.',
   409: 'There is a client with this client_id already.',
+  413: 'The body is larger than 64 KiB.',
+  415: 'The body is not application/json.',
+  429: 'Too many requests, where the application limits them.',
+  500: 'The server failed.',
   503: 'The store is unavailable.'
 } as const
 
 /** Serves a route behind the guard. Every response is JSON that no cache stores. */
-export function serveAdminRoute (scope: FastifyInstance, { guard, outage, isAudited }: AdminSurroundings, route: AdminRoute): void {
+export function serveAdminRoute (scope: FastifyInstance, { flow, guard, outage, isAudited }: AdminSurroundings, route: AdminRoute): void {
   const { method, url, success, answer } = route
   scope.route({
     method,
     url,
-    schema: schemaOf(route) as NonNullable<RouteOptions['schema']>,
+    schema: schemaOf(route, operationIdOf(flow, route.id)) as NonNullable<RouteOptions['schema']>,
     // A transform of the application's may know other schemas than ours.
     config: { swaggerTransform: false } as object,
     // Before the body is read.
@@ -88,12 +96,14 @@ export function serveAdminRoute (scope: FastifyInstance, { guard, outage, isAudi
   })
 }
 
-function schemaOf ({ summary, description, params, query, body, success, refusals = [] }: AdminRoute): object {
-  const refused = [400, ...refusals, 503] as const
+function schemaOf ({ method, summary, description, params, query, body, success, refusals = [] }: AdminRoute, operationId: string): object {
+  // A body that no route reads is parsed all the same.
+  const refused = [400, ...refusals, ...(method === 'GET' ? [] : [413, 415] as const), 429, 500, 503] as const
   return {
-    tags: [TAG],
+    operationId,
+    tags: [ADMIN_TAG],
     summary,
-    ...(description !== undefined && { description }),
+    description,
     ...(params && { params }),
     ...(query && { querystring: query }),
     ...(body && { body }),

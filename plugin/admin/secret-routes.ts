@@ -11,6 +11,7 @@ export function secretRoutes ({ clients }: AdminSettings): AdminRoute[] {
     {
       method: 'POST',
       url: '/clients/:client_id/secrets',
+      id: 'createOAuthClientSecret',
       summary: 'Make another secret for a client',
       description: 'The answer has it, this once. Those that the client has stay valid for the overlap.',
       params: clientParameters,
@@ -25,6 +26,7 @@ export function secretRoutes ({ clients }: AdminSettings): AdminRoute[] {
     {
       method: 'DELETE',
       url: '/clients/:client_id/secrets/:secret_id',
+      id: 'revokeOAuthClientSecret',
       summary: 'Revoke a secret of a client',
       description: 'Every process on the store rejects it within a second. Access tokens that were obtained with it stay valid: revoke those of the client, too.',
       params: secretParameters,

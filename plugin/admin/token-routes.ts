@@ -14,6 +14,7 @@ export function tokenRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'DELETE',
       url: '/clients/:client_id/tokens',
+      id: 'revokeOAuthClientTokens',
       summary: 'Revoke all access tokens of a client',
       description: `All that were issued until now. It may get others. ${BOUNDS}`,
       params: clientParameters,
@@ -28,6 +29,7 @@ export function tokenRoutes (settings: AdminSettings): AdminRoute[] {
     {
       method: 'DELETE',
       url: '/tokens',
+      id: 'revokeAllOAuthTokens',
       summary: 'Revoke all access tokens of all clients',
       description: `All that were issued until now, that of this request too: get another one before the next request. ${BOUNDS}`,
       success: { status: 204 },

@@ -1,10 +1,11 @@
 import { oauthErrorSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
 import type { SecurityRequirement, SecuritySchemes } from '../../src/index.ts'
-import { OAUTH_TAG, OPERATION_MARK, removeMarks, SECURITY_MARK } from './marks.ts'
+import { ADMIN_TAG, OAUTH_TAG, OPERATION_MARK, removeMarks, SECURITY_MARK } from './marks.ts'
+import { withUniqueIds } from './operation-ids.ts'
 import type { OperationDescription } from './operations.ts'
 import { mapOperations } from './path-items.ts'
 import type { PathItem, Paths } from './path-items.ts'
-import { FORBIDDEN, guardResponses, UNAUTHORIZED } from './responses.ts'
+import { BAD_REQUEST, FORBIDDEN, guardResponses, UNAUTHORIZED, UNAVAILABLE } from './responses.ts'
 
 /** What one flow adds to an OpenAPI document. */
 export interface FlowDescription {
@@ -23,6 +24,8 @@ export interface OpenAPIDocument {
 }
 
 interface Operation {
+  tags?: readonly string[]
+  requestBody?: { content?: Record<string, { schema?: { required?: readonly string[] } }> }
   security?: readonly SecurityRequirement[]
   responses?: Record<string, unknown>
   [SECURITY_MARK]?: readonly SecurityRequirement[]
@@ -65,10 +68,21 @@ function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescri
     if (item?.$ref !== undefined) continue
     completed.paths![path] = { ...item, [method]: item?.[method] ?? operation }
   }
-  if (operations.length > 0 && !tags.some(({ name }) => name === OAUTH_TAG)) {
-    completed.tags = [...tags, { name: OAUTH_TAG, description: 'Access tokens for machines.' }]
-  }
+  const ours = new Set(operations.map(({ operation }) => operation))
+  completed.paths = withUniqueIds(completed.paths!, (operation) => ours.has(operation) || isAdministration(operation))
+  const used = new Set(Object.values(completed.paths).flatMap((item) => Object.values(item ?? {}).flatMap((operation) => (operation as Operation | undefined)?.tags ?? [])))
+  const missing = OUR_TAGS.filter(({ name }) => used.has(name) && !tags.some((tag) => tag.name === name))
+  if (missing.length > 0) completed.tags = [...tags, ...missing]
   return completed
+}
+
+const OUR_TAGS = [
+  { name: OAUTH_TAG, description: 'Access tokens for machines.' },
+  { name: ADMIN_TAG, description: 'The clients that may get access tokens, and the keys that sign them.' }
+]
+
+function isAdministration (operation: Operation): boolean {
+  return operation.tags?.includes(ADMIN_TAG) === true
 }
 
 // The HEAD route that Fastify adds to a GET one can lose its mark in @fastify/swagger, which copies its schema.
@@ -81,12 +95,20 @@ function completeOperation (operation: Operation, operations: readonly Operation
   if (ours !== undefined) return ours.operation
   const { [SECURITY_MARK]: marked = inherited, ...rest } = operation
   if (marked === undefined) return operation
+  if (isAdministration(rest)) Object.assign(rest, withBodyRequirement(rest))
   const needsScope = marked.some((requirement) => Object.values(requirement).some((scopes) => scopes.length > 0))
   return {
     ...rest,
     security: rest.security ?? marked,
-    responses: { 401: UNAUTHORIZED, ...(needsScope && { 403: FORBIDDEN }), ...rest.responses }
+    responses: { 400: BAD_REQUEST, 401: UNAUTHORIZED, ...(needsScope && { 403: FORBIDDEN }), 503: UNAVAILABLE, ...rest.responses }
   }
+}
+
+// @fastify/swagger says of every body that it is required. Those of the admin API are where one of their members is.
+function withBodyRequirement ({ requestBody }: Operation): object {
+  if (requestBody === undefined) return {}
+  const isRequired = Object.values(requestBody.content ?? {}).some(({ schema }) => (schema?.required ?? []).length > 0)
+  return { requestBody: { ...requestBody, required: isRequired } }
 }
 
 // As @fastify/swagger does with every route: a path stands below the path of the document's server.

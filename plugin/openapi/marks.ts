@@ -16,6 +16,9 @@ export const OPERATION_MARK = 'x-oauth-operation'
 /** The tag of every operation that is ours. */
 export const OAUTH_TAG = 'OAuth 2.0'
 
+/** The tag of every operation of the admin API. */
+export const ADMIN_TAG = 'Client administration'
+
 /** Which route of ours. */
 export type OperationName = 'token' | 'introspection' | 'revocation' | 'jwks' | 'serverMetadata' | 'resourceMetadata'
 

@@ -7,7 +7,8 @@ import { AT_ROOT } from '../paths.ts'
 import type { ServedPaths } from '../paths.ts'
 import { OAUTH_TAG, operationMark } from './marks.ts'
 import type { OperationName } from './marks.ts'
-import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, unavailable, UNCACHED } from './responses.ts'
+import { operationIdOf } from './operation-ids.ts'
+import { CACHED, errorResponse, jsonContent, limited, refusedClient, SCHEMA, serverFailed, tooLarge, tooMany, unavailable, UNCACHED } from './responses.ts'
 import { tokenOperation } from './token-route.ts'
 
 /** An operation that is ours, and where it stands. */
@@ -27,8 +28,21 @@ export function describeOperations (flow: ClientCredentialsFlow, paths: ServedPa
   return entries.filter(([, path]) => path !== undefined).map(([name, path]) => ({
     mark: operationMark(flow, name),
     path: AT_ROOT.has(name) ? path! : `${prefix}${path}`,
-    ...OPERATIONS[name](flow)
+    ...withId(operationIdOf(flow, OPERATION_IDS[name]), OPERATIONS[name](flow))
   }))
+}
+
+const OPERATION_IDS: Readonly<Record<OperationName, string>> = {
+  token: 'requestAccessToken',
+  introspection: 'introspectAccessToken',
+  revocation: 'revokeAccessToken',
+  jwks: 'readJsonWebKeySet',
+  serverMetadata: 'readServerMetadata',
+  resourceMetadata: 'readResourceMetadata'
+}
+
+function withId (operationId: string, described: ReturnType<Describe>): ReturnType<Describe> {
+  return { ...described, operation: { operationId, ...described.operation } }
 }
 
 type Describe = (flow: ClientCredentialsFlow) => Omit<OperationDescription, 'mark' | 'path'>
@@ -80,6 +94,8 @@ function aboutToken (summary: string, description: string, success: object): obj
         invalid_request: { error: 'invalid_request', error_description: 'The parameter token is missing' }
       }),
       401: refusedClient,
+      413: tooLarge,
+      429: tooMany,
       500: serverFailed,
       503: unavailable
     }
@@ -94,7 +110,12 @@ function document (summary: string, name: string, schema: { description: string 
       summary,
       description: schema.description,
       security: [],
-      responses: { 200: { description: schema.description, content: jsonContent(name) } }
+      responses: {
+        200: { description: schema.description, headers: CACHED, content: jsonContent(name) },
+        429: limited,
+        500: serverFailed,
+        503: unavailable
+      }
     },
     schemas: { [name]: schema }
   }

@@ -22,6 +22,9 @@ const challengeHeader = {
   'WWW-Authenticate': { description: 'The challenge (RFC 9110 section 11.6.1).', schema: { type: 'string' } }
 }
 
+/** The header field of a document that caches may keep. */
+export const CACHED = { 'Cache-Control': { description: 'For how many seconds it may be kept.', schema: { type: 'string' } } }
+
 /** The header field of every answer that no cache may keep. */
 export const UNCACHED = { 'Cache-Control': { description: 'Always no-store.', schema: { type: 'string' } } }
 
@@ -38,16 +41,40 @@ export const serverFailed = errorResponse('The server failed.', {
   server_error: { error: 'server_error', error_description: 'The server failed to handle the request' }
 })
 
+/** The answer to a body beyond the limit. */
+export const tooLarge = errorResponse('The body is larger than 64 KiB.', {
+  invalid_request: { error: 'invalid_request', error_description: 'The request body is too large' }
+})
+
+const RETRY_LATER = { 'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } } }
+
+/** The answer to a client that has failed too often, or that the application limits. */
+export const tooMany = {
+  ...errorResponse('Authentication failed too often, or the application limits requests.', {
+    temporarily_unavailable: { error: 'temporarily_unavailable', error_description: 'The server cannot handle the request now' }
+  }),
+  headers: RETRY_LATER
+}
+
+/** The answer of an application that limits requests, in its own words. */
+export const limited = { description: 'Too many requests, where the application limits them.' }
+
 /** The answer while a store is away. */
 export const unavailable = {
   ...errorResponse('What the server needs is away for now.', {
     temporarily_unavailable: { error: 'temporarily_unavailable', error_description: 'The server cannot handle the request now' }
   }),
-  headers: { 'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } } }
+  headers: RETRY_LATER
 }
 
 /** The answers of guarded routes, which operations refer to. */
 export const guardResponses = {
+  OAuth2BadRequest: {
+    ...errorResponse('The access token is malformed, or sent in more than one way (RFC 6750 section 3.1).', {
+      invalid_request: { error: 'invalid_request', error_description: 'The access token is sent in more than one way' }
+    }),
+    headers: challengeHeader
+  },
   OAuth2Unauthorized: {
     ...errorResponse('No access token, or none that is valid (RFC 6750 section 3.1).', {
       unauthorized: { error: 'unauthorized', error_description: 'An access token is required' },
@@ -60,8 +87,11 @@ export const guardResponses = {
       insufficient_scope: { error: 'insufficient_scope', error_description: 'The access token lacks a scope' }
     }),
     headers: challengeHeader
-  }
+  },
+  OAuth2Unavailable: unavailable
 } as const
 
+export const BAD_REQUEST = { $ref: `${RESPONSE}OAuth2BadRequest` }
+export const UNAVAILABLE = { $ref: `${RESPONSE}OAuth2Unavailable` }
 export const UNAUTHORIZED = { $ref: `${RESPONSE}OAuth2Unauthorized` }
 export const FORBIDDEN = { $ref: `${RESPONSE}OAuth2Forbidden` }

@@ -1,6 +1,6 @@
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { OAUTH_TAG } from './marks.ts'
-import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, unavailable, UNCACHED } from './responses.ts'
+import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, tooLarge, tooMany, unavailable, UNCACHED } from './responses.ts'
 
 /** Writes the operation of the token route of a flow. */
 export function tokenOperation (flow: ClientCredentialsFlow): object {
@@ -41,6 +41,8 @@ export function tokenOperation (flow: ClientCredentialsFlow): object {
         invalid_scope: { error: 'invalid_scope', error_description: 'The client may not have the scope data:delete' }
       }),
       401: refusedClient,
+      413: tooLarge,
+      429: tooMany,
       500: serverFailed,
       503: unavailable
     }
