@@ -21,7 +21,7 @@ export const FST_OAUTH_ORIGIN = createError(
 /** Nobody could say whose certificates are believed, or how they are written. */
 export const FST_OAUTH_CLIENT_CERTIFICATE = createError(
   'FST_OAUTH_CLIENT_CERTIFICATE',
-  'The option "clientCertificate" must name at least one address or network of a trusted proxy, and the format "rfc9440", "nginx" or "envoy". Pass { trustedProxies: ["127.0.0.1"], format: "nginx" }'
+  'The option "clientCertificate" must name at least one address or network of a trusted proxy, and a known format; "base64" needs a header, and "verified" is true, a field or fields with their values. Pass { trustedProxies: ["127.0.0.1"], format: "nginx" }'
 )
 
 /** A guard was given something that is no scope name. */

@@ -112,6 +112,7 @@ export default clientCredentialsPlugin
 export { clientAdminPlugin } from './admin/index.ts'
 export type { ClientAdminPluginOptions } from './admin/options.ts'
 export { PLUGIN_ERRORS } from './errors.ts'
+export { FAPI2_TLS } from './fapi2-tls.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
 export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'
 export { credentialsOf } from './guard.ts'

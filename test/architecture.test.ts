@@ -130,7 +130,7 @@ t.test('the entry points export exactly what they mean to', async (t) => {
     'signingKeyListSchema', 'signingKeySchema', 'tokenRequestSchema', 'tokenResponseSchema'
   ])
   t.strictSame(Object.keys(plugin).sort(), [
-    ...CORE_EXPORTS, 'PLUGIN_ERRORS', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'dpopRequestInterceptor', 'fastifyJwtTokens',
+    ...CORE_EXPORTS, 'FAPI2_TLS', 'PLUGIN_ERRORS', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'dpopRequestInterceptor', 'fastifyJwtTokens',
     'oauthTransformObject'
   ].sort())
   t.equal(plugin.default, plugin.clientCredentialsPlugin)

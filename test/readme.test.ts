@@ -19,13 +19,15 @@ const folder = join(root, '.tap', 'readme')
 
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
+import { readFileSync } from 'node:fs'
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import Fastify from 'fastify'
 import {
   BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf,
-  dpopRequestInterceptor, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys,
+  dpopRequestInterceptor, DPoPTokenType, FailureThrottle, FAPI2_TLS, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys,
   workloadIdentities
 } from 'fastify-client-credentials'
 import type { OAuth2Client } from 'fastify-client-credentials'
