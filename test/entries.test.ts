@@ -7,6 +7,7 @@ import { systemClock } from '../src/clock.ts'
 import { agree } from '../src/entries/agreement.ts'
 import { EntryState, secretEntryId } from '../src/entries/entry-state.ts'
 import { FeedReader } from '../src/entries/feed-reader.ts'
+import { ReadTimeout } from '../src/lib/background-refresh.ts'
 import type { MergingState } from '../src/entries/merging-state.ts'
 import { FEED_START } from '../src/stores/index.ts'
 import type { Entry, FeedMark, FeedPage, Marked, Revocation, RevocationStore, StoredSettings } from '../src/stores/index.ts'
@@ -266,6 +267,43 @@ test('a write-back that fails is tried again', async (t) => {
   feed.failure = undefined
   await repaired(feed, 1)
   t.strictSame(feed.writtenBack.flat().map(({ id }) => id), ['a'])
+})
+
+test('R: an attempt that waits for another one which reads everything fails with that, and the next one asks the store', async (t) => {
+  const feed = new ScriptedFeed()
+  const reader = feed.reader()
+  feed.add(key('a'))
+  await read(t, reader)
+  feed.lose(1)
+  const list = feed.list.bind(feed)
+  feed.list = async (after) => after.position === 0 ? await new Promise(() => {}) : await list(after)
+  const first = reader.refresh.renew()
+  await new Promise((resolve) => setTimeout(resolve, 900))
+  const begunAt = performance.now()
+  t.type(await reader.refresh.renew(), ReadTimeout)
+  t.ok(performance.now() - begunAt < 500, 'which has not taken a second, since it has asked for nothing')
+  t.type(await first, ReadTimeout)
+  feed.list = list
+  await read(t, reader)
+  t.equal(reader.epoch, 1)
+})
+
+test('H: a write-back that gets no answer is tried again', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0.001 })
+  const feed = new ScriptedFeed()
+  let tries = 0
+  const reader = new FeedReader<Entry, EntryState>({
+    list: async (after) => await feed.list(after),
+    state: feed.held,
+    writeBack: async (entries) => ++tries === 1 ? await new Promise(() => {}) : entries.map((entry) => feed.add(entry)),
+    now: () => START
+  })
+  feed.add(key('a'))
+  await read(t, reader)
+  feed.lose(1)
+  await read(t, reader)
+  for (let waited = 0; waited < 6000 && tries < 2; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.equal(tries, 2)
 })
 
 test('an entry is forgotten only when the clocks of the store and of the process say that it has expired', async (t) => {

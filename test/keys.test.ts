@@ -439,6 +439,21 @@ test('A slow store is asked once, and nobody waits while the keys are not very o
   t.equal(store.reads, reads + 1)
 })
 
+test('R: keys that were read count, however long the key that is due takes to be written', async (t) => {
+  const { clock, store, open } = world()
+  const keys = open()
+  const kid = await kidOf(keys)
+  clock.time += ROTATE_EVERY - ANNOUNCE_FOR
+  const gate = opened()
+  store.beforeWrite = async () => { await gate.promise }
+  t.equal(await keys.state.renew(), undefined)
+  t.equal(await kidOf(keys), kid)
+  t.strictSame(await storedKidsOf(store), [kid])
+  gate.open()
+  await settled()
+  t.equal((await storedKidsOf(store)).length, 2)
+})
+
 test('A slow reading does not bring back a key that was revoked meanwhile', async (t) => {
   const { clock, store, open } = world()
   const keys = open()

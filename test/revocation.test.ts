@@ -444,6 +444,35 @@ test('R: while the lifetime of tokens is being made shorter, a revocation is kep
   }
 })
 
+test('R: a cut-off is kept for the longest lifetime that was ever configured, though the process that writes it has read nothing before', async (t) => {
+  const { store, start } = worldOf(t)
+  await start({ keys: { maxTokenLifetime: 100 * DAY } }).tokens.start()
+  await store.replaceSettings({ ...await store.readSettings(), pending: { 'keys.maxTokenLifetime': 60 } })
+  const after = start({ keys: { maxTokenLifetime: 60 } })
+  await after.tokens.start()
+  await after.tokens.revokeClient('in no registry')
+  const [{ expiresAt } = { expiresAt: 0 }] = (await store.listRevocations()).entries
+  t.ok(expiresAt >= START + 100 * DAY)
+})
+
+test('a process with a shorter maxTokenLifetime drops no key that the tokens of the others need', async (t) => {
+  const rotation = { rotateEvery: DAY, announceFor: 3600 }
+  const { store, start, pass } = worldOf(t)
+  const before = start({ keys: { ...rotation, maxTokenLifetime: 100 * DAY } })
+  await before.tokens.start()
+  const { secret } = await before.clients.add({ id: 'client', scopes: ['read'], accessTokenLifetime: 100 * DAY })
+  const { token } = await requestToken(before, 'client', secret!.secret)
+  await store.replaceSettings({ ...await store.readSettings(), pending: { 'keys.maxTokenLifetime': 60 } })
+  for (let days = 0; days < 3; days++) {
+    pass(DAY)
+    await before.keys.refresh()
+  }
+  const after = start({ keys: { ...rotation, maxTokenLifetime: 60 } })
+  t.strictSame(await useAll([after, before], token), [200, 200])
+  await after.keys.refresh()
+  t.ok((await store.readKeys()).keys.some(({ kid }) => kid === kidOf(token)))
+})
+
 // A: outages
 
 test('A: while the store is unavailable, tokens are accepted by what was read last for maxStale, then they are answered with 503', async (t) => {

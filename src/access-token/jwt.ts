@@ -79,6 +79,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.#expectation = { ...this.metadata, now, clockTolerance }
     this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     this.entries = entries === undefined ? keys.entries : Entries.of(entries, { now })
+    if (this.entries !== undefined) keys.followSettings?.(this.entries)
     if (revocations !== undefined) {
       const toleranceOf = () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0)
       this.#revocations = new Revocations(revocations, { now, clockTolerance: toleranceOf, onOutage: onError })

@@ -8,7 +8,6 @@ import type {
 } from '../stores/index.ts'
 import { EntryState } from './entry-state.ts'
 import { FeedReader } from './feed-reader.ts'
-import { canChangeClients, writeBackEntries } from './write-back.ts'
 
 /** A store that has entries and, beside them, what is agreed of the processes on it. */
 export type EntriesStore = EntryStore & Partial<SettingsStore> & Partial<Pick<ClientStore, 'findClients' | 'replaceClient'>>
@@ -39,9 +38,7 @@ export class Entries {
     this.#reader = new FeedReader({
       list: (after) => this.#list(after),
       state: new EntryState(),
-      writeBack: async (entries) => await writeBackEntries(store, entries),
-      // Those of clients are written back together with the client.
-      mayWriteBack: ({ kind }) => canChangeClients(store) || kind === 'all' || kind === 'key',
+      writeBack: async (entries) => await store.addEntries(entries),
       clockTolerance: () => this.#settings?.largestClockTolerance ?? 300,
       now,
       onOutage
@@ -69,6 +66,24 @@ export class Entries {
   /** What the processes on the store have agreed on. Undefined as long as it was not read. */
   get settings (): StoredSettings | undefined {
     return this.#settings
+  }
+
+  /**
+   * Reads the settings as they are now: what is written, or dropped, for the longest lifetime must not go by a shorter one.
+   * Undefined where the store keeps none.
+   *
+   * @throws the store's error
+   */
+  async readSettings (): Promise<StoredSettings | undefined> {
+    if (this.store.readSettings !== undefined) this.#settings = await this.store.readSettings()
+    return this.#settings
+  }
+
+  /** Reads the clock of the store. @returns seconds since 1970 @throws the store's error */
+  async readClock (): Promise<number> {
+    const error = await this.refresh.renew()
+    if (error !== undefined) throw error
+    return this.#reader.storeTime
   }
 
   /** The generation of all clients. */
@@ -143,16 +158,15 @@ export class Entries {
 
   async #list (after: FeedMark): Promise<EntryPage> {
     const page = await this.store.listEntries(after)
-    if (page.settingsVersion !== this.#settings?.version) this.#readSettings()
+    if (page.settingsVersion !== this.#settings?.version) this.#readSettingsSoon()
     return page
   }
 
   // Not waited for: entries that were read count, whatever becomes of the settings.
-  #readSettings (): void {
+  #readSettingsSoon (): void {
     if (this.#sinceSettings() < SETTINGS_LIMIT || this.store.readSettings === undefined) return
     this.#sinceSettings = measureAge(this.#now)
-    this.store.readSettings().then((settings) => {
-      this.#settings = settings
+    this.readSettings().then(() => {
       this.#sinceSettings = () => Infinity
     }, () => {})
   }

@@ -5,6 +5,7 @@ import type { Age } from '../lib/age.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Read } from '../lib/background-refresh.ts'
 import { steadyClock } from '../lib/steady-clock.ts'
+import { within } from '../lib/within.ts'
 import { FEED_START } from '../stores/index.ts'
 import type { FeedMark, FeedPage, Marked } from '../stores/index.ts'
 import { StoreUnavailableError } from '../stores/unavailable.ts'
@@ -20,8 +21,6 @@ export interface FeedReaderOptions<E, S extends MergingState<E>> {
   readonly state: S
   /** Writes entries back that the store has lost. @returns their places */
   readonly writeBack: (entries: readonly E[]) => Promise<ReadonlyArray<Marked<E>>>
-  /** Whether an entry may be written back by this process. Default all. */
-  readonly mayWriteBack?: (entry: E) => boolean
   /** Seconds that clocks may differ, at most. Default 300. */
   readonly clockTolerance?: () => number
   readonly onOutage?: ((error: Error) => void) | undefined
@@ -68,8 +67,8 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     this.refresh = new BackgroundRefresh(() => this.#read(), { now, onOutage })
     this.#repair = new FeedRepair({
       state: options.state,
-      // An entry that has expired by one of the clocks may have been deleted rather than lost.
-      mayWriteBack: (entry) => entry.expiresAt >= this.#latest() && options.mayWriteBack?.(entry) !== false,
+      // What has expired by both clocks needs nobody. By one of them, it may have been deleted rather than lost.
+      mayWriteBack: (entry) => entry.expiresAt >= this.#earliest(),
       writeBack: async (entries) => { this.acknowledged(await options.writeBack(entries)) },
       read: async () => await this.refresh.renew()
     })
@@ -85,6 +84,11 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return this.#storeId
   }
 
+  /** What time it was by the clock of the store when it answered last, in seconds since 1970. 0 as long as it has not. */
+  get storeTime (): number {
+    return this.#storeTime
+  }
+
   /** Holds entries that this process has written. They count as read: their loss is noticed. */
   acknowledged (written: ReadonlyArray<Marked<E>>): void {
     for (const entry of written) {
@@ -97,8 +101,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
   // What a page brings is merged as it comes, which never harms, and the mark moves with it: an attempt that fails, or takes
   // too long, need not be repeated from its beginning. The state counts as read when the last page is in.
   async #read (): ReturnType<Read> {
-    // Another attempt reads everything anew: this one reads on from where that ends.
-    if (this.#again !== undefined && this.#again.age() < TIME_LIMIT) await this.#again.reading.catch(() => {})
+    await this.#awaitAgain()
     if (this.#mustStartAgain) return await this.#readAgain()
     const expected = this.#history.expected()
     const found = new Map<number, FeedMark>()
@@ -114,6 +117,16 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     // An entry that was acknowledged to this process before this read, and is not there, was lost.
     if (!this.#history.confirms(expected, { found, mark, time: this.#latest() })) return await this.#readAgain()
     return () => { this.#history.confirmed(expected) }
+  }
+
+  // Another attempt reads everything anew: this one reads on from where that ends, and fails with it. One that takes too long
+  // may never end: then this attempt has failed, not a second after it began, since it has asked the store nothing, and the
+  // next one reads by itself.
+  async #awaitAgain (): Promise<void> {
+    if (this.#again === undefined) return
+    const { reading, age } = this.#again
+    const left = TIME_LIMIT - age()
+    if (left > 0) await within(reading, left)
   }
 
   async #readAgain (): ReturnType<Read> {
@@ -186,10 +199,15 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return Math.max(this.#steadyNow(), this.#storeTime)
   }
 
+  // By the clock that is behind.
+  #earliest (): number {
+    return Math.min(this.#steadyNow(), this.#storeTime)
+  }
+
   // Only when the clock of the store and that of this process both say that an entry has expired for long. A few entries with
   // each page, so that it stops the event loop for no longer than the page does.
   #forget (): void {
-    const time = Math.min(this.#steadyNow(), this.#storeTime)
+    const time = this.#earliest()
     this.#forgetBefore = time - 2 * (this.#options.clockTolerance?.() ?? CLOCK_TOLERANCE)
     if (this.#forgetting === undefined) {
       if (time < this.#forgottenAt + FORGET_EVERY) return

@@ -1,3 +1,4 @@
+import { within } from '../lib/within.ts'
 import type { MergingState } from './merging-state.ts'
 
 /** What the repair of a feed needs. */
@@ -14,6 +15,8 @@ export interface FeedRepairOptions<E> {
 // Milliseconds. Of many processes that notice the same loss, the first ones write, and the others find it done.
 const MAX_DELAY = 5000
 const BATCH = 100
+// Milliseconds after which a write that got no answer is tried again: it may never get one.
+const WRITE_LIMIT = 2000
 // How many entries are compared in one turn of the event loop.
 const COMPARED = 2000
 
@@ -67,7 +70,7 @@ export class FeedRepair<E> {
         return true
       }
       try {
-        await this.#options.writeBack(batch)
+        await within(this.#options.writeBack(batch), WRITE_LIMIT)
       } catch {
         // The outage is told by the reads. Another try follows.
         return false

@@ -42,6 +42,11 @@ export interface KeySource {
   readonly entries?: Entries | undefined
   /** What all processes that share the keys must agree on. */
   readonly agreed?: AgreedValues
+  /**
+   * Keeps keys for as long as the settings in another store say too: in that of the clients, where the processes agree on the
+   * lifetime of tokens. Left out by a source whose keys are never dropped.
+   */
+  followSettings? (entries: Entries): void
   /** The public keys that are announced, sign, or have signed tokens that may still be valid (RFC 7517). */
   toJwks (): Promise<JSONWebKeySet>
 }

@@ -36,9 +36,13 @@ export class KeySetWriter {
     return this.#isReadable
   }
 
-  /** @returns the keys after the change */
-  async change (change: KeyChange, { revokedKid, by }: ChangeOptions & { revokedKid?: string } = {}): Promise<readonly StoredKey[]> {
+  /**
+   * @param options.onRead is called as soon as keys that were read are in effect: what is written then may take its time
+   * @returns the keys after the change
+   */
+  async change (change: KeyChange, { revokedKid, by, onRead }: ChangeOptions & { revokedKid?: string, onRead?: () => void } = {}): Promise<readonly StoredKey[]> {
     const { store, sealing, entries, now, adopt } = this.#options
+    let isThere = false
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const step = ++this.#steps
       this.#isReadable = false
@@ -47,13 +51,16 @@ export class KeySetWriter {
       // What others have changed counts, even if this process cannot write.
       const valid = this.#withoutRevoked(set.keys)
       const problem = await adopt({ version: set.version, keys: valid }, step)
+      onRead?.()
       if (problem !== undefined && revokedKid === undefined) throw problem
+      isThere ||= set.keys.some(({ kid }) => kid === revokedKid)
       const changed = await change(valid, now())
       // Keys that another process has sealed are left alone but at start, and when there is something to write anyway:
       // processes whose lists begin with different sealing keys would write in turns permanently.
       const keys = await sealing.seal(changed, !this.#hasStarted || changed !== set.keys)
-      if (keys === set.keys) return this.#done(set.keys, keys, { kid: revokedKid, by })
-      const revokedKids = kidsWithout(set.keys, valid).concat(revokedKid !== undefined && set.keys.some(({ kid }) => kid === revokedKid) ? revokedKid : [])
+      // The store may have lost the key since this was tried first, and a process may have it: then its revocation is written.
+      if (keys === set.keys && !(isThere && entries?.isKeyRevoked(revokedKid as string) === false)) return this.#done(set.keys, keys, { kid: revokedKid, by })
+      const revokedKids = kidsWithout(set.keys, valid).concat(revokedKid !== undefined && isThere ? revokedKid : [])
       const audit = toAuditRecord(by, describe(valid, keys, revokedKid), now())
       const written = await store.replaceKeys({ version: set.version, keys }, { revokedKids: [...new Set(revokedKids)], audit })
       if (written === false) continue

@@ -2,6 +2,7 @@ import type { JSONWebKeySet, JWK } from 'jose'
 import type { Clock } from '../clock.ts'
 import { Entries } from '../entries/entries.ts'
 import { toUnavailable } from '../entries/to-unavailable.ts'
+import { measureAge } from '../lib/age.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Read } from '../lib/background-refresh.ts'
 import { isThenable } from '../at-once.ts'
@@ -9,13 +10,13 @@ import { checkArgument, checkOptions, required } from '../lib/options/index.ts'
 import { KEY_STORE } from '../option-rules.ts'
 import type { AgreedValues, KeySet, KeyStore, StoredKey } from '../stores/index.ts'
 import type { KeySource, SigningKey } from './index.ts'
-import { generateKey, importKey, isSigningAlgorithm } from './jwk.ts'
-import type { NamedKey, SigningAlgorithm } from './jwk.ts'
+import { importKey } from './jwk.ts'
+import type { SigningAlgorithm } from './jwk.ts'
 import { KeyRing } from './key-ring.ts'
 import { KeySeeker } from './key-seeker.ts'
 import { KeySetWriter } from './key-set-writer.ts'
-import { add, announce, currentIndex, scheduleKeys, settle, stateOf, withdraw } from './lifecycle.ts'
-import type { KeyRules, MakeKey } from './lifecycle.ts'
+import { KeyUpkeep } from './key-upkeep.ts'
+import { add, announce, currentIndex, scheduleKeys, stateOf, withdraw } from './lifecycle.ts'
 import { SealingKeys } from './sealing-keys.ts'
 import { KEY_CHANGE, KEY_IMPORT, resolveKeyOptions } from './signing-keys-options.ts'
 import type { ChangeOptions, ImportOptions, KeyInformation, KeySettings, SigningKeysOptions } from './signing-keys-options.ts'
@@ -25,6 +26,7 @@ export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions }
 const MAX_JWKS_AGE = 900
 // Milliseconds. The first read may create tables, and generate an RSA key.
 const START_LIMIT = 10_000
+const WRITE_LIMIT = 500
 
 /**
  * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then
@@ -56,6 +58,7 @@ export class SigningKeys implements KeySource {
   readonly #writer: KeySetWriter
   readonly #sealing: SealingKeys
   readonly #seeker: KeySeeker
+  readonly #upkeep: KeyUpkeep
   readonly #now: Clock
   readonly #onError: SigningKeysOptions['onError']
   #ring: KeyRing | undefined
@@ -78,6 +81,7 @@ export class SigningKeys implements KeySource {
     this.#now = settings.now
     this.#sealing = new SealingKeys(options.sealingKeys)
     this.entries = Entries.of(store, { now: settings.now })
+    this.#upkeep = new KeyUpkeep(settings.rules, this.entries)
     this.#writer = new KeySetWriter({
       store, sealing: this.#sealing, entries: this.entries, now: settings.now, adopt: async (set, step) => await this.#adopt(set, step)
     })
@@ -106,6 +110,10 @@ export class SigningKeys implements KeySource {
     return isThenable(ring) ? ring.then((ready) => this.#findIn(ready, kid)) : this.#findIn(ring, kid) ?? this.#findMissing(kid)
   }
 
+  followSettings (entries: Entries): void {
+    this.#upkeep.follow(entries)
+  }
+
   /** Whether a key is valid at this moment, as far as this process has read. */
   holds (kid: string, alg: string): boolean {
     return this.#ring?.algorithmOf(kid, this.#now()) === alg && !this.#isRevoked(kid)
@@ -126,13 +134,13 @@ export class SigningKeys implements KeySource {
    * @throws the store's error, or that of a key that cannot be opened
    */
   async refresh (): Promise<void> {
-    await this.#writer.change(settle(this.#rules(), this.#generator()))
+    await this.#writer.change(this.#upkeep.settle())
   }
 
   /** Announces a new key, which signs after `announceFor`; the first ever at once. The one that is announced already, if one is. */
   async rotate (options: ChangeOptions = {}): Promise<KeyInformation> {
     checkOptions(options, KEY_CHANGE)
-    const keys = this.#describe(await this.#writer.change(announce(this.#rules(), this.#generator()), options))
+    const keys = this.#describe(await this.#writer.change(announce(this.#upkeep.rules, this.#upkeep.generator()), options))
     return (keys.find(({ state }) => state === 'next') ?? keys.at(-1)) as KeyInformation
   }
 
@@ -147,7 +155,7 @@ export class SigningKeys implements KeySource {
   async revoke (kid: string, options: ChangeOptions = {}): Promise<boolean> {
     checkOptions(options, KEY_CHANGE)
     let isThere = false
-    const change = withdraw(this.#rules(), kid, this.#generator())
+    const change = withdraw(this.#upkeep.rules, kid, this.#upkeep.generator())
     await this.#writer.change(async (keys, time) => {
       isThere ||= keys.some((key) => key.kid === kid)
       return await change(keys, time)
@@ -166,7 +174,7 @@ export class SigningKeys implements KeySource {
     checkOptions(options, KEY_IMPORT)
     const { algorithm, ...change } = options
     const named = await importKey(key, algorithm, this.algorithm)
-    const keys = this.#describe(await this.#writer.change(add(this.#rules(), named), change))
+    const keys = this.#describe(await this.#writer.change(add(this.#upkeep.rules, named), change))
     return keys.find(({ kid }) => kid === named.kid) as KeyInformation
   }
 
@@ -189,15 +197,32 @@ export class SigningKeys implements KeySource {
     return this.#ring
   }
 
-  // Keys that were read are recent, even if one of them cannot be opened, or the store cannot be written.
+  // Keys that were read are recent, even if one of them cannot be opened, or the store cannot be written. A write is waited
+  // for as long as the state need not be younger, and always where there are no keys yet.
   async #read (): ReturnType<Read> {
-    const problem = await this.refresh().then(() => undefined, (error: Error) => error)
-    if (problem !== undefined && !this.#writer.isReadable) throw problem
-    return () => {
-      const isNew = this.#problem === undefined
-      this.#problem = problem
-      if (problem !== undefined && isNew) this.#notify(problem)
-    }
+    if (!this.#upkeep.isInformed) await this.#upkeep.readSettings()
+    let isRead = false
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const age = measureAge(this.#now)
+    const problem = await new Promise<Error | undefined>((resolve) => {
+      const onRead = (): void => {
+        isRead = true
+        if (this.#ring !== undefined) timer ??= setTimeout(resolve, Math.max(WRITE_LIMIT - age(), 0), undefined)
+      }
+      this.#writer.change(this.#upkeep.settle(), { onRead }).then(() => undefined, (error: Error) => error).then((error) => {
+        clearTimeout(timer)
+        if (isRead) this.#setProblem(error)
+        resolve(error)
+      })
+    })
+    if (problem !== undefined && !isRead) throw problem
+    return () => {}
+  }
+
+  #setProblem (problem: Error | undefined): void {
+    const isNew = this.#problem === undefined
+    this.#problem = problem
+    if (problem !== undefined && isNew) this.#notify(problem)
   }
 
   #notify (error: Error): void {
@@ -241,25 +266,10 @@ export class SigningKeys implements KeySource {
     return this.entries?.isKeyRevoked(kid) === true
   }
 
-  // While processes with the agreed and with the pending settings work side by side, the safer of both counts.
-  #rules (): KeyRules {
-    const { rules } = this.#settings
-    const settings = this.entries?.settings
-    if (settings === undefined) return rules
-    const { agreed, pending } = settings
-    const lifetime = Math.max(rules.maxTokenLifetime, settings.longestTokenLifetime)
-    const tolerance = Math.max(rules.clockTolerance, settings.largestClockTolerance)
-    return {
-      ...rules,
-      keepFor: lifetime + tolerance,
-      accepts: (algorithm) => pending !== undefined && [agreed, pending].some((values) => values['keys.algorithm'] === algorithm)
-    }
-  }
-
   // Returns the error of a key that cannot be opened.
   async #adopt (set: KeySet, step: number): Promise<Error | undefined> {
     if (set.keys.length === 0) return undefined
-    const opened = await KeyRing.open(set, this.#sealing, this.#now(), this.#rules().keepFor, this.#ring)
+    const opened = await KeyRing.open(set, this.#sealing, this.#now(), this.#upkeep.rules.keepFor, this.#ring)
     // A process that has just started with the wrong sealing keys is to tell at once, not when the key's time comes.
     const isRejected = this.#ring === undefined && opened.problem !== undefined
     // A read that took its time may bring what was there before the last one, or the last change. A lower version that was
@@ -271,20 +281,9 @@ export class SigningKeys implements KeySource {
     return opened.problem
   }
 
-  // A key is generated once, even if the change that needs it is tried again.
-  #generator (): MakeKey {
-    const generated = new Map<SigningAlgorithm, Promise<NamedKey>>()
-    return (name = this.algorithm) => {
-      const algorithm = isSigningAlgorithm(name) ? name : this.algorithm
-      const key = generated.get(algorithm) ?? generateKey(algorithm)
-      generated.set(algorithm, key)
-      return key
-    }
-  }
-
   #describe (keys: readonly StoredKey[]): KeyInformation[] {
     const time = this.#now()
-    const schedule = scheduleKeys(keys, time, this.#rules().keepFor)
+    const schedule = scheduleKeys(keys, time, this.#upkeep.rules.keepFor)
     const current = currentIndex(schedule, time)
     return schedule.map(({ stored: { kid, alg, createdAt, activeFrom, privateJwk } }, index) => {
       return { kid, alg, state: stateOf(index, current), createdAt, activeFrom, isSealed: typeof privateJwk === 'string' }

@@ -9,6 +9,7 @@ import type {
   Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient, StoredClientChanges, StoredSettings, StoredToken,
   TokenStore, Written
 } from './index.ts'
+import { addLostEntries } from './lost-entries.ts'
 import { MemoryAudit } from './memory/audit.ts'
 import { MemoryClients } from './memory/clients.ts'
 import { MemoryEntries } from './memory/entries.ts'
@@ -88,7 +89,7 @@ export class MemoryStore implements
   }
 
   async addEntries (entries: readonly Entry[]): Promise<Written> {
-    return this.#entries.write({ entries })
+    return await addLostEntries(entries, this.#clients, async (alone) => this.#entries.write({ entries: alone }))
   }
 
   async raiseAll ({ above = 0, audit }: { above?: number, audit?: AuditRecord | undefined } = {}): Promise<Written> {

@@ -121,7 +121,8 @@ export interface ClientStore {
   /** @returns those that are there, in any order */
   findClients (ids: readonly string[]): Promise<readonly StoredClient[]>
   /**
-   * Replaces a client if it has `client.version` still, in one atomic step, and counts the version up.
+   * Replaces a client if it has `client.version` still, and no greater generation than `client.generation` where that is given, in
+   * one atomic step, and counts the version up.
    *
    * @returns the entries that were written; false when another process was faster, or it was removed: read again
    */

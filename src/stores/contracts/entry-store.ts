@@ -35,7 +35,13 @@ export interface EntryPage extends FeedPage<Entry> {
 export interface EntryStore {
   /** Reads the entries behind a mark. It is its own statement, outside any transaction, on the primary. @param after default the beginning */
   listEntries (after?: FeedMark): Promise<EntryPage>
-  /** Adds entries as they are, in one atomic step. */
+  /**
+   * Adds entries that were lost, as they are, and what they say to the clients of the store: a client of an earlier generation
+   * gets that of its entry, and is disabled if it was, or was removed; a revoked secret is removed. An entry is written in one
+   * atomic step with its client. A key is removed by the processes that sign with it.
+   *
+   * @returns what was written. An entry whose client is changed at the same moment may be left out, for another attempt
+   */
   addEntries (entries: readonly Entry[]): Promise<Written>
   /**
    * Raises the generation of all clients, above that of every client and the number given. @param change `above`: a number

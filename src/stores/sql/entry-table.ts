@@ -17,7 +17,7 @@ const READ_GREATEST = `
   SELECT (SELECT MAX(generation) FROM oauth_entries) AS of_entries, (SELECT MAX(generation) FROM oauth_clients WHERE generation > 0) AS of_clients`
 
 /** The table of the entries. */
-export class EntryTable implements EntryStore {
+export class EntryTable implements Pick<EntryStore, 'listEntries' | 'raiseAll'> {
   readonly #database: SqlDatabase
   readonly #feed: Feed<Entry>
   readonly #audit: AuditTable
@@ -40,6 +40,7 @@ export class EntryTable implements EntryStore {
     return { ...page, settingsVersion }
   }
 
+  /** Adds entries as they are, in one atomic step. */
   async addEntries (entries: readonly Entry[]): Promise<Written> {
     await this.dropExpired()
     return await this.#database.transaction(this.write({ entries }))

@@ -8,6 +8,7 @@ import type {
   ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient, StoredClientChanges, StoredSettings, StoredToken, TokenStore,
   Written
 } from '../index.ts'
+import { addLostEntries } from '../lost-entries.ts'
 import { AuditTable } from './audit-table.ts'
 import { ClientTables } from './client-tables.ts'
 import type { UnopenedDatabase } from './database.ts'
@@ -132,7 +133,7 @@ export class SqlStore implements AuditStore, ClientStore, EntryStore, KeyStore, 
   }
 
   async addEntries (entries: readonly Entry[]): Promise<Written> {
-    return await this.#entries.addEntries(entries)
+    return await addLostEntries(entries, this.#clients, async (alone) => await this.#entries.addEntries(alone))
   }
 
   async raiseAll (change?: { above?: number, audit?: AuditRecord | undefined }): Promise<Written> {

@@ -26,13 +26,36 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     t.strictSame(entriesOf(await raise({ generation: CLOCK + 50 })), [clientEntry(CLOCK + 50)], 'to what the caller gives')
     t.strictSame(entriesOf(await raise({ generation: CLOCK + 50 })), [clientEntry(CLOCK + 51)], 'not to its own')
     await store.addEntries([clientEntry(CLOCK + 100, true)])
+    version++
     t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 101)], 'above its entries')
     await store.raiseAll()
     t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 103)], 'above that of all')
     await store.addEntries([clientEntry(CLOCK + 999, false, 'other'), { kind: 'all', id: '', generation: CLOCK + 200, expiresAt: EXPIRY }])
-    t.strictSame(entriesOf(await raise({ generation: 7 })), [clientEntry(CLOCK + 201)], 'not above those of others')
+    t.equal(await raise({ generation: 7 }), false, 'who has read an earlier generation of this version has read a history that was lost')
+    version--
+    t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 201)], 'not above those of others')
     t.equal(await generationOf(store), CLOCK + 201)
     t.strictSame(await store.listClients({ limit: 1 }), await store.findClients(['reader']))
+  })
+
+  test(`${name} does to its clients what entries say that were lost`, async (t) => {
+    const store = await makeStore(t, () => START)
+    const secrets = [{ id: 'one', hash: 'sha256:1', createdAt: START }, { id: 'two', hash: 'sha256:2', createdAt: START }]
+    await store.addClients([{ ...CLIENT, secrets }, clientNamed('other')])
+    const secretEntry = { kind: 'secret' as const, id: 'reader one', expiresAt: EXPIRY }
+    const lost = [clientEntry(CLOCK + 5), clientEntry(CLOCK + 5, true, 'gone'), secretEntry, clientEntry(CLOCK + 7, true)]
+    const written = await store.addEntries(lost)
+    t.strictSame(written.map((entry) => JSON.stringify(unmarked(entry))).sort(), lost.map((entry) => JSON.stringify(entry)).sort(), 'each as it was, once')
+    const rowOf = async (id = 'reader') => (await store.findClients([id]))[0]
+    t.strictSame(await rowOf(), { ...CLIENT, secrets: secrets.slice(1), version: 4, isDisabled: true, generation: CLOCK + 7 })
+    t.equal(await rowOf('gone'), undefined)
+    t.match(await rowOf('other'), { version: 1, generation: CLOCK })
+    await store.addEntries([clientEntry(CLOCK + 6)])
+    t.match(await rowOf(), { isDisabled: true, generation: CLOCK + 7 }, 'a generation only grows, and nothing is enabled')
+    await store.addEntries([clientEntry(CLOCK, false, 'other')])
+    t.notMatch(await rowOf('other'), { isDisabled: true })
+    await store.addEntries([clientEntry(CLOCK, true, 'other')])
+    t.match(await rowOf('other'), { isDisabled: true, generation: CLOCK }, 'of two histories that used one generation, the client counts as disabled')
   })
 
   test(`${name} raises a generation with its clock`, async (t) => {
@@ -53,9 +76,9 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     await store.replaceClient({ ...CLIENT, version: 2 }, { raises: true })
     t.strictSame(await store.replaceClient({ ...CLIENT, version: 3 }), [])
     t.equal(await generationOf(store), CLOCK + 1)
-    t.strictSame(await store.replaceClient({ ...CLIENT, version: 4, generation: CLOCK }), [])
+    t.equal(await store.replaceClient({ ...CLIENT, version: 4, generation: CLOCK }), false, 'an earlier one was read in a history that was lost')
     t.equal(await generationOf(store), CLOCK + 1)
-    t.strictSame(await store.replaceClient({ ...CLIENT, version: 5, generation: CLOCK + 2 }), [])
+    t.strictSame(await store.replaceClient({ ...CLIENT, version: 4, generation: CLOCK + 2 }), [])
     t.equal(await generationOf(store), CLOCK + 2)
     t.equal((await store.listEntries()).entries.length, 1)
   })

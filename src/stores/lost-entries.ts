@@ -1,0 +1,53 @@
+import type { ClientStore, StoredClient } from './contracts/client-store.ts'
+import type { ClientEntry, Entry, Written } from './contracts/entry-store.ts'
+
+type Clients = Pick<ClientStore, 'findClients' | 'replaceClient'>
+
+/**
+ * Adds entries that a store has lost, and what they say to its clients: a client gets its generation again, and is disabled
+ * if it was, or was removed; a secret is removed. Each entry is written in the transaction of the client that it changes.
+ *
+ * @param addAlone adds the entries that change no client
+ * @returns the entries that were written. One whose client was changed meanwhile is left for another attempt
+ */
+export async function addLostEntries (entries: readonly Entry[], clients: Clients, addAlone: (entries: readonly Entry[]) => Promise<Written>): Promise<Written> {
+  const found = await findClients(clients, entries)
+  const written: Array<Written[number]> = []
+  const alone: Entry[] = []
+  for (const entry of entries) {
+    const client = found.get(clientIdOf(entry) ?? '')
+    const changed = client && applyEntry(client, entry)
+    if (client === undefined || changed === undefined) {
+      alone.push(entry)
+      continue
+    }
+    const result = await clients.replaceClient(changed, { entries: [entry] })
+    if (result === false) continue
+    written.push(...result)
+    found.set(client.id, { ...changed, version: changed.version + 1 })
+  }
+  return alone.length > 0 ? [...written, ...await addAlone(alone)] : written
+}
+
+async function findClients (clients: Clients, entries: readonly Entry[]): Promise<Map<string, StoredClient>> {
+  const ids = [...new Set(entries.flatMap((entry) => clientIdOf(entry) ?? []))]
+  return new Map((ids.length > 0 ? await clients.findClients(ids) : []).map((client) => [client.id, client]))
+}
+
+// The id of the entry of a secret begins with that of its client, which has no space.
+function clientIdOf ({ kind, id }: Entry): string | undefined {
+  return kind === 'client' ? id : kind === 'secret' ? id.split(' ', 1)[0] : undefined
+}
+
+// Undefined where the client says the same already.
+function applyEntry (client: StoredClient, entry: Entry): StoredClient | undefined {
+  if (entry.kind === 'secret') {
+    const secrets = client.secrets.filter(({ id }) => `${client.id} ${id}` !== entry.id)
+    return secrets.length < client.secrets.length ? { ...client, secrets } : undefined
+  }
+  const { generation, isDisabled } = entry as ClientEntry
+  const current = client.generation ?? 0
+  // Two histories may have used one number: then the client counts as disabled.
+  const isNews = current < generation || (current === generation && isDisabled && client.isDisabled !== true)
+  return isNews ? { ...client, generation, ...((isDisabled || client.isDisabled === true) && { isDisabled: true }) } : undefined
+}
