@@ -16,8 +16,11 @@ type Deed = Parts & { run: RunContext, random: Random, server: SimulatedProcess,
 // changed nothing.
 type Effect = { where: 'main' | 'any', isMet: (truth: Truth, at: number) => boolean, isAudited?: boolean, ends?: EndedTokens } | undefined
 
+const WITHOUT_REGISTRY: ReadonlySet<AdministrationKind> = new Set<AdministrationKind>(['revoke tokens', 'revoke token', 'rotate key', 'revoke key'])
+
 /** Changes something at a server, or by a command. @returns the process that does it */
 export function administer (run: RunContext, kind: AdministrationKind, random: Random): SimulatedProcess | undefined {
+  if (!run.config.hasRegistry && !WITHOUT_REGISTRY.has(kind)) return undefined
   const servers = runningServers(run).filter(({ isAdministering }) => !isAdministering)
   if (servers.length === 0) return undefined
   const isCommand = random.chance(0.2) && kind !== 'revoke token' && kind !== 'rotate key'
@@ -114,13 +117,13 @@ const DEEDS: Record<AdministrationKind, (deed: Deed) => Promise<Effect>> = {
     return { where: 'main', isMet: (truth, at) => truth.row(id, at)?.secretIds.includes(secret.id) !== true, isAudited: true }
   },
 
-  async 'revoke tokens' ({ clients, tokens, id, begunAt, random, by }) {
-    const isDone = random.chance(0.7) ? await clients!.revokeTokens(id, { by }) : await tokens.revokeClient(id).then(() => true)
+  async 'revoke tokens' ({ clients, tokens, id, begunAt, random, by, run }) {
+    const isDone = clients !== undefined && random.chance(0.7) ? await clients.revokeTokens(id, { by }) : await tokens.revokeClient(id).then(() => true)
     if (!isDone) return undefined
-    const ends = { clientId: id }
-    // A client that is not in the registry gets a cut-off.
+    // A client that is not in the registry gets a cut-off, which is no more than the clock that it was taken from.
+    const cutOff = run.ledger.cutOffs.findLast(({ at, clientId }) => at >= begunAt && clientId === id)
     const isCutOff = (truth: Truth): boolean => truth.revocations.some(({ at, value }) => at >= begunAt && value.kind === 'client' && value.id === id)
-    return { where: 'any', isMet: (truth) => isCutOff(truth) || truth.wasRaised(id, begunAt), ends }
+    return { where: 'any', isMet: (truth) => isCutOff(truth) || truth.wasRaised(id, begunAt), ...(cutOff?.isBehind !== true && { ends: { clientId: id } }) }
   },
 
   async 'revoke all' ({ clients, begunAt, by }) {

@@ -50,7 +50,10 @@ export function revocationOf ({ ledger }: RunContext, { observations }: Simulate
   const lastRevocations = revocations.last
   if (held.hasTokenRevocation(token.id) || lastRevocations?.replica.truth.hasTokenRevocation(token.id, lastRevocations.begunAt) === true) return 'its id'
   const cutOff = Math.max(held.cutOff(token.clientId), lastRevocations?.replica.truth.cutOff(token.clientId, lastRevocations.begunAt) ?? 0)
-  if (cutOff > token.iat) return `a cut-off at ${cutOff - EPOCH / 1000} s`
+  // Clocks may differ: a token that was issued before is revoked, whatever its iat.
+  const isCutOff = ledger.cutOffs.some(({ at, clientId, issuedBefore, isBehind }) =>
+    clientId === token.clientId && issuedBefore <= cutOff && token.issuedAt <= at && !isBehind && !token.isDoubtful)
+  if (isCutOff || cutOff > token.iat) return `a cut-off at ${cutOff - EPOCH / 1000} s`
   if (token.kid === undefined) return undefined
   if (held.hasKeyEntry(token.kid) || last?.replica.truth.hasEntry('key', token.kid, last.begunAt) === true) return 'its key'
   const lastKeys = keys.last
@@ -82,11 +85,21 @@ export function mustAccept (run: RunContext, process: SimulatedProcess, token: I
   if (token.exp <= process.host.seconds() + 1 || token.iat > process.host.seconds() + config.clockTolerance) return false
   // It was issued in an outage, by what was read before.
   if (token.knownGeneration < token.generationThen) return false
+  // H: who was told of a raise goes on to reject by it though the database has lost it (or an old primary has taken it), and
+  // whoever issued the token meanwhile could not know. It becomes invalid everywhere once the raise is written back, which
+  // begins with the next read of a process that holds it, however long the silence before.
+  if (process.observations.held.generation(clientId) > token.generationThen) return false
   if (ledger.lastRaise(clientId) > token.requestedAt - 1000 || (token.isLegacy && ledger.lastRaise(clientId) > -Infinity)) return false
   if (ledger.revokedTokens.has(id)) return false
   if (ledger.cutOffs.some((one) => one.clientId === clientId && one.at > token.issuedAt - 2000 * (config.clockTolerance + 1))) return false
+  // It was written by a clock that is wrong by more than is tolerated.
+  if (ledger.cutOffs.some((one) => one.clientId === clientId && one.isAhead && one.issuedBefore + config.clockTolerance > token.iat)) return false
   const { truth } = main.replicaOf(process)
-  if (truth.row(clientId, world.now)?.isDisabled !== false) return false
-  if (kid === undefined) return (truth.tokens.get(id) ?? 0) > main.replicaOf(process).wall() / 1000 + 1
-  return truth.hasKey(kid, world.now) && !ledger.revokedKeys.has(kid) && second.replicaOf(process) !== undefined
+  if (config.hasRegistry && truth.row(clientId, world.now)?.isDisabled !== false) return false
+  if (kid === undefined) return (truth.tokens.get(id)?.expiresAt ?? 0) > main.replicaOf(process).wall() / 1000 + 1
+  // A key that is not there any more must have been revoked, or lost: it is dropped once its last token has expired, by the
+  // clocks of a process and of the store. One of both may be wrong.
+  const mayBeGone = main.losses.length > 0 || main.steppedAt > -Infinity
+  if (ledger.revokedKeys.has(kid) || (!truth.hasKey(kid, world.now) && mayBeGone)) return false
+  return second.replicaOf(process) !== undefined
 }

@@ -14,9 +14,10 @@ export async function checkEnd (run: RunContext): Promise<void> {
     checkRevocations(run, process)
   }
   const seconds = (EPOCH + run.world.now) / 1000
-  // An opaque token that the database has lost is valid where it is cached.
+  // An opaque token that the database has lost, or takes for expired by its clock, is valid where it is cached.
   const { truth } = run.main.primary
-  const tokens = run.ledger.tokens.filter(({ exp, isDoubtful, kid, id }) => !isDoubtful && (kid !== undefined || truth.tokens.has(id)) && exp > seconds + 2 * run.config.clockTolerance)
+  const isKept = (id: string): boolean => (truth.tokens.get(id)?.expiresAt ?? 0) > run.main.primary.wall() / 1000 + 5
+  const tokens = run.ledger.tokens.filter(({ exp, isDoubtful, kid, id }) => !isDoubtful && (kid !== undefined || isKept(id)) && exp > seconds + 2 * run.config.clockTolerance)
   for (const token of tokens) {
     const verdicts = (await presentToAll(run, guards, token)).filter(({ process }) => !process.isSkewed)
     const accepting = verdicts.filter(({ verdict }) => verdict === 'accepted')
@@ -30,10 +31,10 @@ export async function checkEnd (run: RunContext): Promise<void> {
 }
 
 // Whatever the entries say: a token from before an acknowledged revocation is rejected, unless history was lost since.
-function checkEnded ({ ledger, main, world, violation }: RunContext, token: IssuedToken, accepting: ReadonlyArray<{ process: SimulatedProcess }>): void {
+function checkEnded ({ ledger, main, second, world, violation }: RunContext, token: IssuedToken, accepting: ReadonlyArray<{ process: SimulatedProcess }>): void {
   const ended = ledger.ended.find(({ begunAt, acknowledgedAt, clientId, kid }) => token.issuedAt < begunAt && acknowledgedAt < world.now - 2000 &&
     (clientId === undefined || clientId === token.clientId) && (kid === undefined || kid === token.kid))
-  const isKept = ended !== undefined && !main.losses.some(({ at }) => at >= ended.begunAt)
+  const isKept = ended !== undefined && ![...main.losses, ...second.losses].some(({ at }) => at >= ended.begunAt)
   if (isKept) for (const { process } of accepting) violation('R', `${process.name} accepts token ${token.number}, which was revoked at ${ended.acknowledgedAt.toFixed(0)}`)
 }
 

@@ -15,6 +15,7 @@ const ROUNDING = 2
 
 /** A token was issued: its client must have been able to get one a second before, by what the process could read. */
 export function checkIssued (run: RunContext, server: SimulatedProcess, token: IssuedToken, { clientId, secretId, requestedAt }: ClientRequest): void {
+  if (!run.config.hasRegistry || isLost(run, clientId, secretId)) return
   const { world } = run
   const { held, savedTokenAt } = server.observations
   // An opaque token is written behind the last look at the client.
@@ -38,7 +39,7 @@ export function checkIssued (run: RunContext, server: SimulatedProcess, token: I
 
 /** A token request was rejected: that must have had a reason. */
 export function checkRejectedRequest (run: RunContext, server: SimulatedProcess, { clientId, secretId, requestedAt }: ClientRequest, error: OAuth2Error): void {
-  if (server.isMisconfigured) return
+  if (server.isMisconfigured || !run.config.hasRegistry) return
   if (error.status === 500) run.violation('error', `${server.name} fails on a token request: ${String(error.cause)}`)
   if (requestedAt < server.disturbedUntil || run.ledger.secrets.get(clientId)?.[0]?.id !== secretId) return
   // Slow hashes wait for each other.
@@ -50,6 +51,12 @@ export function checkRejectedRequest (run: RunContext, server: SimulatedProcess,
   if (row === undefined || row.isDisabled || !row.secretIds.includes(secretId)) return
   if (Math.max(truth.rowChangedAt(clientId), run.ledger.lastRaise(clientId)) > requestedAt - CONFIRMED - 500) return
   run.violation('L', `${server.name} answers ${error.code} to ${clientId}, which may have a token: ${String(error.cause)}`)
+}
+
+// A secret that was added, and lost with its history, was not revoked: who has read it goes on with it until the row is read
+// again. The loss of what has no entry is noticed by who reads the feed of changes behind it.
+function isLost ({ main }: RunContext, clientId: string, secretId: string): boolean {
+  return main.losses.length > 0 && !(main.primary.truth.rows.get(clientId) ?? []).some(({ value }) => value?.secretIds.includes(secretId) === true)
 }
 
 // The copies that the process may have read from since a time.

@@ -76,7 +76,7 @@ export class Database {
   failOver ({ offset }: { offset: number }): void {
     const before = this.primary
     before.isDown = true
-    this.standby.offset = this.#latestOffset(before) + offset
+    this.#setClock(this.standby, this.#latestOffset(before) + offset)
     this.#become(this.standby)
     this.losses.push({ at: this.world.now, database: this, before, after: this.primary })
   }
@@ -100,13 +100,20 @@ export class Database {
     before.isDown = true
     const restored = this.#copy(this.#latestOffset(before))
     await restored.replay(before.log.slice(0, length))
+    this.#setClock(restored, restored.offset)
     this.#become(restored)
     this.losses.push({ at: this.world.now, database: this, before, after: restored })
   }
 
-  // A promoted copy has no clock that is behind anything that was lost.
+  // A promoted copy has no clock that is behind anything that was lost (design §3.1), nor one that shows the same millisecond.
   #latestOffset (before: Replica): number {
-    return Math.max(before.offset, this.highestOffset)
+    return Math.max(before.offset, this.highestOffset) + 1
+  }
+
+  // It is another machine: what it takes for the time that has passed is no less than its wall clock says.
+  #setClock (copy: Replica, offset: number): void {
+    copy.offset = offset
+    copy.monotonicOffset = offset - this.options.offset
   }
 
   #become (primary: Replica): void {

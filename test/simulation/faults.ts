@@ -64,11 +64,11 @@ const FAULTS: Record<FaultKind, (run: RunContext, random: Random) => void> = {
     if (step < 0 && !process.host.countsSuspension) return
     run.world.trace(() => `the clock of ${process.name} steps by ${step.toFixed(0)} ms`)
     process.host.step(step)
-    process.isSkewed = true
+    process.isSkewed = isSkewed(process)
     run.world.after(random.logarithmic(10, 60_000), undefined, () => {
       if (!process.host.countsSuspension || run.areFaultsOver) return
       process.host.step(-step)
-      process.isSkewed = false
+      process.isSkewed = isSkewed(process)
       disturb(run, [process], RECOVERY)
     })
   },
@@ -152,6 +152,11 @@ const FAULTS: Record<FaultKind, (run: RunContext, random: Random) => void> = {
     run.network.isDown = true
     run.world.after(random.logarithmic(500, 1_800_000), undefined, () => { run.network.isDown = false })
   }
+}
+
+// Other steps may be in force.
+function isSkewed ({ host, offset }: SimulatedProcess): boolean {
+  return Math.abs(host.offset - offset) > 1
 }
 
 function stepClock (run: RunContext, database: Database, step: number): void {

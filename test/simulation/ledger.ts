@@ -56,8 +56,8 @@ export class Ledger {
   readonly secrets = new Map<string, IssuedSecret[]>()
   /** How often each one-time value was accepted. */
   readonly uses = new Map<string, number>()
-  /** Cut-offs that were written, with the times when they were. */
-  readonly cutOffs: Array<{ readonly at: number, readonly clientId: string }> = []
+  /** Cut-offs that were written, when, and whether by a clock that is behind or ahead by more than is tolerated. */
+  readonly cutOffs: Array<{ readonly at: number, readonly clientId: string, readonly issuedBefore: number, readonly isBehind: boolean, readonly isAhead: boolean }> = []
   /** When single tokens were revoked, by their ids. */
   readonly revokedTokens = new Map<string, number>()
   readonly revokedKeys = new Map<string, number>()

@@ -1,21 +1,36 @@
 // Proves that the simulation sees: puts each fault of mutations.ts into a copy of the code, and runs seeds until one fails.
-//   node --import tsx test/simulation/mutate.ts [--count N] [--only TEXT]
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { MUTATIONS } from './mutations.ts'
 import type { Mutation } from './mutations.ts'
 import { runShare } from './pool.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const { values } = parseArgs({ options: { count: { type: 'string', default: '2000' }, only: { type: 'string', default: '' } } })
-const count = Number(values.count)
 
 interface Row { readonly mutation: Mutation, readonly result: string, readonly isSeen: boolean }
 
-async function tryMutation (mutation: Mutation): Promise<Row> {
+/** Prints which seed sees which fault, and by which rule. @returns whether all are seen */
+export async function proveMutations ({ count, only }: { count: number, only: string }): Promise<boolean> {
+  const waiting = MUTATIONS.filter(({ name }) => name.includes(only))
+  const rows: Row[] = []
+  await Promise.all(Array.from({ length: availableParallelism() }, async () => {
+    for (let mutation = waiting.shift(); mutation !== undefined; mutation = waiting.shift()) {
+      const row = await tryMutation(mutation, count)
+      rows.push(row)
+      process.stdout.write(`${row.isSeen ? 'seen    ' : 'NOT SEEN'}  ${mutation.name}: ${row.result}\n`)
+    }
+  }))
+  process.stdout.write('\n| fault | mutation | seen by |\n|---|---|---|\n')
+  for (const mutation of MUTATIONS) {
+    const row = rows.find((one) => one.mutation === mutation)
+    if (row !== undefined) process.stdout.write(`| ${mutation.fault ?? ''} | ${mutation.name} | ${row.result} |\n`)
+  }
+  return rows.every(({ isSeen }) => isSeen)
+}
+
+async function tryMutation (mutation: Mutation, count: number): Promise<Row> {
   const directory = await mkdtemp(join(tmpdir(), 'simulation-'))
   try {
     for (const path of ['src', 'package.json', 'tsconfig.json', 'test/simulation']) await cp(join(ROOT, path), join(directory, path), { recursive: true })
@@ -33,20 +48,3 @@ async function tryMutation (mutation: Mutation): Promise<Row> {
     await rm(directory, { recursive: true })
   }
 }
-
-const waiting = MUTATIONS.filter(({ name }) => name.includes(values.only))
-const rows: Row[] = []
-await Promise.all(Array.from({ length: availableParallelism() }, async () => {
-  for (let mutation = waiting.shift(); mutation !== undefined; mutation = waiting.shift()) {
-    const row = await tryMutation(mutation)
-    rows.push(row)
-    process.stdout.write(`${row.isSeen ? 'seen    ' : 'NOT SEEN'}  ${mutation.name}: ${row.result}\n`)
-  }
-}))
-
-process.stdout.write('\n| fault | mutation | seen by |\n|---|---|---|\n')
-for (const mutation of MUTATIONS) {
-  const row = rows.find((one) => one.mutation === mutation)
-  if (row !== undefined) process.stdout.write(`| ${mutation.fault ?? ''} | ${mutation.name} | ${row.result} |\n`)
-}
-if (rows.some(({ isSeen }) => !isSeen)) process.exitCode = 1

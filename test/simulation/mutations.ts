@@ -67,6 +67,19 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: 'terms.longestTokenLifetime'
   },
   {
+    fault: 6,
+    name: 'The cut-off of a client expires by the lifetime of the process that writes it',
+    file: 'src/access-token/revoke-client.ts',
+    search: 'Math.max(maxTokenLifetime, settings?.longestTokenLifetime ?? 0)',
+    replacement: 'maxTokenLifetime'
+  },
+  {
+    name: 'Clock tolerance does not count for cut-offs',
+    file: 'src/access-token/token-validity.ts',
+    search: 'issuedAt < cutOff + clockTolerance',
+    replacement: 'issuedAt < cutOff + 0 * clockTolerance'
+  },
+  {
     fault: 7,
     name: 'What has expired is judged by the wall clock',
     file: 'src/lib/steady-clock.ts',
@@ -90,9 +103,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: 9,
     name: 'All revocations are read at once',
-    file: 'src/stores/memory/feed.ts',
-    search: 'const PAGE = 1000',
-    replacement: 'const PAGE = 1_000_000'
+    file: 'src/stores/contracts/feed.ts',
+    search: 'export const PAGE_SIZE = 250',
+    replacement: 'export const PAGE_SIZE = 1_000_000'
   },
   {
     fault: 10,
@@ -105,8 +118,8 @@ export const MUTATIONS: readonly Mutation[] = [
     fault: 11,
     name: 'A change leaves no audit record',
     file: 'src/entries/audit.ts',
-    search: 'return origin && {',
-    replacement: 'return time > 0 ? undefined : origin && {'
+    search: 'if (origin === undefined) return',
+    replacement: 'if (origin === undefined || time > 0) return'
   },
   {
     name: 'Raises are counted without the clock of the store',
@@ -141,8 +154,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'A read counts once its first page is in',
     file: 'src/entries/feed-reader.ts',
-    search: 'mark = this.#take(page, mark, seen)\n    } while (page.hasMore)',
-    replacement: 'mark = this.#take(page, mark, seen)\n    } while (false)'
+    search: '} while (page.hasMore)\n    // An entry',
+    replacement: '} while (false)\n    // An entry'
   },
   {
     name: 'Own writes do not count as read',
@@ -161,5 +174,99 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/replay.ts',
     search: 'return await replays.reserve(key, reservation) &&',
     replacement: 'await replays.reserve(key, reservation)\n  return'
+  },
+  {
+    name: 'Of two own writes at one position, the first is forgotten',
+    file: 'src/entries/feed-history.ts',
+    search: 'if (before !== undefined && before !== name) return false\n',
+    replacement: ''
+  },
+  {
+    name: 'A reading of everything that gets no answer is waited for permanently',
+    file: 'src/entries/feed-reader.ts',
+    search: 'if (left > 0) await within(reading, left)',
+    replacement: 'await reading.finally(() => left)'
+  },
+  {
+    name: 'A read that takes too long is an internal error',
+    file: 'src/lib/background-refresh.ts',
+    search: 'new ReadTimeout(`',
+    replacement: 'new Error(`'
+  },
+  {
+    name: 'A client is not looked at again once its token is made',
+    file: 'src/token-endpoint.ts',
+    search: 'const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })',
+    replacement: 'const delivered = confirmed'
+  },
+  {
+    name: 'A guard does not look at the keys that its own entries name',
+    file: 'src/access-token/token-validity.ts',
+    search: ' || (kid !== undefined && entries.isKeyRevoked(kid))',
+    replacement: ''
+  },
+  {
+    name: 'A database forgets the generation of all clients',
+    file: 'src/stores/new-entries.ts',
+    search: 'export const NEVER = 253_402_300_799',
+    replacement: 'export const NEVER = 1_800_000_000'
+  },
+  {
+    name: 'What was cached of clients is kept when history is lost',
+    file: 'src/clients/client-cache.ts',
+    search: 'if (epoch === this.#epoch) return',
+    replacement: 'if (epoch >= this.#epoch) return'
+  },
+  {
+    name: 'A client returns enabled from a write-back',
+    file: 'src/stores/lost-entries.ts',
+    search: '((isDisabled || client.isDisabled === true) && { isDisabled: true })',
+    replacement: '(client.isDisabled === true && isDisabled && { isDisabled: true })'
+  },
+  {
+    name: 'A client that is added again begins without a generation',
+    file: 'src/stores/memory/clients.ts',
+    search: 'isRaised ? generationOf(written) : this.#parts.time.milliseconds()',
+    replacement: '0 * written.length'
+  },
+  {
+    name: 'An attempt that waits for another one fails a second after it began, though it has asked for nothing',
+    file: 'src/entries/feed-reader.ts',
+    search: 'if (left > 0) await within(reading, left)',
+    replacement: 'if (left > 0) await reading.catch(() => {})'
+  },
+  {
+    name: 'Keys that were read do not count until a key that is due is written',
+    file: 'src/keys/signing-keys.ts',
+    search: 'if (this.#ring !== undefined) timer ??= setTimeout(resolve, Math.max(WRITE_LIMIT - age(), 0), undefined)',
+    replacement: ''
+  },
+  {
+    fault: 6,
+    name: 'Keys are dropped by the lifetime that a process was started with',
+    file: 'src/keys/key-upkeep.ts',
+    search: 'known.map(({ longestTokenLifetime }) => longestTokenLifetime)',
+    replacement: 'known.map(({ longestTokenLifetime }) => 0 * longestTokenLifetime)'
+  },
+  {
+    fault: 7,
+    name: 'A key is dropped by the clock of one process',
+    file: 'src/keys/key-upkeep.ts',
+    search: 'dropped.length === 0 ? [] : await this.#stillNeeded(keys)',
+    replacement: 'dropped.length >= 0 ? [] : await this.#stillNeeded(keys)'
+  },
+  {
+    fault: 1,
+    name: 'The revocation of a key that was lost meanwhile is a success without effect',
+    file: 'src/keys/key-set-writer.ts',
+    search: ' && !(isThere && entries?.isKeyRevoked(revokedKid as string) === false)',
+    replacement: ''
+  },
+  {
+    fault: 2,
+    name: 'Entries are written back without the clients that they are about',
+    file: 'src/stores/lost-entries.ts',
+    search: 'const found = await findClients(clients, entries)',
+    replacement: 'const found = await findClients(clients, entries.slice(entries.length))'
   }
 ]

@@ -1,5 +1,5 @@
 // What a process has asked the databases, and what it was told: the simulation's own record, which the checkers decide by.
-import type { ClientChangeDetails, Entry, FeedPage, Revocation, StoredClient, Written } from '../../src/stores/index.ts'
+import type { Entry, FeedPage, Revocation, StoredClient, Written } from '../../src/stores/index.ts'
 import type { Database } from './database.ts'
 import { Held } from './held.ts'
 import type { Host } from './host.ts'
@@ -19,15 +19,20 @@ export interface CompleteRead {
   readonly replica: Replica
 }
 
+/** When the first page of a read was asked for, and when the attempt began that it belongs to. */
+interface Beginning { readonly begunAt: number, readonly attemptAt: number }
+
 /** The reads of one feed, or of the signing keys. */
 export class FeedObservations {
   readonly host: Host
   readonly completed: CompleteRead[] = []
   /** When calls failed. */
   readonly failures: number[] = []
-  readonly #pending = new Map<Call, number>()
+  readonly #pending = new Map<Call, Beginning>()
   /** By the mark of the last page of a read that goes on in the same turn: when it began. */
-  readonly #chains = new Map<string, { begunAt: number, at: number }>()
+  readonly #chains = new Map<string, Beginning & { readonly at: number }>()
+  /** The last answer, by which an attempt may begin to read everything anew in the same turn. */
+  #answered: { readonly attemptAt: number, readonly at: number } | undefined
 
   constructor (host: Host) {
     this.host = host
@@ -36,46 +41,56 @@ export class FeedObservations {
   began (call: Call): void {
     const after = call.args[0] as { position: number, name: string } | undefined
     const key = after === undefined ? '' : `${after.position} ${after.name}`
+    const { begunAt } = call
     const chain = this.#chains.get(key)
-    this.#pending.set(call, chain?.at === call.begunAt ? chain.begunAt : call.begunAt)
+    if (chain?.at === begunAt) {
+      this.#pending.set(call, chain)
+      return
+    }
+    // An attempt that finds another history than it had read goes on from the beginning: its second ends no later for that.
+    const isSameAttempt = this.#answered?.at === begunAt && after?.position === 0
+    this.#pending.set(call, { begunAt, attemptAt: isSameAttempt ? this.#answered!.attemptAt : begunAt })
   }
 
   answered (call: Call, { result, replica }: Answer): void {
-    const begunAt = this.#end(call)
+    const beginning = this.#end(call)
+    const { begunAt, attemptAt } = beginning
     const { now } = this.host.world
-    this.#noteLate(begunAt)
+    this.#noteLate(beginning)
+    this.#answered = { attemptAt, at: now }
     const page = result as Partial<FeedPage<unknown>>
     if (page.isContinued === false) {
       this.failures.push(now)
       return
     }
     const last = page.entries?.at(-1) as { position: number, name: string } | undefined
-    if (page.hasMore === true && last !== undefined) this.#chains.set(`${last.position} ${last.name}`, { begunAt, at: now })
+    if (page.hasMore === true && last !== undefined) this.#chains.set(`${last.position} ${last.name}`, { ...beginning, at: now })
     else this.completed.push({ begunAt, endedAt: now, replica })
   }
 
   failed (call: Call): void {
-    const begunAt = this.#end(call)
-    if (!this.#noteLate(begunAt)) this.failures.push(this.host.world.now)
+    const beginning = this.#end(call)
+    this.#noteLate(beginning)
+    if (beginning.begunAt + TIME_LIMIT > this.host.world.now) this.failures.push(this.host.world.now)
   }
 
-  #end (call: Call): number {
-    const begunAt = this.#pending.get(call) ?? call.begunAt
+  #end (call: Call): Beginning {
+    const beginning = this.#pending.get(call) ?? { begunAt: call.begunAt, attemptAt: call.begunAt }
     this.#pending.delete(call)
-    return begunAt
+    return beginning
   }
 
   // An attempt that takes longer has failed by then, whatever comes of it.
-  #noteLate (begunAt: number): boolean {
-    const failedAt = this.#failsAt(begunAt)
-    this.failures.push(...failedAt)
-    return failedAt.length > 0
+  #noteLate (beginning: Beginning): void {
+    this.failures.push(...this.#failsAt(beginning))
   }
 
   // One of the two clocks may not have counted a suspension.
-  #failsAt (begunAt: number): number[] {
+  #failsAt ({ begunAt, attemptAt }: Beginning): number[] {
     const { world } = this.host
-    return [begunAt + TIME_LIMIT, begunAt + TIME_LIMIT + this.host.suspendedSince(begunAt)].filter((time) => time <= world.now)
+    return [begunAt, attemptAt]
+      .flatMap((time) => [time + TIME_LIMIT, time + TIME_LIMIT + this.host.suspendedSince(time)])
+      .filter((time) => time <= world.now)
   }
 
   /** The complete read that began last, of those that have ended. */
@@ -88,7 +103,7 @@ export class FeedObservations {
   /** When an attempt failed last, at the latest: by an error, or since it took a second. */
   lastFailure (): number {
     let last = Math.max(-Infinity, ...this.failures)
-    for (const begunAt of this.#pending.values()) last = Math.max(last, ...this.#failsAt(begunAt))
+    for (const beginning of this.#pending.values()) last = Math.max(last, ...this.#failsAt(beginning))
     return last
   }
 }
@@ -144,7 +159,6 @@ export class Observations {
         this.writtenBack += (result as Written).length
         return this.held.addEntries(result as Written, this.#host.world.now)
       case 'replaceClient':
-        this.writtenBack += (call.args[1] as ClientChangeDetails | undefined)?.entries?.length ?? 0
         if (result !== false) this.held.addEntries(result as Written, this.#host.world.now)
         return
       case 'removeClient':

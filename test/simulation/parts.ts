@@ -1,6 +1,6 @@
 // The real code of one process, put together as an application would.
 import { ClientCredentialsFlowBuilder, ClientRegistry, FailureThrottle, JwtAccessTokens, OpaqueAccessTokens, privateKeyJwt, SigningKeys } from '../../src/index.ts'
-import type { AccessTokens, ClientCredentialsFlow } from '../../src/index.ts'
+import type { AccessTokens, ClientCredentialsFlow, ClientCredentialsTokenRequest, OAuth2Client } from '../../src/index.ts'
 import type { Line } from './line.ts'
 import { API, ISSUER } from './run-context.ts'
 import type { RunContext } from './run-context.ts'
@@ -27,16 +27,25 @@ export function serverParts (run: RunContext, lines: Lines, isCommandLine = fals
   const second = lines.second === lines.main ? store : lines.second.store()
   // A command may be run without the options of the servers.
   const keys = keysOf(isCommandLine ? { ...run, options: { ...run.options, algorithm: 'EdDSA' } } : run, store)
-  const clients = new ClientRegistry(store)
+  const clients = run.config.hasRegistry ? new ClientRegistry(store) : undefined
   const tokens = tokensOf(run, keys, store, second)
-  const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/token', accessTokenLifetime: run.config.tokenLifetime })
+  const builder = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/token', accessTokenLifetime: run.config.tokenLifetime })
     .addClientAuthenticationMethod('client_secret_basic')
-    .addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients, replays: second, clockTolerance: Math.min(60, run.config.clockTolerance) }))
     .setThrottle(new FailureThrottle({ store: second }))
-    .useClients(clients)
     .useAccessTokens(tokens)
-    .build()
-  return { keys, tokens, flow, clients }
+  if (clients === undefined) builder.getClient((request) => findClient(run, request))
+  else {
+    builder
+      .addClientAuthenticationMethod(privateKeyJwt({ issuer: ISSUER, clients, replays: second, clockTolerance: Math.min(60, run.config.clockTolerance) }))
+      .useClients(clients)
+  }
+  return { keys, tokens, flow: builder.build(), clients }
+}
+
+// The clients of an application that has no registry.
+function findClient ({ ledger }: RunContext, { clientId, clientSecret }: Pick<ClientCredentialsTokenRequest<string | undefined>, 'clientId' | 'clientSecret'>): OAuth2Client | undefined {
+  if (ledger.secrets.get(clientId)?.[0]?.secret !== clientSecret) return undefined
+  return { id: clientId, grants: ['client_credentials'], scopes: [], introspects: [API] }
 }
 
 /** A resource server that has the keys, and perhaps the entries in a store that it must name. */

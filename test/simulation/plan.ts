@@ -11,6 +11,8 @@ export interface Config {
   readonly introspectors: number
   readonly jwksReaders: number
   readonly tokens: 'jwt' | 'opaque'
+  /** Whether the servers have a registry. Without one, the application knows the clients, and tokens carry no generation. */
+  readonly hasRegistry: boolean
   /** Whether revocations and one-time values are in a second database. */
   readonly hasSecondDatabase: boolean
   readonly isSynchronous: boolean
@@ -122,6 +124,7 @@ function configOf (random: Random): Config {
     introspectors: random.chance(0.15) ? 1 : 0,
     jwksReaders: tokens === 'jwt' && random.chance(0.15) ? 1 : 0,
     tokens,
+    hasRegistry: random.chance(0.9),
     hasSecondDatabase: random.chance(0.6),
     isSynchronous: random.chance(0.3),
     lag: random.pick([20, 500, 5000]),

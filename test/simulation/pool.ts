@@ -13,13 +13,15 @@ export interface SeedsResult {
   readonly milliseconds: number
 }
 
-interface Output { report: ReturnType<Report['toJSON']>, failures: Failure[], milliseconds: { cpu: number } }
+/** What a process has found. */
+export interface Output { report: ReturnType<Report['toJSON']>, failures: Failure[], milliseconds: { cpu: number } }
 
 // So many seeds a process runs: then another one goes on, and none grows.
 const SHARE = 1000
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Runs the seeds from one number on. @param directory where the code is that is simulated. Default this project */
-export async function runSeeds (from: number, count: number, directory = fileURLToPath(new URL('../..', import.meta.url))): Promise<SeedsResult> {
+/** Runs the seeds from one number on. @param options.onFailure is called with each that fails, in any order */
+export async function runSeeds (from: number, count: number, { onFailure = () => {} }: { onFailure?: (failure: Failure) => void } = {}): Promise<SeedsResult> {
   const report = new Report()
   const failures: Failure[] = []
   let cpu = 0
@@ -30,9 +32,10 @@ export async function runSeeds (from: number, count: number, directory = fileURL
     while (next < from + count) {
       const begin = next
       next += share
-      const output = await runShare(directory, ['--from', String(begin), '--count', String(Math.min(share, from + count - begin))])
+      const output = await runShare(ROOT, ['--from', String(begin), '--count', String(Math.min(share, from + count - begin))])
       report.merge(output.report)
       failures.push(...output.failures)
+      output.failures.forEach(onFailure)
       cpu += output.milliseconds.cpu
     }
   }
@@ -40,7 +43,7 @@ export async function runSeeds (from: number, count: number, directory = fileURL
   return { report, failures: failures.sort((a, b) => a.seed - b.seed), milliseconds: cpu / count }
 }
 
-/** Runs one command line of `main.ts`. */
+/** Runs one command line of `main.ts`. @param directory where the code is that is simulated */
 export async function runShare (directory: string, args: readonly string[]): Promise<Output> {
   return await new Promise((resolve, reject) => {
     execFile(process.execPath, ['--import', 'tsx', 'test/simulation/main.ts', '--json', ...args], { cwd: directory, maxBuffer: 1e8 }, (error, stdout, stderr) => {
@@ -55,13 +58,12 @@ export async function runShare (directory: string, args: readonly string[]): Pro
 
 /** Runs the plans that have failed once. @returns those that fail */
 export async function runRegressions (): Promise<readonly Failure[]> {
-  return (await runShare(fileURLToPath(new URL('../..', import.meta.url)), ['--regressions'])).failures
+  return (await runShare(ROOT, ['--regressions'])).failures
 }
 
 /** The smallest history that fails as a seed does. */
 export async function historyOf (seed: number): Promise<string> {
-  const directory = fileURLToPath(new URL('../..', import.meta.url))
   return await new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', 'test/simulation/main.ts', '--seed', String(seed), '--shrink'], { cwd: directory, maxBuffer: 1e8 }, (_error, stdout) => { resolve(stdout) })
+    execFile(process.execPath, ['--import', 'tsx', 'test/simulation/main.ts', '--seed', String(seed), '--shrink'], { cwd: ROOT, maxBuffer: 1e8 }, (_error, stdout) => { resolve(stdout) })
   })
 }

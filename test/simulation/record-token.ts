@@ -11,8 +11,9 @@ export function recordToken (
   const common = { number: ledger.tokens.length, token, clientId, requestedAt, issuedAt: world.now, issuer: server.name, isLegacy, isDoubtful: server.isSkewed, readsOfClient, knownGeneration: server.observations.held.generation(clientId), generationThen: main.primary.truth.generation(clientId, world.now) }
   if (!token.includes('.')) {
     const id = crypto.createHash('sha256').update(token).digest('base64url')
-    const iat = server.host.seconds()
-    return { ...common, claims: '', id, kid: undefined, iat, exp: main.replicaOf(server).truth.tokens.get(id) ?? iat + config.tokenLifetime }
+    // The clock may have been stepped while it was saved.
+    const { issuedAt: iat, expiresAt: exp } = main.replicaOf(server).truth.tokens.get(id) ?? { issuedAt: server.host.seconds(), expiresAt: server.host.seconds() + config.tokenLifetime }
+    return { ...common, claims: '', id, kid: undefined, iat, exp }
   }
   const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString('utf8')) as [string, string]
   const { jti, iat, exp } = JSON.parse(payload) as { jti: string, iat: number, exp: number }

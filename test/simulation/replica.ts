@@ -48,6 +48,8 @@ export class Replica {
   readonly world: World
   /** Milliseconds by which the wall clock is ahead of the true time. */
   offset: number
+  /** Milliseconds by which its monotonic clock is ahead of that of the first copy. */
+  monotonicOffset = 0
   isDown = false
   /** Names the instance, as `run_id` of Redis does. */
   readonly runId: number
@@ -71,7 +73,7 @@ export class Replica {
   }
 
   commitOf (method: StoreMethod, args: readonly unknown[]): Commit {
-    return { method, args, wall: this.wall(), monotonic: this.world.now, seed: this.world.random.integer(0, 2 ** 31) }
+    return { method, args, wall: this.wall(), monotonic: this.world.now + this.monotonicOffset, seed: this.world.random.integer(0, 2 ** 31) }
   }
 
   /** Applies a write. Must run in a turn of its own, or behind the one before. */
@@ -119,7 +121,7 @@ export class Replica {
         this.truth.keys.push({ at, value: (args[0] as { keys: StoredKey[] }).keys.map(({ kid }) => kid) })
         return
       case 'saveToken':
-        this.truth.tokens.set(args[0] as string, (args[1] as StoredToken).expiresAt)
+        this.truth.tokens.set(args[0] as string, args[1] as StoredToken)
         return
       case 'removeToken':
         this.truth.tokens.delete(args[0] as string)

@@ -85,6 +85,7 @@ export function presentEverywhere (run: RunContext, random: Random, token = pick
 
 /** A client presents an assertion, and somebody else presents it again. */
 export function requestByAssertion (run: RunContext, random: Random): void {
+  if (!run.config.hasRegistry) return
   const { world, ledger } = run
   const firstAt = world.now
   const jti = `jti-${random.integer(0, 2 ** 31)}`

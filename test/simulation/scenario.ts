@@ -12,11 +12,13 @@ import type { Commit, Replica } from './replica.ts'
 import type { SeedReport } from './report.ts'
 import { revokeMany } from './bulk.ts'
 import { guessSecret, partnerJwks, PARTNER, present, presentEverywhere, presentToken, requestByAssertion, requestToken } from './requests.ts'
+import { API } from './run-context.ts'
 import type { RunContext } from './run-context.ts'
 import { OBSERVER, SimulatedProcess } from './simulated-process.ts'
 import type { ProcessKind } from './simulated-process.ts'
-import type { ClientChangeDetails, StoredClient, Written } from '../../src/stores/index.ts'
-import { World } from './world.ts'
+import type { ClientRegistry } from '../../src/index.ts'
+import type { Written } from '../../src/stores/index.ts'
+import { EPOCH, World } from './world.ts'
 
 /** What was found wrong in a run. */
 export interface Violation { readonly rule: string, readonly message: string, readonly at: number }
@@ -95,21 +97,26 @@ function contextOf (world: World, config: Config, violations: Violation[]): RunC
 }
 
 // Only what the primary has written counts as a change: an old one that goes on is no part of the promises.
-function note ({ world, ledger, main }: RunContext, database: Database, { method, args }: Commit, result: unknown, replica: Replica): void {
+function note ({ world, ledger, main, config }: RunContext, database: Database, { method, args }: Commit, result: unknown, replica: Replica): void {
   world.trace(() => `${database.name}${replica === database.primary ? '' : ' (old primary)'}: ${method} ${summary(args, result)}`)
   if (replica !== database.primary) return
   if (method === 'addRevocation') {
-    const revocation = args[0] as { kind: string, id: string }
+    const revocation = args[0] as { kind: string, id: string, issuedBefore: number }
     if (revocation.kind === 'token') ledger.revokedTokens.set(revocation.id, world.now)
-    else ledger.cutOffs.push({ at: world.now, clientId: revocation.id })
+    else ledger.cutOffs.push({ at: world.now, clientId: revocation.id, issuedBefore: revocation.issuedBefore, ...clockOf(revocation.issuedBefore, world.now, config) })
   }
   if (database !== main || result === false || result === undefined) return
   const written = (method === 'addClients' ? (result as { entries: Written }).entries : result) as Written
   if (!['addClients', 'replaceClient', 'removeClient', 'addEntries', 'raiseAll', 'replaceKeys'].includes(method)) return
   for (const { kind, id } of written) if (kind === 'client' || kind === 'all') ledger.lastRaises.set(id, world.now)
-  const isWrittenBack = method === 'addEntries' || (method === 'replaceClient' && ((args[1] as ClientChangeDetails | undefined)?.entries ?? []).length > 0)
-  if (method === 'replaceClient' && isWrittenBack) ledger.lastRaises.set((args[0] as StoredClient).id, world.now)
-  if (!isWrittenBack) ledger.raised(world.now, written, replica)
+  if (method !== 'addEntries') ledger.raised(world.now, written, replica)
+}
+
+// Design §3.1: where only `iat` can decide, `clockTolerance` counts, by which any two clocks may differ. That of an issuer
+// differs from the true time by `skew` at most, the rest of the tolerance is left for that of the cut-off.
+function clockOf (issuedBefore: number, now: number, { clockTolerance, skew }: Config): { isBehind: boolean, isAhead: boolean } {
+  const ahead = issuedBefore - (EPOCH + now) / 1000
+  return { isBehind: -ahead >= clockTolerance - skew / 1000, isAhead: ahead > clockTolerance + 1 }
 }
 
 async function setUp (run: RunContext): Promise<void> {
@@ -124,21 +131,10 @@ async function setUp (run: RunContext): Promise<void> {
     }
   }
   add('server', config.servers)
-  const { clients } = await new Promise<{ clients: NonNullable<NonNullable<SimulatedProcess['parts']>['clients']> }>((resolve, reject) => {
-    const [server] = run.processes as [SimulatedProcess]
-    server.host.run(() => { resolve({ clients: server.parts!.clients! }) })
-    world.runUntil(10).catch(reject)
-  })
+  await world.runUntil(1)
   const [server] = run.processes as [SimulatedProcess]
-  server.host.run(async () => {
-    for (let i = 0; i < config.clients; i++) {
-      const chosen = i === 0 && config.hasSlowSecret ? 'chosen by a human' : undefined
-      const { client, secret } = await clients.add({ id: `c${i}`, ...(chosen !== undefined && { secret: chosen }) })
-      ledger.secrets.set(`c${i}`, [chosen === undefined ? secret! : { id: client.secrets[0]!.id, secret: chosen }])
-    }
-    ledger.secrets.set(OBSERVER, [(await clients.add({ id: OBSERVER, introspects: ['https://api.example'] })).secret!])
-    await clients.add({ id: PARTNER, jwks: partnerJwks() as never })
-  })
+  if (config.hasRegistry) server.host.run(async () => { await registerClients(run, server.parts!.clients!) })
+  else for (const id of [...clientIds(config), OBSERVER]) ledger.secrets.set(id, [{ id: 'only', secret: `secret of ${id}` }])
   await world.runUntil(20_000)
   add('guard', config.guards)
   add('legacy', config.legacy)
@@ -146,6 +142,18 @@ async function setUp (run: RunContext): Promise<void> {
   add('jwks reader', config.jwksReaders)
   disturb(run, run.processes, 3000)
   await world.runUntil(20_400)
+}
+
+const clientIds = ({ clients }: Config): string[] => Array.from({ length: clients }, (_, number) => `c${number}`)
+
+async function registerClients ({ config, ledger }: RunContext, clients: ClientRegistry): Promise<void> {
+  for (const id of clientIds(config)) {
+    const chosen = id === 'c0' && config.hasSlowSecret ? 'chosen by a human' : undefined
+    const { client, secret } = await clients.add({ id, ...(chosen !== undefined && { secret: chosen }) })
+    ledger.secrets.set(id, [chosen === undefined ? secret! : { id: client.secrets[0]!.id, secret: chosen }])
+  }
+  ledger.secrets.set(OBSERVER, [(await clients.add({ id: OBSERVER, introspects: [API] })).secret!])
+  await clients.add({ id: PARTNER, jwks: partnerJwks() as never })
 }
 
 function execute (run: RunContext, { kind, seed }: Operation): void {
@@ -178,7 +186,11 @@ async function settle (run: RunContext, { seed }: Plan, endsAt: number): Promise
     // Every process must have a reason to read.
     requestToken(run, random)
     const token = random.pick(run.ledger.tokens.slice(-3))
-    if (token !== undefined) for (const process of run.processes) if (process.kind !== 'legacy') present(run, process, token)
+    for (const process of run.processes) {
+      if (process.kind === 'legacy') continue
+      if (token !== undefined) present(run, process, token)
+      else process.host.run(async () => { await process.present('no.such.token') })
+    }
     await world.runUntil(world.now + SETTLING_STEP)
   }
   await checkEnd(run)

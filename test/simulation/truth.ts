@@ -18,8 +18,8 @@ export class Truth {
   readonly keys: Array<Since<readonly string[]>> = []
   /** Of all keys that were ever there. */
   readonly algorithms = new Map<string, string>()
-  /** The hashes of opaque tokens, with the times when these expire. */
-  readonly tokens = new Map<string, number>()
+  /** Opaque tokens by their hashes, with their times in seconds. */
+  readonly tokens = new Map<string, { readonly issuedAt: number, readonly expiresAt: number }>()
 
   addEntries (at: number, written: Written): void {
     for (const value of written) this.entries.push({ at, value })
