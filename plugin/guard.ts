@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { checkScope, FORM_MEDIA_TYPE, hasScopes, isScopeToken, queryStarts, refuseSeveralTokens, StrategyError, verifyAccess } from '../src/index.ts'
-import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
+import type { AuthCredentials, ClientCredentialsFlow, CredentialsOf, RegisteredFlow } from '../src/index.ts'
+import { noteGuards, verifiedBy } from './decided-flows.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_ROUTE_NOT_GUARDED, FST_OAUTH_UNKNOWN_SCOPE } from './errors.ts'
 import { redactUrls } from './log.ts'
 import { refuseMissing } from './options.ts'
@@ -51,6 +52,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
   const { settings } = flow
   // `request.credentials` is for the user: what a hook of theirs, or a guard of another flow, has put there opens nothing.
   const verified = Symbol('fastify-client-credentials.verified')
+  noteGuards(flow, verified)
   type Verifiable = GuardableRequest & { [verified]?: AuthCredentials | null }
   const scopesByGuard = new WeakMap<AnyHook, readonly string[]>()
   const noted = new WeakMap<RouteOptions, ReadonlyMap<HookName, AnyHook[]>>()
@@ -154,15 +156,21 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
 }
 
 /**
- * The credentials of a request on a guarded route, never null.
+ * Returns the credentials of a request on a guarded route, never null. Their type is that of the flow, or of the one that
+ * {@link Register} declares.
  *
+ * @param flow for an application with several: only its own guards count. Default any guard
  * @throws FST_OAUTH_ROUTE_NOT_GUARDED when no guard has run
  */
-export function credentialsOf (request: Pick<GuardableRequest, 'credentials' | 'method' | 'url'>): AuthCredentials {
-  if (request.credentials === null || request.credentials === undefined) {
+export function credentialsOf<Flow extends ClientCredentialsFlow = RegisteredFlow> (
+  request: Pick<GuardableRequest, 'credentials' | 'method' | 'url'>,
+  flow?: Flow
+): CredentialsOf<Flow> {
+  const credentials = flow === undefined ? request.credentials : verifiedBy(flow, request)
+  if (credentials === null || credentials === undefined) {
     throw new FST_OAUTH_ROUTE_NOT_GUARDED(request.method, request.url.slice(0, queryStarts(request.url).at(-1)))
   }
-  return request.credentials
+  return credentials as CredentialsOf<Flow>
 }
 
 /**

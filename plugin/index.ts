@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AuthCredentials, ClientCredentialsFlow } from '../src/index.ts'
+import type { CredentialsOf, RegisteredFlow, ScopeOf } from '../src/index.ts'
 import { toSecuritySchemes } from '../src/index.ts'
 import { endpoints } from './endpoints.ts'
 import { refuseRenegotiation } from './client-certificate.ts'
@@ -23,20 +23,20 @@ import { wellKnown } from './well-known.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The flow that the plugin was registered with. */
-    clientCredentials: ClientCredentialsFlow
+    /** The flow that the plugin was registered with. Its type is the one that {@link Register} declares. */
+    clientCredentials: RegisteredFlow
     /**
      * Makes a guard for a route: the request needs a valid access token with all of these scopes; without arguments, a
      * valid token only. Put it into `preHandler` or `onRequest`, alone or in a list.
      *
      * @throws FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_CALLBACK_MISSING when it is made
      */
-    requireScopes (...scopes: string[]): Guard
+    requireScopes (...scopes: ScopeOf<RegisteredFlow>[]): Guard
   }
 
   interface FastifyRequest {
     /** Who calls, once a guard has verified the access token; null before, and on routes without a guard. */
-    credentials: AuthCredentials | null
+    credentials: CredentialsOf<RegisteredFlow> | null
   }
 
   interface FastifyContextConfig {

@@ -1,6 +1,6 @@
-import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
-import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
-import type { Clients, GetClient } from './client-auth/index.ts'
+import type { AccessTokens, AuthCredentials, GenerateAccessToken, VerifiedCredentials, VerifyToken } from './access-token/index.ts'
+import type { ClientAuthMethodOption, SecretOf } from './client-auth/by-name.ts'
+import type { Clients, GetClient, OAuth2Client } from './client-auth/index.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { CLIENT_CREDENTIALS_FLOW, isAccessTokens, optionsOf } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions } from './flow-options.ts'
@@ -13,6 +13,9 @@ import type { TokenType } from './token-type/index.ts'
  * Builds a {@link ClientCredentialsFlow}. Every setter returns the builder, and the last call of a setter counts.
  * Values are checked by {@link build}.
  *
+ * {@link setScopes}, {@link getClient}, {@link verifyToken} and {@link useAccessTokens} also set the types of the flow, and so do
+ * the parameters of the constructor. Set methods that work without secrets before `getClient`, so that it has the right type.
+ *
  * @example
  * const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
  *   .setScopes({ 'data:read': 'Read data' })
@@ -21,7 +24,12 @@ import type { TokenType } from './token-type/index.ts'
  *   .verifyToken(async (token) => checkToken(token))
  *   .build()
  */
-export class ClientCredentialsFlowBuilder {
+export class ClientCredentialsFlowBuilder<
+  Scope extends string = string,
+  Client extends OAuth2Client = OAuth2Client,
+  Credentials extends VerifiedCredentials = AuthCredentials,
+  Method extends ClientAuthMethodOption = 'client_secret_basic'
+> {
   readonly #options: Partial<ClientCredentialsFlowOptions>
   #methods: readonly ClientAuthMethodOption[]
 
@@ -29,9 +37,10 @@ export class ClientCredentialsFlowBuilder {
    * @param params what the setters would set; copied
    * @throws FlowConfigurationError for an unknown or a wrong one
    */
-  constructor (params: Partial<ClientCredentialsFlowOptions> = {}) {
-    checkOptions(params, { ...CLIENT_CREDENTIALS_FLOW, of: 'ClientCredentialsFlowBuilder' })
-    this.#options = { ...params }
+  constructor (params: Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials, Method>> = {}) {
+    const options = params as unknown as Partial<ClientCredentialsFlowOptions>
+    checkOptions(options, { ...CLIENT_CREDENTIALS_FLOW, of: 'ClientCredentialsFlowBuilder' })
+    this.#options = { ...options }
     this.#methods = params.clientAuthenticationMethods ?? []
   }
 
@@ -51,8 +60,8 @@ export class ClientCredentialsFlowBuilder {
   }
 
   /** Declares the scopes: name to human description. A scope that is not declared can be neither granted nor demanded. */
-  setScopes (scopes: Readonly<Record<string, string>>): this {
-    return this.#set({ scopes })
+  setScopes<Name extends string> (scopes: Readonly<Record<Name, string>>): ClientCredentialsFlowBuilder<ScopeName<Name>, Client, Credentials, Method> {
+    return this.#set({ scopes }) as never
   }
 
   /** Sets how long access tokens live, in seconds. Default 3600. */
@@ -73,9 +82,9 @@ export class ClientCredentialsFlowBuilder {
    * Adds a way for clients to authenticate. The first call replaces the default, client_secret_basic.
    * "none" has no effect: this grant is for confidential clients only (RFC 6749 §4.4).
    */
-  addClientAuthenticationMethod (method: ClientAuthMethodOption): this {
+  addClientAuthenticationMethod<Added extends ClientAuthMethodOption> (method: Added): ClientCredentialsFlowBuilder<Scope, Client, Credentials, Method | Added> {
     this.#methods = [...this.#methods, method]
-    return this
+    return this as never
   }
 
   /** Takes a way to authenticate back. When none is left, client_secret_basic is it. */
@@ -86,32 +95,33 @@ export class ClientCredentialsFlowBuilder {
 
   /** Adds client_secret_basic (RFC 6749 §2.3.1). */
   clientSecretBasicAuthenticationMethod (): this {
-    return this.addClientAuthenticationMethod('client_secret_basic')
+    return this.addClientAuthenticationMethod('client_secret_basic') as never
   }
 
   /** Adds client_secret_post (RFC 6749 §2.3.1). */
   clientSecretPostAuthenticationMethod (): this {
-    return this.addClientAuthenticationMethod('client_secret_post')
+    return this.addClientAuthenticationMethod('client_secret_post') as never
   }
 
   /** Has no effect: this grant is for confidential clients only (RFC 6749 §4.4). */
   noneAuthenticationMethod (): this {
-    return this.addClientAuthenticationMethod('none')
+    return this.addClientAuthenticationMethod('none') as never
   }
 
+  // "object" changes nothing, but that builders with other methods stay assignable to each other.
   /** Sets how a client is found and its secret compared. Without it every token request is invalid_client. */
-  getClient (getClient: GetClient): this {
-    return this.#set({ getClient })
+  getClient<Found extends Client = Client> (getClient: GetClient<Found, SecretOf<Method>> & object): ClientCredentialsFlowBuilder<Scope, Found, Credentials, Method> {
+    return this.#set({ getClient: getClient as unknown as GetClient }) as never
   }
 
   /** Sets how an access token is made. Without it every token request is server_error. */
-  generateAccessToken (generateAccessToken: GenerateAccessToken): this {
-    return this.#set({ generateAccessToken })
+  generateAccessToken (generateAccessToken: GenerateAccessToken<Client>): this {
+    return this.#set({ generateAccessToken: generateAccessToken as GenerateAccessToken })
   }
 
   /** Sets how an access token is verified. Without it no token is valid. */
-  verifyToken (verifyToken: VerifyToken): this {
-    return this.#set({ verifyToken })
+  verifyToken<Verified extends VerifiedCredentials = AuthCredentials> (verifyToken: VerifyToken<Verified>): ClientCredentialsFlowBuilder<Scope, Client, Verified, Method> {
+    return this.#set({ verifyToken }) as never
   }
 
   /** Sets where clients are kept: fills {@link getClient}, and lets methods that need keys of clients find them. */
@@ -125,8 +135,8 @@ export class ClientCredentialsFlowBuilder {
   }
 
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
-  useAccessTokens (accessTokens: AccessTokens): this {
-    return this.#set(isAccessTokens(accessTokens) ? optionsOf(accessTokens) : { accessTokens })
+  useAccessTokens<Verified extends VerifiedCredentials = AuthCredentials> (accessTokens: AccessTokens<Verified>): ClientCredentialsFlowBuilder<Scope, Client, Verified, Method> {
+    return this.#set(isAccessTokens(accessTokens) ? optionsOf(accessTokens) : { accessTokens }) as never
   }
 
   /**
@@ -146,8 +156,9 @@ export class ClientCredentialsFlowBuilder {
   }
 
   /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */
-  build (): ClientCredentialsFlow {
-    return new ClientCredentialsFlow({ ...this.#options, clientAuthenticationMethods: this.#methods })
+  build (): ClientCredentialsFlow<Scope, Client, Credentials> {
+    const options = { ...this.#options, clientAuthenticationMethods: this.#methods }
+    return new ClientCredentialsFlow(options as unknown as Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials>>)
   }
 
   #set (options: Partial<ClientCredentialsFlowOptions>): this {
@@ -155,3 +166,6 @@ export class ClientCredentialsFlowBuilder {
     return this
   }
 }
+
+/** Where a flow declares no scopes, those of the clients count, which may be any. */
+type ScopeName<Name extends string> = [Name] extends [never] ? string : Name

@@ -1,4 +1,5 @@
-import type { AuthCredentials } from './access-token/index.ts'
+import type { AuthCredentials, CredentialsWithScopeList, StrategyResult, VerifiedCredentials } from './access-token/index.ts'
+import type { OAuth2Client } from './client-auth/index.ts'
 import { StrategyError, StrategyInternalError, thrown } from './errors.ts'
 import type { OAuth2Error } from './errors.ts'
 import { keepsSettings } from './entries/agreement.ts'
@@ -20,22 +21,32 @@ export type OAuth2FlowTokenResponse =
   | { success: true, tokenResponse: TokenResponse, grantType: string }
   | { success: false, error: OAuth2Error }
 
-/** The outcome of verifying the token of a resource request. */
-export type StrategyResult =
-  | { success: true, credentials: AuthCredentials }
-  | { success: false, error: StrategyError }
+/** The types of a flow: the names of its scopes, its clients, and the credentials that its routes get. */
+export interface FlowTypes<Scope extends string, Client extends OAuth2Client, Credentials extends AuthCredentials> {
+  readonly scope: Scope
+  readonly client: Client
+  readonly credentials: Credentials
+}
 
 /**
  * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework
  * that has web `Request`s. Make one with {@link ClientCredentialsFlowBuilder}. It cannot be changed afterwards.
+ *
+ * Its types come from the builder: the names of the scopes, what getClient returns, and the credentials that verifyToken returns.
  */
-export class ClientCredentialsFlow {
+export class ClientCredentialsFlow<
+  Scope extends string = string,
+  Client extends OAuth2Client = OAuth2Client,
+  Credentials extends VerifiedCredentials = AuthCredentials
+> {
+  /** For TypeScript only: there is no such member. */
+  declare readonly '~types'?: FlowTypes<Scope, Client, CredentialsWithScopeList<Credentials>>
   /** What the pipeline runs on, frozen: for adapters that fill plain requests themselves. */
   readonly settings: FlowSettings
 
   /** @throws FlowConfigurationError when an option is wrong */
-  constructor (options: Partial<ClientCredentialsFlowOptions> = {}) {
-    this.settings = resolveFlowOptions(options)
+  constructor (options: Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials>> = {}) {
+    this.settings = resolveFlowOptions(options as unknown as Partial<ClientCredentialsFlowOptions>)
   }
 
   /** Always "client_credentials". */
@@ -86,9 +97,10 @@ export class ClientCredentialsFlow {
    * Does NOT check scopes: compare `credentials.scope` with what the resource needs. Does NOT look for a second token in
    * the body.
    */
-  async verifyToken (request: Request): Promise<StrategyResult> {
+  async verifyToken (request: Request): Promise<StrategyResult<CredentialsWithScopeList<Credentials>>> {
     try {
-      return { success: true, credentials: await verifyAccess(this.settings, readRequest(request)) }
+      const credentials = await verifyAccess(this.settings, readRequest(request))
+      return { success: true, credentials: credentials as CredentialsWithScopeList<Credentials> }
     } catch (error) {
       return { success: false, error: error instanceof StrategyError ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
     }
@@ -100,8 +112,8 @@ export class ClientCredentialsFlow {
   }
 
   /** Scope name to description. */
-  getScopes (): Readonly<Record<string, string>> {
-    return this.settings.scopes
+  getScopes (): Readonly<Record<Scope, string>> {
+    return this.settings.scopes as Readonly<Record<Scope, string>>
   }
 
   /** The key of the security scheme in OpenAPI. */

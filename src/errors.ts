@@ -1,4 +1,5 @@
 import { toSafeText } from './challenge.ts'
+import type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
 
 /** What an error may carry besides its description. */
 export interface ProtocolErrorOptions {
@@ -20,9 +21,9 @@ export interface OAuth2ErrorBody {
  * An error that knows its whole answer: status, header fields and body.
  * Its message is the error_description and reaches the caller; what only the log may know is in `cause`.
  */
-abstract class ProtocolError extends Error {
+abstract class ProtocolError<Code extends string = string> extends Error {
   /** The error code, as the RFC spells it. */
-  readonly code: string
+  readonly code: Code
   /** The HTTP status. */
   readonly status: number
   /** The status, under the name that Fastify and its users' error handlers read. A plain member: Fastify writes to it. */
@@ -31,7 +32,7 @@ abstract class ProtocolError extends Error {
   readonly challenge: string | undefined
   readonly retryAfter: number | undefined
 
-  constructor (code: string, status: number, description: string, options: ProtocolErrorOptions = {}) {
+  constructor (code: Code, status: number, description: string, options: ProtocolErrorOptions = {}) {
     super(toSafeText(description), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.status = status
@@ -42,6 +43,11 @@ abstract class ProtocolError extends Error {
 
   override get name (): string {
     return this.constructor.name
+  }
+
+  /** The same as `code`, under the name that `@saurbit/oauth2` gives it. */
+  get errorCode (): Code {
+    return this.code
   }
 
   /** The JSON body of the answer. */
@@ -80,7 +86,7 @@ export function thrown (reason: unknown): Error {
 }
 
 /** Base of every error of the token endpoint (RFC 6749 §5.2). */
-export class OAuth2Error extends ProtocolError {
+export class OAuth2Error extends ProtocolError<OAuth2ErrorCode> {
   // RFC 6749 §5.1 asks for both on answers with tokens. An error is no more to be cached.
   override get headers (): Record<string, string> {
     return { ...super.headers, ...NO_STORE }
@@ -158,7 +164,7 @@ export class TemporarilyUnavailableError extends OAuth2Error {
 }
 
 /** Base of every error of a resource request (RFC 6750 §3.1). */
-export class StrategyError extends ProtocolError {}
+export class StrategyError extends ProtocolError<StrategyErrorCode> {}
 
 /** 400: the Authorization field is malformed, or the token is sent in more than one way. */
 export class StrategyInvalidRequestError extends StrategyError {

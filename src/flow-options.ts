@@ -1,7 +1,7 @@
-import type { AccessTokens, GenerateAccessToken, VerifyToken } from './access-token/index.ts'
+import type { AccessTokens, GenerateAccessToken, VerifiedCredentials, VerifyToken } from './access-token/index.ts'
 import { resolveAuthMethods } from './client-auth/by-name.ts'
-import type { ClientAuthMethodOption } from './client-auth/by-name.ts'
-import type { Clients, GetClient } from './client-auth/index.ts'
+import type { ClientAuthMethodOption, SecretOf } from './client-auth/by-name.ts'
+import type { Clients, GetClient, OAuth2Client } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
 import { callable, checkOptions, codedError, flag, hasMethods, listOf, oneOf, orNull, seconds, text, withError, withMethods } from './lib/options/index.ts'
@@ -18,7 +18,12 @@ import type { TokenType } from './token-type/index.ts'
 import { byScheme, checkTokenTypes } from './token-type/several.ts'
 
 /** Everything that a flow is made of. Each member has a setter on the builder. */
-export interface ClientCredentialsFlowOptions {
+export interface ClientCredentialsFlowOptions<
+  Scope extends string = string,
+  Client extends OAuth2Client = OAuth2Client,
+  Credentials extends VerifiedCredentials = VerifiedCredentials,
+  Method extends ClientAuthMethodOption = ClientAuthMethodOption
+> {
   /** A path, which the plugin serves, or the absolute URL of another server. Default "/token". */
   tokenEndpoint: string
   /** The key of the security scheme in OpenAPI, and the realm of every challenge. Default "oauth2-flow". */
@@ -26,7 +31,7 @@ export interface ClientCredentialsFlowOptions {
   /** The description of the security scheme in OpenAPI. Default none. */
   description: string | undefined
   /** Scope name to human description. Default none: then the scopes of the client alone count. */
-  scopes: Readonly<Record<string, string>>
+  scopes: Readonly<Record<Scope, string>>
   /** Seconds. Default 3600. */
   accessTokenLifetime: number
   /** Default Bearer. */
@@ -34,17 +39,17 @@ export interface ClientCredentialsFlowOptions {
   /** Further ways to present tokens: the proof in a request picks among all. Default none. */
   otherTokenTypes: readonly TokenType[]
   /** Default client_secret_basic. */
-  clientAuthenticationMethods: readonly ClientAuthMethodOption[]
+  clientAuthenticationMethods: readonly Method[]
   /** Default: knows no client, so every request is invalid_client. */
-  getClient: GetClient
+  getClient: GetClient<Client, SecretOf<Method>>
   /** Fills getClient where that is not set. Default nothing. */
   clients: Clients | undefined
   /** Default one in memory, of 10 failures a minute; null for none. */
   throttle: FailureThrottle | null | undefined
   /** Default: makes no token, so every request is server_error. */
-  generateAccessToken: GenerateAccessToken
+  generateAccessToken: GenerateAccessToken<Client>
   /** Default: no token is valid. */
-  verifyToken: VerifyToken
+  verifyToken: VerifyToken<Credentials>
   /** Fills generateAccessToken and verifyToken where those are not set, and says what else can be done with tokens. Default nothing. */
   accessTokens: AccessTokens | undefined
   /** Rules that the whole flow is held to when it is built. Default none. */
@@ -175,7 +180,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     tokenTypes,
     tokenTypesByScheme: byScheme(tokenTypes),
     clientAuthMethods,
-    getClient: resolved.getClient,
+    getClient: resolved.getClient as GetClient,
     clients,
     dangerouslyAllowHttpIssuer: allowsHttp(options),
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),

@@ -1,4 +1,4 @@
-import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenResult } from './access-token/index.ts'
+import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenAnswer } from './access-token/index.ts'
 import { andThen } from './at-once.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
@@ -165,7 +165,7 @@ async function verifyProven (
   const context = { tokenType: tokenType.name, confirmation: proven }
   const result = await verifyToken(token, context)
   // A client may show its certificate with a token that is bound to nothing, where such tokens are taken.
-  const isPlain = result?.isValid === true && !result.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
+  const isPlain = !(result as Answer)?.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
   const credentials = accept(result, isPlain ? undefined : proven)
   if (proven === undefined || isPlain || tokenType.settleAccess === undefined) return credentials
   await tokenType.settleAccess(proven)
@@ -173,8 +173,16 @@ async function verifyProven (
   return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proven)
 }
 
-function accept (result: VerifyTokenResult | undefined, proven: Confirmation | undefined): AuthCredentials {
-  if (result?.isValid !== true) throw new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
+// Every form of an answer: a callback may return null or anything else, too.
+type Answer = Partial<VerifyTokenAnswer & { success: boolean, error: unknown }> | undefined
+
+function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
+  return (isValid ?? success) === true && (success ?? isValid) === true
+}
+
+function accept (result: Answer, proven: Confirmation | undefined): AuthCredentials {
+  if (!result || !isAccepted(result)) throw result?.error instanceof StrategyError ? result.error : new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
+  if (!result.credentials) throw new TypeError('verifyToken returned no credentials')
 
   // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
   if (!sameConfirmation(result.confirmation ?? undefined, proven)) {
@@ -183,7 +191,7 @@ function accept (result: VerifyTokenResult | undefined, proven: Confirmation | u
   return withScopeList(result.credentials)
 }
 
-function acceptUnproven (result: VerifyTokenResult | undefined): AuthCredentials {
+function acceptUnproven (result: Answer): AuthCredentials {
   return accept(result, undefined)
 }
 

@@ -79,7 +79,7 @@ function bySetters (): ClientCredentialsFlowBuilder {
     .setTokenType(OPTIONS.tokenType!)
     .addClientAuthenticationMethod('client_secret_post')
     .addClientAuthenticationMethod(customMethod)
-    .getClient(OPTIONS.getClient!)
+    .getClient(getClient)
     .generateAccessToken(OPTIONS.generateAccessToken!)
     .verifyToken(OPTIONS.verifyToken!)
 }
@@ -799,7 +799,7 @@ class BoundTokenType implements TokenType {
   }
 
   async confirmAccess (request: PlainRequest): Promise<Confirmation | undefined> {
-    return this.#proofOf(request, () => new StrategyError('invalid_proof', 401, 'The proof is missing'))
+    return this.#proofOf(request, () => new StrategyError('invalid_dpop_proof', 401, 'The proof is missing'))
   }
 
   #proofOf (request: PlainRequest, refusal: () => Error): Confirmation | undefined {
@@ -900,9 +900,9 @@ test('A token type of our own refuses and fails in its own words', async (t) => 
     return { isValid: true, credentials: CREDENTIALS, confirmation }
   }).build()
   t.match(await strategyErrorOf(flow, proving(undefined)), {
-    code: 'invalid_proof',
+    code: 'invalid_dpop_proof',
     status: 401,
-    challenge: `${BOUND_CHALLENGE}, error="invalid_proof", error_description="The proof is missing", ${ALGS}`
+    challenge: `${BOUND_CHALLENGE}, error="invalid_dpop_proof", error_description="The proof is missing", ${ALGS}`
   })
   t.match(await strategyErrorOf(flow, proving('broken')), { code: 'server_error', status: 500, challenge: undefined, cause: { message: 'replay store away' } })
   t.strictSame(asked, [], 'the token is not verified')

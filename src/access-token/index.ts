@@ -1,5 +1,6 @@
 import type { OAuth2Client } from '../client-auth/index.ts'
 import type { Entries } from '../entries/entries.ts'
+import type { StrategyError } from '../errors.ts'
 import type { KeySource } from '../keys/index.ts'
 import type { Confirmation } from '../token-type/index.ts'
 
@@ -67,15 +68,19 @@ export interface AuthCredentials {
 
 /** Credentials as verifyToken returns them: the scope may also be a space-separated string, or absent when there is none. */
 export interface VerifiedCredentials extends Omit<AuthCredentials, 'scope'> {
-  /** The scopes of the token: a list, or a text with spaces between them. */
-  scope?: string | readonly string[]
+  /** The scopes of the token: a list, or a space-separated string. */
+  scope?: string | readonly string[] | undefined
 }
 
-/** The verdict on a token. */
-export type VerifyTokenResult =
+/** Credentials as routes get them: those that verifyToken has returned, with the scopes as a list. */
+export type CredentialsWithScopeList<Credentials extends VerifiedCredentials> =
+  Credentials extends AuthCredentials ? Credentials : Omit<Credentials, 'scope'> & Pick<AuthCredentials, 'scope'>
+
+/** The result of the verification of a token. */
+export type VerifyTokenResult<Credentials extends VerifiedCredentials = AuthCredentials> =
   | {
     isValid: true
-    credentials: VerifiedCredentials
+    credentials: Credentials
     /** What the token is bound to: its `cnf` claim. A bound token is refused when the request does not prove the same. */
     confirmation?: Confirmation | undefined
   }
@@ -88,10 +93,29 @@ export type VerifyTokenResult =
   }
 
 /**
+ * A {@link VerifyTokenResult} as a callback may return it, where TypeScript has lost the connection between its members. A token
+ * is valid if `isValid` is true and there are credentials.
+ */
+export interface VerifyTokenAnswer<Credentials extends VerifiedCredentials = VerifiedCredentials> {
+  isValid?: boolean | undefined
+  credentials?: Credentials | undefined
+  confirmation?: Confirmation | undefined
+  message?: string | undefined
+  cause?: unknown
+}
+
+/** The outcome of verifying the token of a resource request. */
+export type StrategyResult<Credentials extends VerifiedCredentials = AuthCredentials> =
+  | { success: true, credentials: Credentials }
+  | { success: false, error: StrategyError }
+
+/**
  * Verifies a token: its signature or its place in the database, issuer, audience and expiry. Nobody else checks those.
  * A bad token is `{ isValid: false }`. An exception is a 500: it says that the check failed, not that the token is bad.
+ * A {@link StrategyResult} counts too.
  */
-export type VerifyToken = (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenResult | undefined>
+export type VerifyToken<Credentials extends VerifiedCredentials = VerifiedCredentials> =
+  (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenAnswer<Credentials> | StrategyResult<Credentials> | undefined>
 
 /** What introspection tells of a token that is valid: the members of RFC 7662 §2.2 but `active`. */
 export interface TokenInformation {
@@ -120,14 +144,14 @@ export interface AccessTokensMetadata {
 }
 
 /** A kind of access token: how it is made, how it is verified, and what else can be done with it. */
-export interface AccessTokens {
+export interface AccessTokens<Credentials extends VerifiedCredentials = VerifiedCredentials> {
   /** Left out on a resource server whose tokens another server issues. */
   readonly issue?: GenerateAccessToken
   /**
    * Verifies a presented token: signature or row, issuer, audience, times and revocation. Does NOT check that the sender has
    * the key that it is bound to: the result tells that key. Throws or rejects when nobody can tell, which is a 500 or a 503.
    */
-  readonly verify: VerifyToken
+  readonly verify: (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenResult<Credentials> | undefined>
   /**
    * Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid.
    *

@@ -1,7 +1,7 @@
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { nearestName } from '../lib/options/index.ts'
 import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
-import type { ClientAuthMethod, Clients } from './index.ts'
+import type { ClientAuthMethod, Clients, SecretClientAuthMethod } from './index.ts'
 import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
 import { privateKeyJwt } from './private-key-jwt.ts'
 
@@ -13,6 +13,13 @@ import { privateKeyJwt } from './private-key-jwt.ts'
 export type ClientAuthMethodOption = MethodName | 'none' | ClientAuthMethod
 
 type MethodName = keyof typeof METHODS
+
+/**
+ * What getClient gets as the secret, where these are the methods of a flow: `string | undefined` where one of them works without.
+ * Where nothing is known of them, as in options of the bare type `ClientCredentialsFlowOptions`, it is a string.
+ */
+export type SecretOf<Method extends ClientAuthMethodOption> =
+  ClientAuthMethodOption extends Method ? string : [Method] extends ['client_secret_basic' | 'client_secret_post' | 'none' | SecretClientAuthMethod] ? string : string | undefined
 
 /** What methods are made with that are set by their name. */
 export interface NamedMethodSettings {

@@ -3,7 +3,7 @@ import { InvalidClientError } from '../errors.ts'
 import { parameter } from '../form.ts'
 import type { TokenRequest } from '../request.ts'
 import { isCredential } from './credential.ts'
-import type { ClientAuthMethod, PresentedClient } from './index.ts'
+import type { PresentedClient, SecretClientAuthMethod } from './index.ts'
 
 // RFC 7617 §2: base64 with its padding, which fills the last group of four.
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
@@ -11,7 +11,7 @@ const GROUP = 4
 const FORM_ENCODED = /[%+]/
 
 /** client_secret_basic: id and secret by HTTP Basic, each form-encoded (RFC 6749 §2.3.1). */
-export const clientSecretBasic: ClientAuthMethod = Object.freeze({
+export const clientSecretBasic: SecretClientAuthMethod = Object.freeze({
   name: 'client_secret_basic',
   scheme: 'Basic',
   authenticate (request: TokenRequest) {
@@ -32,7 +32,7 @@ export const clientSecretBasic: ClientAuthMethod = Object.freeze({
 })
 
 /** client_secret_post: id and secret in the form body (RFC 6749 §2.3.1). They are never read from the URL. */
-export const clientSecretPost: ClientAuthMethod = Object.freeze({
+export const clientSecretPost: SecretClientAuthMethod = Object.freeze({
   name: 'client_secret_post',
   authenticate ({ form }: TokenRequest) {
     const clientSecret = parameter(form, 'client_secret')
@@ -41,7 +41,7 @@ export const clientSecretPost: ClientAuthMethod = Object.freeze({
   }
 })
 
-function checkPair (clientId: string, clientSecret: string): PresentedClient {
+function checkPair (clientId: string, clientSecret: string): PresentedClient & { clientSecret: string } {
   // This grant is for confidential clients only (RFC 6749 §4.4): an empty secret is none.
   if (clientId === '' || clientSecret === '') throw malformed('the client_id or the client_secret is empty')
   if (!isCredential(clientId) || !isCredential(clientSecret)) throw malformed('the client_id or the client_secret has control characters')

@@ -89,6 +89,11 @@ export interface ClientAuthMethod {
   authenticate (request: TokenRequest): PresentedClient | undefined | Promise<PresentedClient | undefined>
 }
 
+/** A method whose clients always present a secret, so that getClient always gets one. */
+export interface SecretClientAuthMethod extends ClientAuthMethod {
+  authenticate (request: TokenRequest): (PresentedClient & { clientSecret: string }) | undefined
+}
+
 /**
  * The token request that `getClient` decides on: the presented credentials, which are not checked yet, and what is asked for. A
  * copy: the callback may change it. `Secret` is `string | undefined` where a method of the flow works without secrets.
