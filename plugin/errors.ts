@@ -60,13 +60,13 @@ export const FST_OAUTH_JWT_INVALID_OPTION = createError(
   'fastifyJwtTokens needs %s'
 )
 
-/** The application's @fastify/jwt cannot make access tokens that can be told from other JWTs (RFC 9068 §2.1). */
+/** The application's `@fastify/jwt` cannot make access tokens that can be told from other JWTs (RFC 9068 §2.1). */
 export const FST_OAUTH_JWT_HEADER = createError(
   'FST_OAUTH_JWT_HEADER',
   '@fastify/jwt signs with the header typ "%s" and alg "%s", not as an access token of RFC 9068. Register it with sign: { algorithm, header: { alg: algorithm, typ: "at+jwt" } }'
 )
 
-/** The application's @fastify/jwt does not verify what it signs. */
+/** The application's `@fastify/jwt` does not verify what it signs. */
 export const FST_OAUTH_JWT_UNUSABLE = createError(
   'FST_OAUTH_JWT_UNUSABLE',
   '@fastify/jwt cannot sign an access token and verify it again (%s). Register it with a key pair or a secret, and without options that contradict issuer, audience and lifetime'

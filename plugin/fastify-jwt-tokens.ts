@@ -5,14 +5,14 @@ import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text,
 import type { OptionsDescription, Rule } from '../src/lib/options/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
-/** As much of `app.jwt`, which @fastify/jwt decorates, as is used here. */
+/** As much of `app.jwt`, which `@fastify/jwt` decorates, as is used here. */
 export interface FastifyJwt {
   sign (payload: object): string
   verify (token: string): unknown
   options: { verify?: { clockTolerance?: number } }
 }
 
-/** What access tokens by @fastify/jwt are made and verified with. */
+/** What access tokens by `@fastify/jwt` are made and verified with. */
 export interface FastifyJwtTokensOptions {
   /** The `iss` of every token, compared exactly: the https URL of this server (http on loopback only). */
   issuer: string
@@ -46,9 +46,9 @@ interface Header { alg?: unknown, typ?: unknown, crit?: unknown }
 const TOKEN_ERROR = /^(?:FAST_JWT|FST_JWT)_/
 
 /**
- * Access tokens (RFC 9068) by the application's own @fastify/jwt: its key, its algorithm, its clock tolerance.
+ * Access tokens (RFC 9068) by the application's own `@fastify/jwt`: its key, its algorithm, its clock tolerance.
  *
- * Register @fastify/jwt with `sign: { algorithm, header: { alg: algorithm, typ: 'at+jwt' } }`. What it leaves unchecked unless told is checked
+ * Register `@fastify/jwt` with `sign: { algorithm, header: { alg: algorithm, typ: 'at+jwt' } }`. What it leaves unchecked unless told is checked
  * here: type, algorithm, issuer, audience, expiry and that every claim of RFC 9068 §2.2 is there. Does NOT check
  * revocation: a token is valid until it expires.
  *

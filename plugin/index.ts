@@ -101,7 +101,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
 
 /**
  * OAuth 2.0 client credentials for Fastify: the token endpoint, `request.credentials`, `app.requireScopes(...)`, and all
- * of it in OpenAPI when @fastify/swagger is there.
+ * of it in OpenAPI when `@fastify/swagger` is there.
  */
 export const clientCredentialsPlugin = fp(plugin, {
   fastify: '5.x',

@@ -11,7 +11,7 @@ export function noteRefusal (reply: object, headers: Readonly<Record<string, str
 
 /**
  * Has the header fields of a refusal taken off the answer on a route where it was not the last word: its guard is in a
- * function of the user's, or of @fastify/auth, that lets the request in by another way.
+ * function of the user's, or of `@fastify/auth`, that lets the request in by another way.
  */
 export function forgetRefusals (route: RouteOptions): void {
   route.onSend = [...[route.onSend ?? []].flat(), forgetRefusal]

@@ -20,7 +20,7 @@ export interface HeadedReply {
 
 const EXPOSED = 'access-control-expose-headers'
 
-/** Puts the header fields of an error on a reply. What @fastify/cors lets pages read stays readable beside what the error names. */
+/** Puts the header fields of an error on a reply. What `@fastify/cors` lets pages read stays readable beside what the error names. */
 export function putHeaders (reply: HeadedReply, headers: Record<string, string>): void {
   const [ours, others] = [headers[EXPOSED], reply.getHeader(EXPOSED)]
   if (ours === undefined || others === undefined) reply.headers(headers)

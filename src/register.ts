@@ -11,5 +11,5 @@
  * Without that, scopes are any strings. An application with several flows declares a union of them (`typeof one | typeof other`), and
  * passes the flow that it means to `credentialsOf(request, flow)`.
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+
 export interface Register {}

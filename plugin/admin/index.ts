@@ -14,7 +14,7 @@ import { tokenRoutes } from './token-routes.ts'
 
 /**
  * The clients of a registry, and its signing keys, over HTTP: for administrators that have an access token with the scope.
- * Register it behind clientCredentialsPlugin, whose guards it uses, and behind @fastify/swagger.
+ * Register it behind clientCredentialsPlugin, whose guards it uses, and behind `@fastify/swagger`.
  *
  * Whoever has the scope can give any scope to any client, this one too: it is worth as much as all others together.
  */

@@ -14,7 +14,7 @@ export interface FlowDescription {
   operations: readonly OperationDescription[]
 }
 
-/** As much of a document of @fastify/swagger as is read here. */
+/** As much of a document of `@fastify/swagger` as is read here. */
 export interface OpenAPIDocument {
   openapi?: string
   servers?: { url: string, variables?: Record<string, { default: string }> }[]

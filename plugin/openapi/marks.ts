@@ -5,12 +5,12 @@ import { mapOperations } from './path-items.ts'
 import type { Paths } from './path-items.ts'
 
 /**
- * Where a route's security waits. In `security` itself it would crash @fastify/swagger, which looks the scheme up in a
+ * Where a route's security waits. In `security` itself it would crash `@fastify/swagger`, which looks the scheme up in a
  * document that does not have it yet.
  */
 export const SECURITY_MARK = 'x-oauth-security'
 
-/** On a route of ours, which operation takes its place: so it stands where @fastify/swagger puts such a path. */
+/** On a route of ours, which operation takes its place: so it stands where `@fastify/swagger` puts such a path. */
 export const OPERATION_MARK = 'x-oauth-operation'
 
 /** The tag of every operation that is ours. */
@@ -35,7 +35,7 @@ export function operationMark (flow: ClientCredentialsFlow, name: OperationName)
 
 /**
  * Makes the transform of a route of ours, which takes the place of the application's: that may know other schemas than
- * ours. It leaves the mark where @fastify/swagger puts the path, unless the user has described the operation themselves.
+ * ours. It leaves the mark where `@fastify/swagger` puts the path, unless the user has described the operation themselves.
  */
 export function markRoute (mark: string): (route: TransformedRoute) => { schema: object, url: string } {
   const schema = { tags: [OAUTH_TAG], [OPERATION_MARK]: mark }

@@ -17,7 +17,7 @@ interface PageState {
 
 /**
  * Has Swagger UI prove with each request that it has the key which its tokens are bound to (RFC 9449): the
- * `requestInterceptor` in the `uiConfig` of @fastify/swagger-ui. The page makes a key when it is loaded, which cannot be
+ * `requestInterceptor` in the `uiConfig` of `@fastify/swagger-ui`. The page makes a key when it is loaded, which cannot be
  * read out of it; Authorize then gets a DPoP token, and Execute uses it. A nonce that a server wants is put in, and the
  * request sent again.
  *

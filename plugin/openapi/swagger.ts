@@ -14,8 +14,8 @@ interface CompletingSwagger extends Swagger {
 }
 
 /**
- * Has every document of @fastify/swagger that an instance can see completed with a flow, wherever and whenever
- * @fastify/swagger was registered: on the instance, above it, or in one of its children. Does nothing where there is none.
+ * Has every document of `@fastify/swagger` that an instance can see completed with a flow, wherever and whenever
+ * `@fastify/swagger` was registered: on the instance, above it, or in one of its children. Does nothing where there is none.
  *
  * @throws FST_OAUTH_SECURITY_SCHEME_TAKEN
  */
@@ -29,8 +29,8 @@ export function describeInSwagger (instance: FastifyInstance, children: readonly
 export const FLOW_DESCRIPTION = Symbol('fastify-client-credentials.description')
 
 /**
- * Makes a `transformObject` for @fastify/swagger that completes the document with the flow of an instance. It is needed
- * only where @fastify/swagger is registered under another `decorator` name than "swagger": otherwise it happens by itself.
+ * Makes a `transformObject` for `@fastify/swagger` that completes the document with the flow of an instance. It is needed
+ * only where `@fastify/swagger` is registered under another `decorator` name than "swagger": otherwise it happens by itself.
  */
 export function oauthTransformObject (app: FastifyInstance): (document: { openapiObject: object } | { swaggerObject: object }) => object {
   return (document) => describeFlows(

@@ -199,15 +199,8 @@ export async function authenticateClient (
   const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
   const attempt = new Attempt(presented.clientId, request)
   throttle?.check(attempt)
-  const context: ClientCredentialsTokenRequest<string | undefined> = {
-    clientId: presented.clientId,
-    clientSecret: presented.clientSecret,
-    grantType,
-    scope: scope && [...scope],
-    clientAuthMethod: method.name,
-    clientAuthData: presented.clientAuthData,
-    origin: request.origin ?? ''
-  }
+  const presentation = { clientId: presented.clientId, clientSecret: presented.clientSecret, clientAuthMethod: method.name, clientAuthData: presented.clientAuthData }
+  const context: ClientCredentialsTokenRequest<string | undefined> = { ...presentation, grantType, scope: scope && [...scope], origin: request.origin ?? '' }
   // A copy, which the callback may change.
   const client = await settings.getClient({ ...context, scope: scope && [...scope] })
   const refusal = refusalOf(client || undefined, presented, method)

@@ -6,7 +6,7 @@ import { listen } from './listen.ts'
 
 type Attributes = Record<string, string | number | string[] | undefined>
 
-/** As much of a tracer of @opentelemetry/api as is used here. */
+/** As much of a tracer of `@opentelemetry/api` as is used here. */
 export interface SpanTracer {
   startSpan (name: string, options: { startTime: number, attributes: Attributes }): {
     setStatus (status: { code: number }): unknown
@@ -33,7 +33,7 @@ const ERROR = 2
  * `oauth.revocation` for requests of clients, `oauth.verify` for the token of a resource request, `oauth.authorize` where
  * that is valid and yet refused. An introspection that succeeds is no decision. A span is an error for a 5xx only.
  *
- * @param tracer of @opentelemetry/api
+ * @param tracer of `@opentelemetry/api`
  * @returns ends it
  * @example
  * openTelemetrySpans(trace.getTracer('fastify-client-credentials'))

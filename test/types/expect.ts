@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unused-vars */
 type IsAny<T> = 0 extends 1 & T ? true : false
 
 /** Whether two types are assignable to each other, and neither is any. */

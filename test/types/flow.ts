@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unused-vars, no-new */
 // Nothing here is run: it is checked by tsc, and each @ts-expect-error must be an error.
 import {
   clientSecretBasic, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unused-vars */
 // An application that declares its flow. The test compiles it twice, with the package and with its core as the declared module.
 import Fastify from 'fastify'
 import { ClientCredentialsFlowBuilder, clientCredentialsPlugin, credentialsOf } from 'fastify-client-credentials'
