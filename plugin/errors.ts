@@ -6,6 +6,12 @@ export const FST_OAUTH_FLOW_REQUIRED = createError(
   'The option "flow" must be a ClientCredentialsFlow. Register the plugin with { flow: new ClientCredentialsFlowBuilder(...).build() }'
 )
 
+/** The flow was built by another version of the package. */
+export const FST_OAUTH_OTHER_VERSION = createError(
+  'FST_OAUTH_OTHER_VERSION',
+  'The flow was built by another version of fastify-client-credentials, which is installed twice. Use one version, such as by "npm dedupe"'
+)
+
 /** The flow lacks a callback, so that all it could do is deny. */
 export const FST_OAUTH_CALLBACK_MISSING = createError(
   'FST_OAUTH_CALLBACK_MISSING',
@@ -27,13 +33,19 @@ export const FST_OAUTH_CLIENT_CERTIFICATE = createError(
 /** A guard was given something that is no scope name. */
 export const FST_OAUTH_INVALID_SCOPE = createError(
   'FST_OAUTH_INVALID_SCOPE',
-  'requireScopes takes scope names, each an argument of its own without space, quote and backslash. Write requireScopes("data:read", "data:write")'
+  'requireScopes takes scope names, each an argument of its own without space, quote and backslash, or an object with a list of such names as anyOf. Write requireScopes("data:read", "data:write") or requireScopes({ anyOf: ["data:read", "data:write"] })'
 )
 
 /** A guard, or a route's config, names a scope that the flow does not declare: no token could ever have it. */
 export const FST_OAUTH_UNKNOWN_SCOPE = createError(
   'FST_OAUTH_UNKNOWN_SCOPE',
   'The flow declares no scope "%s". Correct the name, or add it to setScopes on the builder'
+)
+
+/** The `oauth` member of a route's config is not of its shape. */
+export const FST_OAUTH_INVALID_ROUTE_CONFIG = createError(
+  'FST_OAUTH_INVALID_ROUTE_CONFIG',
+  'config.oauth of a route %s. Write { documentedScopes: ["data:read"] }: such scopes are documented only, requireScopes enforces them'
 )
 
 /** The credentials of a request were asked for on a route without a guard. */
@@ -81,11 +93,13 @@ export const FST_OAUTH_ADMIN_INVALID_OPTION = createError(
 /** Every boot and misuse error of the plugin, by code. */
 export const PLUGIN_ERRORS = {
   FST_OAUTH_FLOW_REQUIRED,
+  FST_OAUTH_OTHER_VERSION,
   FST_OAUTH_CALLBACK_MISSING,
   FST_OAUTH_ORIGIN,
   FST_OAUTH_CLIENT_CERTIFICATE,
   FST_OAUTH_INVALID_SCOPE,
   FST_OAUTH_UNKNOWN_SCOPE,
+  FST_OAUTH_INVALID_ROUTE_CONFIG,
   FST_OAUTH_ROUTE_NOT_GUARDED,
   FST_OAUTH_SECURITY_SCHEME_TAKEN,
   FST_OAUTH_WELL_KNOWN_TAKEN,

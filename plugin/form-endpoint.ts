@@ -3,10 +3,10 @@ import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import formbody from '@fastify/formbody'
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
-  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, isDenialObserved, MethodNotAllowedError, notAForm, OAuth2Error, parseForm, publishDenial,
+  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
   TemporarilyUnavailableError, toOAuth2Error
 } from '../src/index.ts'
-import type { ClientEndpoint, FlowSettings, FormParameters } from '../src/index.ts'
+import type { ClientEndpoint, FlowSettings, FormParameters, OAuth2Error } from '../src/index.ts'
 import { markRoute } from './openapi/marks.ts'
 import { OPEN_CONFIG } from './open-routes.ts'
 import { Outage } from './outage.ts'
@@ -99,7 +99,7 @@ function refusedBody ({ body }: FastifyRequest, check: FormEndpoint['check']): O
 
 /** What Fastify itself, or a hook of the application, refuses before the pipeline sees it, as the error of the answer. */
 export function refusalOf (error: FastifyError): OAuth2Error {
-  if (error instanceof OAuth2Error) return error
+  if (isOAuth2Error(error)) return error
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notAForm()
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return formTooLarge()
 

@@ -4,9 +4,12 @@ import type { CredentialsOf, RegisteredFlow, ScopeOf } from '../src/index.ts'
 import { toSecuritySchemes } from '../src/index.ts'
 import { endpoints } from './endpoints.ts'
 import { refuseRenegotiation } from './client-certificate.ts'
-import { seeRoutesFirst } from './first-on-route.ts'
-import { answerRefusals, checkScopeNames, createGuards } from './guard.ts'
+import { documentedScopesOf } from './documented-scopes.ts'
+import type { DocumentedScopes } from './documented-scopes.ts'
+import { secondaryServersOf, seeRoutesFirst } from './fastify-internals.ts'
+import { createGuards } from './guard.ts'
 import type { Guard } from './guard.ts'
+import { formatGuardErrors } from './guard-errors.ts'
 import { warnOfMemoryStore } from './log.ts'
 import { agreeWithOthers } from './agreement.ts'
 import { logAudit } from './audit-follower.ts'
@@ -16,6 +19,7 @@ import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
 import { normalizePrefix, resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
+import type { RequireScopes } from './scope-requirement.ts'
 import { forgetRefusals } from './other-ways-in.ts'
 import { Outage } from './outage.ts'
 import { endpointUrls, pathsOf } from './paths.ts'
@@ -26,16 +30,19 @@ declare module 'fastify' {
     /** The flow that the plugin was registered with. Its type is the one that {@link Register} declares. */
     clientCredentials: RegisteredFlow
     /**
-     * Makes a guard for a route: the request needs a valid access token with all of these scopes; without arguments, a
-     * valid token only. Put it into `preHandler` or `onRequest`, alone or in a list.
+     * Makes a guard for a route: the request needs a valid access token with all of these scopes, or with one of
+     * `{ anyOf: [...] }`; without arguments, a valid token only. Put it into `preHandler` or `onRequest`, alone or in a list.
      *
      * @throws FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_CALLBACK_MISSING when it is made
      */
-    requireScopes (...scopes: ScopeOf<RegisteredFlow>[]): Guard
+    requireScopes: RequireScopes<Guard, ScopeOf<RegisteredFlow>>
   }
 
   interface FastifyRequest {
-    /** Who calls, once a guard has verified the access token; null before, and on routes without a guard. */
+    /**
+     * Who calls, once a guard has verified the access token; null before, and on routes without a guard. The option
+     * `decoratorName` renames it: {@link credentialsOf} works under every name.
+     */
     credentials: CredentialsOf<RegisteredFlow> | null
   }
 
@@ -44,32 +51,34 @@ declare module 'fastify' {
      * The scopes of a guard that the plugin cannot see: in a composed function, or in a hook of a whole scope. For
      * OpenAPI, and for what is done about tokens that are wrongly sent in the URL or the body. It guards NOTHING.
      */
-    oauth?: { scopes: readonly string[] }
+    oauth?: DocumentedScopes
   }
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, metadata, origins, certificateOf } = resolveOptions(options)
+  const { flow, prefix, acceptJson, decoratorName, metadata, origins, certificateOf } = resolveOptions(options)
   const paths = pathsOf(flow)
-  const guards = createGuards(flow, { origin: origins.resource, certificateOf }, new Outage('Guarded routes', fastify.log))
-  if (options.clientCertificate === undefined) refuseRenegotiation(fastify.server)
+  const guards = createGuards(flow, { origin: origins.resource, certificateOf }, decoratorName, new Outage('Guarded routes', fastify.log))
+  if (options.clientCertificate === undefined) {
+    refuseRenegotiation(fastify.server)
+    // Where a host name has several addresses, Fastify opens a server for each of the others, once the first listens.
+    fastify.addHook('onListen', async () => { for (const server of secondaryServersOf(fastify)) refuseRenegotiation(server) })
+  }
 
   fastify.decorate('clientCredentials', flow)
   fastify.decorate('requireScopes', guards.requireScopes)
-  fastify.decorateRequest('credentials', null)
-  fastify.decorateRequest(guards.verified, null)
+  for (const name of guards.decorators) fastify.decorateRequest(name, null)
 
   seeRoutesFirst(fastify, guards.note)
   fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
-    answerRefusals(route)
+    formatGuardErrors(route)
     const guarded = guards.scopesOf(route)
-    const documented = route.config?.oauth?.scopes
-    if (documented !== undefined) checkScopeNames(flow, documented)
+    const documented = documentedScopesOf(flow, route)
     const needed = guarded ?? documented
     if (needed !== undefined) guards.watch(route, this, needed)
     if (guarded === undefined && documented !== undefined) forgetRefusals(route)
-    if (guarded !== undefined) guards.authenticateEarly(route, this, guarded)
-    markSecurity(route, flow.getSecuritySchemeName(), needed && flow.toOpenAPIPathItem(needed))
+    if (guarded !== undefined) guards.enclose(route, this, guarded)
+    markSecurity(route, flow.getSecuritySchemeName(), needed?.map((scopes) => flow.toOpenAPIPathItem(scopes)))
   })
 
   fastify.addHook('onClose', async () => {
@@ -115,10 +124,12 @@ export { PLUGIN_ERRORS } from './errors.ts'
 export { FAPI2_TLS } from './fapi2-tls.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
 export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'
-export { credentialsOf } from './guard.ts'
+export { credentialsOf } from './decision.ts'
 export { dpopRequestInterceptor } from './openapi/swagger-ui-dpop.ts'
 export { oauthTransformObject } from './openapi/swagger.ts'
 export type { Guard, GuardableReply, GuardableRequest } from './guard.ts'
+export type { DocumentedScopes } from './documented-scopes.ts'
+export type { AnyOfScopes, RequireScopes } from './scope-requirement.ts'
 export type { ClientCertificateOptions } from './client-certificate-proxy.ts'
 export type { ClientCredentialsPluginOptions } from './options.ts'
 export * from '../src/index.ts'

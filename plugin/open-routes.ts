@@ -1,5 +1,7 @@
+import { brandOf } from '../src/index.ts'
+
 // Fastify copies the config of a route, symbols included.
-const OPEN = Symbol('fastify-client-credentials.open')
+const OPEN = brandOf('open')
 
 /**
  * A part of the config of routes that no guard closes: those of ours, by which clients come to their tokens. Hooks of an

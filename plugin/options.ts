@@ -1,4 +1,4 @@
-import { isIssuer } from '../src/index.ts'
+import { isFlow, isIssuer } from '../src/index.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 import { checkOptions, flag, hasMethods, isTable, nested, required, table, text, withError } from '../src/lib/options/index.ts'
 import type { OptionsDescription } from '../src/lib/options/index.ts'
@@ -6,7 +6,7 @@ import { fromTlsSocket } from './client-certificate.ts'
 import type { CertificateReader } from './client-certificate.ts'
 import { CLIENT_CERTIFICATE, fromProxy } from './client-certificate-proxy.ts'
 import type { ClientCertificateOptions } from './client-certificate-proxy.ts'
-import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN } from './errors.ts'
+import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN, FST_OAUTH_OTHER_VERSION } from './errors.ts'
 
 /** The options of the plugin. */
 export interface ClientCredentialsPluginOptions {
@@ -16,6 +16,8 @@ export interface ClientCredentialsPluginOptions {
   prefix?: string
   /** Takes JSON objects as token requests beside forms, which no RFC knows. Default false. */
   acceptJson?: boolean
+  /** The member of requests that has the credentials, for an application that uses `request.credentials` for something else. Default "credentials". */
+  decoratorName?: string
   /** Members of the authorization server's metadata (RFC 8414) that are added, or take the place of ours. Default none. */
   metadata?: Readonly<Record<string, unknown>>
   /**
@@ -44,6 +46,7 @@ export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPlug
     }),
     prefix: text(0),
     acceptJson: flag(),
+    decoratorName: text(),
     metadata: table<Readonly<Record<string, unknown>>>(),
     origin: {
       accepts: (value, { flow }) => isIssuer(value, (flow as ClientCredentialsFlow).settings.dangerouslyAllowHttpIssuer),
@@ -59,6 +62,7 @@ export interface ResolvedOptions {
   readonly flow: ClientCredentialsFlow
   readonly prefix: string
   readonly acceptJson: boolean
+  readonly decoratorName: string
   readonly metadata: Readonly<Record<string, unknown>>
   /** Where clients reach the endpoints, and guarded routes; and the path in it that a proxy takes away, "" for none. */
   readonly origins: { readonly server: string | undefined, readonly resource: string | undefined, readonly path: string }
@@ -68,17 +72,18 @@ export interface ResolvedOptions {
 /**
  * Checks the options of the plugin. Does not change them.
  *
- * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN, FST_OAUTH_CLIENT_CERTIFICATE,
+ * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_OTHER_VERSION, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN, FST_OAUTH_CLIENT_CERTIFICATE,
  *   FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_INVALID_OPTION
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
   checkOptions(options, CLIENT_CREDENTIALS_PLUGIN)
-  const { flow, prefix = '', acceptJson = false, metadata = {} } = options
+  const { flow, prefix = '', acceptJson = false, decoratorName = 'credentials', metadata = {} } = options
+  if (isFlow(flow) === 'other version') throw new FST_OAUTH_OTHER_VERSION()
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
   const certificateOf = options.clientCertificate === undefined ? fromTlsSocket() : fromProxy(options.clientCertificate)
-  return { flow, prefix: normalizePrefix(prefix), acceptJson, metadata, origins: resolveOrigins(flow, options.origin), certificateOf }
+  return { flow, prefix: normalizePrefix(prefix), acceptJson, decoratorName, metadata, origins: resolveOrigins(flow, options.origin), certificateOf }
 }
 
 function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {

@@ -6,6 +6,8 @@ import { fieldValue } from './header-fields.ts'
 export interface ReadableRequest {
   readonly method: string
   readonly url: string
+  /** The URL that the client sent, whatever Fastify's `rewriteUrl` has made of it. */
+  readonly originalUrl: string
   readonly body: unknown
   /** Behind a proxy, that of the client where Fastify's trustProxy says so. */
   readonly ip: string
@@ -34,8 +36,9 @@ export class FastifyPlainRequest implements PlainRequest {
     return this.#request.method
   }
 
+  // RFC 9449 §4.3: proofs name the URL that the client knows.
   get url (): string {
-    return this.#request.url
+    return this.#request.originalUrl
   }
 
   get origin (): string | undefined {

@@ -6,6 +6,7 @@ import { CLIENT_CREDENTIALS_FLOW, isAccessTokens, optionsOf } from './flow-optio
 import type { ClientCredentialsFlowOptions } from './flow-options.ts'
 import { checkOptions } from './lib/options/index.ts'
 import type { Profile } from './profile.ts'
+import type { ScopeDeclarations } from './scope-declarations.ts'
 import type { FailureThrottle } from './throttle/index.ts'
 import type { TokenType } from './token-type/index.ts'
 
@@ -59,8 +60,11 @@ export class ClientCredentialsFlowBuilder<
     return this.#set({ description })
   }
 
-  /** Declares the scopes: name to human description. A scope that is not declared can be neither granted nor demanded. */
-  setScopes<Name extends string> (scopes: Readonly<Record<Name, string>>): ClientCredentialsFlowBuilder<ScopeName<Name>, Client, Credentials, Method> {
+  /**
+   * Declares the scopes: name to human description, or to `{ description, implies }`, where a token with the scope is accepted
+   * wherever one that it implies is needed. A scope that is not declared can be neither granted nor demanded.
+   */
+  setScopes<Name extends string> (scopes: ScopeDeclarations<Name>): ClientCredentialsFlowBuilder<ScopeName<Name>, Client, Credentials, Method> {
     return this.#set({ scopes }) as never
   }
 

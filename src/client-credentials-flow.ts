@@ -1,6 +1,6 @@
 import type { AuthCredentials, CredentialsWithScopeList, StrategyResult, VerifiedCredentials } from './access-token/index.ts'
 import type { OAuth2Client } from './client-auth/index.ts'
-import { StrategyError, StrategyInternalError, thrown } from './errors.ts'
+import { isStrategyError, StrategyInternalError, thrown } from './errors.ts'
 import type { OAuth2Error } from './errors.ts'
 import { keepsSettings } from './entries/agreement.ts'
 import { registerReplayStores } from './entries/replay-stores.ts'
@@ -10,6 +10,7 @@ import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.
 import { toOAuth2Error } from './oauth-endpoint.ts'
 import { toSecurityRequirement, toSecuritySchemes } from './openapi.ts'
 import type { SecurityRequirement, SecuritySchemes } from './openapi.ts'
+import { brandOf, readBrand } from './lib/brand.ts'
 import type { TokenRequest } from './request.ts'
 import { verifyAccess } from './resource-access.ts'
 import { GRANT_TYPE, issueAccessToken } from './token-endpoint.ts'
@@ -28,6 +29,9 @@ export interface FlowTypes<Scope extends string, Client extends OAuth2Client, Cr
   readonly credentials: Credentials
 }
 
+const BRAND: unique symbol = brandOf('flow') as never
+const SETTINGS_VERSION = 1
+
 /**
  * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework
  * that has web `Request`s. Make one with {@link ClientCredentialsFlowBuilder}. It cannot be changed afterwards.
@@ -41,6 +45,8 @@ export class ClientCredentialsFlow<
 > {
   /** For TypeScript only: there is no such member. */
   declare readonly '~types'?: FlowTypes<Scope, Client, CredentialsWithScopeList<Credentials>>
+  // The shape of the settings: another copy of the package may be another version of it.
+  readonly [BRAND] = SETTINGS_VERSION
   /** What the pipeline runs on, frozen: for adapters that fill plain requests themselves. */
   readonly settings: FlowSettings
 
@@ -102,7 +108,7 @@ export class ClientCredentialsFlow<
       const credentials = await verifyAccess(this.settings, readRequest(request))
       return { success: true, credentials: credentials as CredentialsWithScopeList<Credentials> }
     } catch (error) {
-      return { success: false, error: error instanceof StrategyError ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
+      return { success: false, error: isStrategyError(error) ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
     }
   }
 
@@ -156,4 +162,13 @@ export class ClientCredentialsFlow<
       throw refusal
     }
   }
+}
+
+/**
+ * Tells whether a value is a flow, of this or another copy of the package: "other version" for one that was built by a copy
+ * whose flows have other settings.
+ */
+export function isFlow (value: unknown): boolean | 'other version' {
+  const version = readBrand(value, BRAND)
+  return version === undefined || version === SETTINGS_VERSION ? version !== undefined : 'other version'
 }

@@ -4,7 +4,7 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_OPTION: 'An option is missing, or has a wrong value. Correct it',
   FST_OAUTH_INVALID_TOKEN_ENDPOINT: 'The token endpoint must be a path such as "/oauth2/token", without ":", "*", "%" and fragment, or the absolute https URL of another server (http only on loopback). Call setTokenEndpoint with one of them',
   FST_OAUTH_INVALID_SECURITY_SCHEME_NAME: 'The security scheme name may have letters, digits, ".", "_" and "-" only, since it is a key in OpenAPI. Call setSecuritySchemeName with such a name',
-  FST_OAUTH_INVALID_SCOPES: 'The scopes must be an object of scope name to description, each name without space, quote and backslash (RFC 6749 section 3.3). Call setScopes with such an object',
+  FST_OAUTH_INVALID_SCOPES: 'The scopes must be an object of scope name to description, each name without space, quote and backslash (RFC 6749 section 3.3), or to an object with description and implies. Call setScopes with such an object',
   FST_OAUTH_INVALID_LIFETIME: 'The access token lifetime must be a whole number of seconds above zero. Call setAccessTokenLifetime with one',
   FST_OAUTH_INVALID_TOKEN_TYPE: 'A token type must be an object with a name, and of several each must bind tokens by something else. Call setTokenType with such, for example new BearerTokenType()',
   FST_OAUTH_INVALID_AUTH_METHOD: 'A client authentication method must be "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth" or an object with a name and an authenticate function. Call addClientAuthenticationMethod with one of them',

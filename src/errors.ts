@@ -1,83 +1,16 @@
-import { toSafeText } from './challenge.ts'
 import type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
+import { nameErrors } from './lib/brand.ts'
+import { ERROR_BRAND, isErrorOf, ProtocolError } from './protocol-error.ts'
+import type { ErrorSide, ProtocolErrorOptions } from './protocol-error.ts'
 
-/** What an error may carry besides its description. */
-export interface ProtocolErrorOptions {
-  /** The reason, for the log only. It never reaches the caller. */
-  cause?: unknown
-  /** The value of the WWW-Authenticate field (RFC 9110 §11.6.1). */
-  challenge?: string | undefined
-  /** Seconds after which the caller may try again: the Retry-After field (RFC 9110 §10.2.3). */
-  retryAfter?: number
+/** Tells whether a value is an error of the token endpoint, of this or another copy of the package. */
+export function isOAuth2Error (value: unknown): value is OAuth2Error {
+  return isErrorOf('oauth2', value)
 }
 
-/** The body of an error answer (RFC 6749 §5.2). */
-export interface OAuth2ErrorBody {
-  error: string
-  error_description: string
-}
-
-/**
- * An error that knows its whole answer: status, header fields and body.
- * Its message is the error_description and reaches the caller; what only the log may know is in `cause`.
- */
-abstract class ProtocolError<Code extends string = string> extends Error {
-  /** The error code, as the RFC spells it. */
-  readonly code: Code
-  /** The HTTP status. */
-  readonly status: number
-  /** The status, under the name that Fastify and its users' error handlers read. A plain member: Fastify writes to it. */
-  statusCode: number
-  /** The value of the WWW-Authenticate field, when the answer has one. The pipeline fills it in where the thrower left it out. */
-  readonly challenge: string | undefined
-  readonly retryAfter: number | undefined
-
-  constructor (code: Code, status: number, description: string, options: ProtocolErrorOptions = {}) {
-    super(toSafeText(description), options.cause === undefined ? undefined : { cause: options.cause })
-    this.code = code
-    this.status = status
-    this.statusCode = status
-    this.challenge = options.challenge
-    this.retryAfter = options.retryAfter
-  }
-
-  override get name (): string {
-    return this.constructor.name
-  }
-
-  /** The same as `code`, under the name that `@saurbit/oauth2` gives it. */
-  get errorCode (): Code {
-    return this.code
-  }
-
-  /** The JSON body of the answer. */
-  get body (): OAuth2ErrorBody {
-    return { error: this.code, error_description: this.message }
-  }
-
-  /** The header fields of the answer, names in lower case. */
-  get headers (): Record<string, string> {
-    const headers: Record<string, string> = {}
-    if (this.challenge !== undefined) headers['www-authenticate'] = this.challenge
-    if (this.retryAfter !== undefined) headers['retry-after'] = String(this.retryAfter)
-    return headers
-  }
-}
-
-// The errors that have got their challenge from the pipeline.
-const challenged = new WeakSet<ProtocolError>()
-
-/**
- * Gives an error the challenge of its answer, unless it brought its own.
- *
- * @returns the error; for one that was thrown before, and so belongs to another answer too, another that is like it
- */
-export function withChallenge<E extends ProtocolError> (error: E, challenge: string | undefined): E {
-  const isShared = challenged.has(error)
-  if (error.challenge !== undefined && !isShared) return error
-  if (isShared || !Object.isExtensible(error)) return Object.create(error, { challenge: { value: challenge, enumerable: true } })
-  challenged.add(error)
-  return challenge === undefined ? error : Object.assign(error, { challenge })
+/** Tells whether a value is an error of a resource request, of this or another copy of the package. */
+export function isStrategyError (value: unknown): value is StrategyError {
+  return isErrorOf('strategy', value)
 }
 
 /** What a callback threw, as an error: a log shows nothing of a text that is thrown. */
@@ -85,8 +18,15 @@ export function thrown (reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason))
 }
 
-/** Base of every error of the token endpoint (RFC 6749 §5.2). */
+/**
+ * Base of every error of the token endpoint (RFC 6749 §5.2). `instanceof` with this class is true for the errors of every copy
+ * of the package; tell its subclasses apart by `code`.
+ */
 export class OAuth2Error extends ProtocolError<OAuth2ErrorCode> {
+  static override [Symbol.hasInstance] (value: unknown): boolean {
+    return this === OAuth2Error ? isOAuth2Error(value) : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+
   // RFC 6749 §5.1 asks for both on answers with tokens. An error is no more to be cached.
   override get headers (): Record<string, string> {
     return { ...super.headers, ...NO_STORE }
@@ -163,8 +103,15 @@ export class TemporarilyUnavailableError extends OAuth2Error {
   }
 }
 
-/** Base of every error of a resource request (RFC 6750 §3.1). */
-export class StrategyError extends ProtocolError<StrategyErrorCode> {}
+/**
+ * Base of every error of a resource request (RFC 6750 §3.1). `instanceof` with this class is true for the errors of every copy
+ * of the package; tell its subclasses apart by `code`.
+ */
+export class StrategyError extends ProtocolError<StrategyErrorCode> {
+  static override [Symbol.hasInstance] (value: unknown): boolean {
+    return this === StrategyError ? isStrategyError(value) : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+}
 
 /** 400: the Authorization field is malformed, or the token is sent in more than one way. */
 export class StrategyInvalidRequestError extends StrategyError {
@@ -213,3 +160,26 @@ export class StrategyUnavailableError extends StrategyError {
 
 /** Seconds after which a client may try again when a store is away: the usual restart, and no more load than one try in that time. */
 export const RETRY_AFTER = 2
+
+Object.defineProperty(OAuth2Error.prototype, ERROR_BRAND, { value: 'oauth2' satisfies ErrorSide })
+Object.defineProperty(StrategyError.prototype, ERROR_BRAND, { value: 'strategy' satisfies ErrorSide })
+
+for (const [name, constructor] of Object.entries({
+  OAuth2Error,
+  InvalidRequestError,
+  MethodNotAllowedError,
+  InvalidClientError,
+  UnauthorizedClientError,
+  UnsupportedGrantTypeError,
+  InvalidScopeError,
+  InvalidTargetError,
+  ServerError,
+  TemporarilyUnavailableError,
+  StrategyError,
+  StrategyInvalidRequestError,
+  StrategyMissingTokenError,
+  StrategyInvalidTokenError,
+  StrategyInsufficientScopeError,
+  StrategyInternalError,
+  StrategyUnavailableError
+})) nameErrors(constructor, name)

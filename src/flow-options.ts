@@ -9,7 +9,8 @@ import type { OptionsDescription, Rule } from './lib/options/index.ts'
 import { assertionAlgorithms, violationsOf } from './profile.ts'
 import type { Profile } from './profile.ts'
 import type { ResourceAccessSettings } from './resource-access.ts'
-import { isScopeToken } from './scope.ts'
+import { declareScopes } from './scope-declarations.ts'
+import type { ScopeDeclarations } from './scope-declarations.ts'
 import { isSecureUrl } from './secure-url.ts'
 import type { TokenEndpointSettings } from './token-endpoint.ts'
 import { FailureThrottle } from './throttle/index.ts'
@@ -30,8 +31,8 @@ export interface ClientCredentialsFlowOptions<
   securitySchemeName: string
   /** The description of the security scheme in OpenAPI. Default none. */
   description: string | undefined
-  /** Scope name to human description. Default none: then the scopes of the client alone count. */
-  scopes: Readonly<Record<Scope, string>>
+  /** Scope name to human description, or to that and the scopes that it implies. Default none: then the scopes of the client alone count. */
+  scopes: ScopeDeclarations<Scope>
   /** Seconds. Default 3600. */
   accessTokenLifetime: number
   /** Default Bearer. */
@@ -128,7 +129,8 @@ export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentia
       error: codedError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
     },
     description: text(0),
-    scopes: { accepts: isScopes, demand: 'an object of scope name to description', error: codedError('FST_OAUTH_INVALID_SCOPES') },
+    // What is wrong with them, declareScopes says.
+    scopes: { accepts: () => true, demand: 'an object of scope name to description' },
     accessTokenLifetime: withError(seconds(1), codedError('FST_OAUTH_INVALID_LIFETIME')),
     tokenType: { accepts: isTokenType, demand: 'an object with a name', error: invalidTokenType },
     otherTokenTypes: withError(listOf<TokenType>(isTokenType, 'objects with a name', 0), invalidTokenType),
@@ -159,6 +161,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     ...given
   }
   const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime } = resolved
+  const { descriptions: scopes, implied: impliedScopes } = declareScopes(resolved.scopes)
   checkEntries(resolved)
   const tokenTypes = checkTokenTypes(resolved.tokenType, resolved.otherTokenTypes)
   const { profile, clients, accessTokens } = resolved
@@ -166,7 +169,6 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     clients, issuer: accessTokens?.metadata?.issuer, algorithms: assertionAlgorithms(profile)
   })
   const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience, allowsHttp(options)))
-  const scopes = Object.freeze({ ...resolved.scopes })
   const scopeNames = Object.keys(scopes)
   const settings: FlowSettings = Object.freeze({
     tokenEndpoint,
@@ -174,6 +176,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     realm: securitySchemeName,
     description,
     scopes,
+    impliedScopes,
     scopeNames: scopeNames.length > 0 ? new Set(scopeNames) : undefined,
     accessTokenLifetime,
     tokenType: resolved.tokenType,
@@ -224,9 +227,4 @@ function isTokenEndpoint (text: string, allowHttp: boolean): boolean {
 
 function allowsHttp ({ dangerouslyAllowHttpIssuer, accessTokens }: Readonly<Record<string, unknown>> & { accessTokens?: AccessTokens | undefined }): boolean {
   return (dangerouslyAllowHttpIssuer ?? accessTokens?.metadata?.dangerouslyAllowHttpIssuer) === true
-}
-
-function isScopes (scopes: unknown): boolean {
-  return typeof scopes === 'object' && scopes !== null && !Array.isArray(scopes) &&
-    Object.entries(scopes).every(([name, description]) => isScopeToken(name) && typeof description === 'string')
 }

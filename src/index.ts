@@ -1,5 +1,5 @@
 export { ClientCredentialsFlowBuilder } from './client-credentials-flow-builder.ts'
-export { ClientCredentialsFlow } from './client-credentials-flow.ts'
+export { ClientCredentialsFlow, isFlow } from './client-credentials-flow.ts'
 export type { FlowTypes, OAuth2FlowTokenResponse } from './client-credentials-flow.ts'
 export { FLOW_DEFAULTS } from './flow-options.ts'
 export type { CallbackName, ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
@@ -75,6 +75,8 @@ export type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } fr
 export { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, notAForm, parseForm } from './form.ts'
 export { grantAudience } from './resource-indicator.ts'
 export { isScopeToken } from './scope.ts'
+export type { ImpliedScopes } from './scope.ts'
+export type { ScopeDeclaration, ScopeDeclarations } from './scope-declarations.ts'
 export { FailureThrottle } from './throttle/index.ts'
 export type { FailureThrottleOptions } from './throttle/index.ts'
 export { publishAdministration } from './events/administration.ts'
@@ -91,6 +93,8 @@ export type { OpenTelemetrySpansOptions, SpanTracer } from './observability/open
 export { prometheusMetrics } from './observability/prometheus-metrics.ts'
 export type { PrometheusClient, PrometheusMetricsOptions, PrometheusRegister } from './observability/prometheus-metrics.ts'
 export { holdsSecret, redactSecrets, toLogText } from './lib/log-text.ts'
+export { isThenable } from './at-once.ts'
+export { brandOf } from './lib/brand.ts'
 export { systemClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { AUTHORIZATION_SERVER, isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
@@ -99,10 +103,10 @@ export { toSecuritySchemes } from './openapi.ts'
 export type { SecurityRequirement, SecurityScheme, SecuritySchemes } from './openapi.ts'
 
 export {
-  InvalidClientError, InvalidRequestError, InvalidScopeError, InvalidTargetError, MethodNotAllowedError, NO_STORE, OAuth2Error, ServerError,
+  InvalidClientError, InvalidRequestError, InvalidScopeError, InvalidTargetError, isOAuth2Error, isStrategyError, MethodNotAllowedError, NO_STORE, OAuth2Error, ServerError,
   StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, TemporarilyUnavailableError, UnauthorizedClientError,
   UnsupportedGrantTypeError
 } from './errors.ts'
 export type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
-export type { OAuth2ErrorBody, ProtocolErrorOptions } from './errors.ts'
+export type { OAuth2ErrorBody, ProtocolErrorOptions } from './protocol-error.ts'

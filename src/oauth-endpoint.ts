@@ -1,9 +1,11 @@
-import { clientAuthChallenge } from './client-auth/index.ts'
+import { clientAuthChallenge } from './client-auth/challenge.ts'
 import type { ClientAuthSettings } from './client-auth/index.ts'
 import { beginDecision } from './events/client-decision.ts'
 import type { ClientDecision } from './events/client-decision.ts'
 import type { ClientEndpoint } from './events/index.ts'
-import { OAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown, withChallenge } from './errors.ts'
+import { isOAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown } from './errors.ts'
+import type { OAuth2Error } from './errors.ts'
+import { withChallenge } from './protocol-error.ts'
 import type { TokenRequest } from './request.ts'
 import { isStoreAway } from './stores/unavailable.ts'
 
@@ -28,7 +30,7 @@ export async function answerClient<Settings extends ClientAuthSettings, T> (
   } catch (error) {
     const oauthError = toOAuth2Error(error)
     decision?.denied(oauthError)
-    throw oauthError.status === 401 ? withChallenge(oauthError, clientAuthChallenge(settings, request)) : oauthError
+    throw oauthError.status === 401 ? withChallenge(oauthError, clientAuthChallenge(settings, request, oauthError.code)) : oauthError
   }
 }
 
@@ -37,7 +39,7 @@ export async function answerClient<Settings extends ClientAuthSettings, T> (
  * 500. A refusal because of a store that is away is no refusal: a 401 would have good clients throw their secrets away.
  */
 export function toOAuth2Error (error: unknown): OAuth2Error {
-  if (error instanceof OAuth2Error && (error.status >= 500 || !isStoreAway(error))) return error
+  if (isOAuth2Error(error) && (error.status >= 500 || !isStoreAway(error))) return error
   if (isStoreAway(error)) return new TemporarilyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
   return new ServerError(undefined, { cause: thrown(error) })
 }

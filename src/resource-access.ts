@@ -1,16 +1,19 @@
 import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenAnswer } from './access-token/index.ts'
-import { andThen } from './at-once.ts'
+import { andThen, isThenable } from './at-once.ts'
 import { isB64Token, parseAuthorization } from './authorization.ts'
 import { formatChallenge } from './challenge.ts'
 import { monotonic } from './clock.ts'
 import {
-  RETRY_AFTER, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
-  StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown, withChallenge
+  isStrategyError, RETRY_AFTER, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
+  StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown
 } from './errors.ts'
+import type { StrategyError } from './errors.ts'
+import { withChallenge } from './protocol-error.ts'
 import { isAccessObserved, publishRejected, publishVerified } from './events/access-decision.ts'
 import { hasQueryParameter } from './query.ts'
 import type { PlainRequest } from './request.ts'
 import { splitScope } from './scope.ts'
+import type { ImpliedScopes } from './scope.ts'
 import { isStoreAway } from './stores/unavailable.ts'
 import { pickTokenType, sameConfirmation } from './token-type/index.ts'
 import type { Confirmation, TokenType, TokenTypes } from './token-type/index.ts'
@@ -23,6 +26,8 @@ export interface ResourceAccessSettings {
   readonly verifyToken: VerifyToken
   /** Verifies a token again at little cost, where it is verified by a kind of access token of this package. */
   readonly recheckToken?: VerifyToken | undefined
+  /** Which other scopes each scope implies, all of them. Undefined where none does. */
+  readonly impliedScopes?: ImpliedScopes | undefined
   /** Where a client that is refused finds the authorization server (RFC 9728 §5.1). */
   readonly resourceMetadataUrl?: string | undefined
 }
@@ -52,7 +57,7 @@ function decideObserved (settings: ResourceAccessSettings, request: PlainRequest
   const startedAt = monotonic()
   try {
     const credentials = decide(settings, request, needed)
-    if (credentials instanceof Promise) return settleObserved(settings, request, needed, startedAt, credentials)
+    if (isThenable(credentials)) return settleObserved(settings, request, needed, startedAt, credentials)
     publishVerified(settings, request, credentials, startedAt)
     return credentials
   } catch (error) {
@@ -81,7 +86,7 @@ async function settleObserved (
 function decide (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
   try {
     const credentials = verify(settings, request)
-    return credentials instanceof Promise ? credentials.catch((error: unknown) => { throw refusal(settings, request, needed, error) }) : credentials
+    return isThenable(credentials) ? credentials.then(undefined, (error: unknown) => { throw refusal(settings, request, needed, error) }) : credentials
   } catch (error) {
     throw refusal(settings, request, needed, error)
   }
@@ -98,12 +103,12 @@ export function checkScope (
   credentials: AuthCredentials,
   needed: readonly string[]
 ): void {
-  if (!hasScopes(credentials, needed)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
+  if (!hasScopes(settings, credentials, needed)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
 }
 
-/** Tells whether credentials hold every scope that is needed, for callers that make a plain request for a refusal only. */
-export function hasScopes ({ scope }: AuthCredentials, needed: readonly string[]): boolean {
-  return needed.every((name) => scope.includes(name))
+/** Tells whether credentials have every scope that is needed, or one that implies it, for callers that make a plain request for a refusal only. */
+export function hasScopes ({ impliedScopes }: Pick<ResourceAccessSettings, 'impliedScopes'>, { scope }: AuthCredentials, needed: readonly string[]): boolean {
+  return needed.every((name) => scope.includes(name) || (impliedScopes !== undefined && scope.some((held) => impliedScopes.get(held)?.has(name) === true)))
 }
 
 /**
@@ -181,7 +186,7 @@ function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
 }
 
 function accept (result: Answer, proven: Confirmation | undefined): AuthCredentials {
-  if (!result || !isAccepted(result)) throw result?.error instanceof StrategyError ? result.error : new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
+  if (!result || !isAccepted(result)) throw isStrategyError(result?.error) ? result.error : new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
   if (!result.credentials) throw new TypeError('verifyToken returned no credentials')
 
   // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
@@ -208,7 +213,7 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
 
 function refusal (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[], error: unknown): StrategyError {
   // A refusal because of a store that is away is no refusal: a 401 would have every client fetch a new token.
-  if (error instanceof StrategyError && (error.status >= 500 || !isStoreAway(error))) return challenging(settings, request, needed, error)
+  if (isStrategyError(error) && (error.status >= 500 || !isStoreAway(error))) return challenging(settings, request, needed, error)
   if (isStoreAway(error)) return new StrategyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
   return new StrategyInternalError(undefined, { cause: thrown(error) })
 }
@@ -218,8 +223,11 @@ function challenging (settings: ResourceAccessSettings, request: PlainRequest, n
   if (error.status >= 500) return error
   const { realm, tokenTypesByScheme, resourceMetadataUrl } = settings
   const used = schemesOf(request.header('authorization') ?? '')
-  const isPresented = !(error instanceof StrategyMissingTokenError)
-  const challenges = [...tokenTypesByScheme].map(([scheme, types]) => {
+  // That of StrategyMissingTokenError.
+  const isPresented = error.code !== 'unauthorized'
+  // Clients that read one challenge only take the first: the scheme that was presented.
+  const offered = [...tokenTypesByScheme].sort(([one], [other]) => Number(used.includes(other)) - Number(used.includes(one)))
+  const challenges = offered.map(([scheme, types]) => {
     // RFC 9449 §7.1: every scheme is offered, and the error stands with the one that was used.
     const isFailed = isPresented && used.includes(scheme)
     return formatChallenge(types[0].name, {

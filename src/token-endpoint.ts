@@ -10,6 +10,7 @@ import { answerClient } from './oauth-endpoint.ts'
 import type { FormParameters, TokenRequest } from './request.ts'
 import { parseResource } from './resource-indicator.ts'
 import { grantScope, parseScope } from './scope.ts'
+import type { ImpliedScopes } from './scope.ts'
 import { pickTokenType } from './token-type/index.ts'
 import type { TokenType, TokenTypes } from './token-type/index.ts'
 
@@ -33,6 +34,8 @@ export interface TokenEndpointSettings extends ClientAuthSettings {
   readonly accessTokenLifetime: number
   /** The names of the declared scopes; undefined when the flow declares none. */
   readonly scopeNames: ReadonlySet<string> | undefined
+  /** Which other scopes each scope implies, all of them. Undefined where none does. */
+  readonly impliedScopes?: ImpliedScopes | undefined
   readonly generateAccessToken: GenerateAccessToken
 }
 
@@ -100,11 +103,11 @@ function checkSameScope (granted: readonly string[], now: readonly string[]): vo
   if (granted.join(' ') !== now.join(' ')) throw new InvalidClientError(undefined, { cause: 'the scopes of the client were changed while its request was under way' })
 }
 
-function grantTo (client: OAuth2Client, requestedScope: readonly string[] | undefined, { scopeNames }: TokenEndpointSettings): readonly string[] {
+function grantTo (client: OAuth2Client, requestedScope: readonly string[] | undefined, { scopeNames, impliedScopes }: TokenEndpointSettings): readonly string[] {
   // §5.2: the client must be registered for this grant.
   if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
   // §3.3: what is asked for is granted whole or rejected.
-  return grantScope(requestedScope ?? (client.defaultScopes && listOf(client, 'defaultScopes')), listOf(client, 'scopes'), scopeNames)
+  return grantScope(requestedScope ?? (client.defaultScopes && listOf(client, 'defaultScopes')), listOf(client, 'scopes'), scopeNames, impliedScopes)
 }
 
 // RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.

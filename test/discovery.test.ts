@@ -321,7 +321,7 @@ test('RFC 9728 §5.1: a failure of ours, and the token endpoint, have no resourc
   const failed = await app.inject({ url: '/data', headers: { authorization: BAD_TOKEN } })
   t.equal(failed.statusCode, 500)
   t.equal(failed.headers['www-authenticate'], undefined)
-  t.equal((await requestToken(app, {}, {})).headers['www-authenticate'], 'Basic realm="demo"')
+  t.equal((await requestToken(app, {}, {})).headers['www-authenticate'], 'Basic realm="demo", error="invalid_client"')
 })
 
 test('RFC 9728 §2: an audience that is no https URL without query and fragment is no resource', async (t) => {

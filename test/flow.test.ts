@@ -1,9 +1,12 @@
 // The core on its own: builder, flow and the web Request door, without Fastify.
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { test } from 'tap'
 import {
   BearerTokenType, checkScope, clientSecretBasic, ClientCredentialsFlow, ClientCredentialsFlowBuilder, FLOW_DEFAULTS, FLOW_ERRORS,
-  FlowConfigurationError, FORM_BODY_LIMIT, InvalidClientError, InvalidRequestError, InvalidScopeError, MethodNotAllowedError,
-  OAuth2Error, ServerError, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
+  FlowConfigurationError, FORM_BODY_LIMIT, hasScopes, InvalidClientError, InvalidRequestError, InvalidScopeError, isFlow, isOAuth2Error, MethodNotAllowedError,
+  OAuth2Error, ServerError, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidDPoPProofError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, TemporarilyUnavailableError, UnauthorizedClientError, UnsupportedGrantTypeError
 } from '../src/index.ts'
 import type {
@@ -18,7 +21,7 @@ const URL_BASE = 'https://as.example'
 const TOKEN = tokenOf('reader', [READ])
 const CREDENTIALS = { app: { id: 'reader' }, scope: [READ] }
 const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' }
-const BASIC_CHALLENGE = 'Basic realm="demo"'
+const BASIC_CHALLENGE = 'Basic realm="demo", error="invalid_client"'
 
 /** A token request of the client "reader", as a web Request. */
 function tokenRequest (parameters: Record<string, string> | [string, string][] = {}, headers: Record<string, string> = { authorization: basic('reader') }): Request {
@@ -383,6 +386,93 @@ test('flow.token refuses with an error that knows its answer', async (t) => {
   t.equal(error.cause, 'getClient knows no client reader with these credentials')
   t.strictSame(error.headers, { 'www-authenticate': BASIC_CHALLENGE, ...NO_STORE })
   t.strictSame(error.body, { error: 'invalid_client', error_description: 'Client authentication failed' })
+})
+
+/** An error class of the application that keeps private members, which a copy does not have. */
+class LockedError extends InvalidClientError {
+  readonly #hint = 'hint'
+
+  override get headers (): Record<string, string> {
+    return { ...super.headers, 'x-hint': this.#hint }
+  }
+}
+
+test('RFC 9110 §15.5.2: one error may be thrown for many requests, frozen or not: each answer has its own challenge, and the error stays as it was', async (t) => {
+  for (const shared of [new InvalidClientError('One for all'), Object.freeze(new LockedError('One for all')), new LockedError('One for all')]) {
+    const before = Object.getOwnPropertyDescriptors(shared)
+    const flowOf = (realm: string) => demoBuilder().setSecuritySchemeName(realm).getClient(() => { throw shared }).build()
+    const errors: OAuth2Error[] = []
+    for (const realm of ['one', 'two', 'one']) {
+      const result = await flowOf(realm).token(tokenRequest())
+      if (result.success) throw new Error('A token was issued')
+      errors.push(result.error)
+      t.equal(result.error.headers['www-authenticate'], `Basic realm="${realm}", error="invalid_client"`)
+      t.match(result.error, { code: 'invalid_client', status: 401, statusCode: 401, expose: true, message: 'One for all', body: { error: 'invalid_client', error_description: 'One for all' } })
+      t.ok(result.error instanceof shared.constructor && result.error instanceof OAuth2Error)
+      if (shared instanceof LockedError) t.equal(result.error.headers['x-hint'], 'hint')
+    }
+    t.equal(new Set([...errors, shared]).size, 4)
+    t.strictSame(Object.getOwnPropertyDescriptors(shared), before)
+    t.equal(shared.headers['www-authenticate'], undefined)
+  }
+})
+
+test('RFC 9449 §8: an error that a token type throws twice leaks nothing from one answer into the other', async (t) => {
+  const shared = new StrategyInvalidDPoPProofError({ nonce: 'first' })
+  const type: TokenType = { name: 'DPoP', confirmationName: 'jkt', confirmAccess: () => { throw shared } }
+  for (const realm of ['one', 'two']) {
+    const result = await demoBuilder().setSecuritySchemeName(realm).setTokenType(type).build().verifyToken(new Request('https://a/', { headers: { authorization: 'DPoP x' } }))
+    t.match(result, { success: false, error: { code: 'use_dpop_nonce', headers: { 'www-authenticate': `DPoP realm="${realm}", error="use_dpop_nonce"`, 'dpop-nonce': 'first' } } })
+  }
+  t.equal(shared.challenge, undefined)
+  t.notMatch(Object.keys(shared), 'nonce', 'no log prints it')
+})
+
+test('Errors of another copy of the package are recognised by what they carry, and nothing else is', async (t) => {
+  const folder = t.testdir()
+  cpSync(fileURLToPath(new URL('../src', import.meta.url)), join(folder, 'src'), { recursive: true })
+  const other = await import(pathToFileURL(join(folder, 'src/index.ts')).href) as typeof import('../src/index.ts')
+  t.not(other.InvalidScopeError, InvalidScopeError)
+  const refused = await demoBuilder().generateAccessToken(() => { throw new other.InvalidScopeError('Not today') }).build().token(tokenRequest())
+  t.match(refused, { success: false, error: { code: 'invalid_scope', status: 400, message: 'Not today' } })
+  const unavailable = await demoBuilder().getClient(() => { throw new Error('no', { cause: new other.StoreUnavailableError('away') }) }).build().token(tokenRequest())
+  t.match(unavailable, { success: false, error: { status: 503 } })
+  t.ok(new other.StrategyInvalidTokenError() instanceof StrategyError)
+  t.notOk(new other.StrategyInvalidTokenError() instanceof OAuth2Error)
+  t.ok(isFlow(new other.ClientCredentialsFlowBuilder().build()))
+  t.equal(isFlow({ [Symbol.for('fastify-client-credentials.flow')]: 0 }), 'other version')
+  const brand = Symbol.for('fastify-client-credentials.error')
+  for (const value of [undefined, null, 'x', {}, new Error('x'), { [brand]: 'oauth2' }, { [brand]: 'oauth2', code: 'x', status: 200 }, { [brand]: 'strategy', code: 'x', status: 401 }, { [brand]: 'oauth2', code: 7, status: 401 }]) {
+    t.notOk(isOAuth2Error(value), JSON.stringify(value))
+  }
+})
+
+test('RFC 6749 §3.3: a scope implies others, and they theirs', async (t) => {
+  const scopes = { 'data:admin': { description: 'All', implies: ['data:write'] }, 'data:write': { description: 'Write', implies: ['data:read'] }, 'data:read': 'Read' }
+  const flow = demoBuilder().setScopes(scopes).build()
+  t.strictSame(flow.getScopes(), { 'data:admin': 'All', 'data:write': 'Write', 'data:read': 'Read' })
+  const holding = (scope: string[]) => ({ app: { id: 'a' }, scope })
+  t.ok(hasScopes(flow.settings, holding(['data:admin']), ['data:read', 'data:write']))
+  t.ok(hasScopes(flow.settings, holding(['data:write']), ['data:read']))
+  t.notOk(hasScopes(flow.settings, holding(['data:read']), ['data:write']))
+  const issued = async (held: string[], scope?: string) => {
+    const result = await demoBuilder().setScopes(scopes).getClient(({ clientId }) => ({ id: clientId, grants: ['client_credentials'], scopes: held })).build()
+      .token(tokenRequest(scope === undefined ? {} : { scope }))
+    return result.success ? result.tokenResponse.scope : result.error.code
+  }
+  t.equal(await issued(['data:admin'], 'data:read'), 'data:read', 'less than the client has')
+  t.equal(await issued(['data:write']), 'data:write', 'none that it does not have by name')
+  t.equal(await issued(['data:read'], 'data:write'), 'invalid_scope')
+  const WRONG: [unknown, RegExp][] = [
+    [{ a: { description: 'A', implies: ['b'] } }, /"b", which is not declared/],
+    [{ a: { description: 'A', implies: ['a'] } }, /"a" implies itself/],
+    [{ a: { description: 'A', implies: ['b'] }, b: { description: 'B', implies: ['c'] }, c: { description: 'C', implies: ['a'] } }, /implies itself/],
+    [{ a: { implies: [] } }, /no description/],
+    [{ a: 5 }, /no description/],
+    [{ a: { description: 'A', implies: 'b' }, b: 'B' }, /not a list/],
+    [{ a: { description: 'A', imply: ['b'] }, b: 'B' }, /"imply"/]
+  ]
+  for (const [declared, message] of WRONG) t.throws(() => demoBuilder().setScopes(declared as never).build(), { code: 'FST_OAUTH_INVALID_SCOPES', message })
 })
 
 const OAUTH_ERRORS: [new () => OAuth2Error, string, number, string, Record<string, string>][] = [
@@ -766,10 +856,10 @@ test('A method of our own is offered in the challenge by its scheme', async (t) 
     (await refusalOf(new ClientCredentialsFlow({ clientAuthenticationMethods: methods }), tokenRequest({}, {}))).challenge
   const schemeless: ClientAuthMethod = { name: 'schemeless', authenticate: none }
   t.equal(await challengeOf(proxied), 'Proxied realm="oauth2-flow"')
-  t.equal(await challengeOf(proxied, 'client_secret_basic'), 'Proxied realm="oauth2-flow", Basic realm="oauth2-flow"')
+  t.equal(await challengeOf(proxied, 'client_secret_basic'), 'Proxied realm="oauth2-flow", Basic realm="oauth2-flow", error="invalid_client"')
   t.equal(await challengeOf(proxied, { ...proxied, name: 'again' }), 'Proxied realm="oauth2-flow"', 'once')
-  t.equal(await challengeOf(schemeless), 'Basic realm="oauth2-flow"', 'never without a challenge')
-  t.equal(await challengeOf('client_secret_post'), 'Basic realm="oauth2-flow"')
+  t.equal(await challengeOf(schemeless), 'Basic realm="oauth2-flow", error="invalid_client"', 'never without a challenge')
+  t.equal(await challengeOf('client_secret_post'), 'Basic realm="oauth2-flow", error="invalid_client"')
 })
 
 test('A method of our own may bring its challenge', async (t) => {

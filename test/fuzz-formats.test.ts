@@ -129,7 +129,7 @@ const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256
 const RIGHT = { htm: 'POST', htu: 'https://api.example/token', iat: NOW, jti: 'one', ath: keyOf('token') }
 const RULES = { keys: new ProofKeys(['ES256']), nonces: undefined, maxAge: 60, now: () => NOW }
 const HEADER = { typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as JWK }
-const verified = (dpop: string) => verifyProof(RULES, { method: 'POST', url: '/token?x', origin: 'https://api.example', header: () => dpop }, 'resource', 'token')
+const verified = (dpop: string) => verifyProof(RULES, { method: 'POST', url: '/token?x', origin: 'https://api.example', header: () => dpop }, 'token')
   .then(() => true, (error: unknown) => { if (error instanceof ProofRefusal) return false; throw error })
 
 const TARGETS: readonly unknown[] = ['https://api.example/token', 'https://API.example:443/%74oken#a']

@@ -22,7 +22,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { Type } from 'typebox'
 import { z } from 'zod'
-import { seeRoutesFirst } from '../plugin/first-on-route.ts'
+import { seeRoutesFirst } from '../plugin/fastify-internals.ts'
 import clientCredentialsPlugin, { credentialsOf, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys } from '../plugin/index.ts'
 import type { AuthCredentials, Guard } from '../plugin/index.ts'
 import { basic, demoBuilder, FORM, tokenOf, TOKEN_PATH } from './support/demo.ts'
@@ -229,7 +229,7 @@ const COMPOSITIONS: Record<string, (app: FastifyInstance, guard: Guard) => unkno
 for (const [name, compose] of Object.entries(COMPOSITIONS)) {
   test(`@fastify/auth, ${name}: who comes in by the key is not told to bring a token`, async (t) => {
     const app = await appWith((app) => app.register(auth))
-    app.get('/composed', { preHandler: compose(app, app.requireScopes(READ)) as Guard, config: { oauth: { scopes: [READ] } } }, async (request) => ({ credentials: request.credentials }))
+    app.get('/composed', { preHandler: compose(app, app.requireScopes(READ)) as Guard, config: { oauth: { documentedScopes: [READ] } } }, async (request) => ({ credentials: request.credentials }))
     for (const method of ['GET', 'HEAD'] as const) {
       const answer = await app.inject({ method, url: '/composed', headers: { ...key, authorization: 'Bearer nonsense' } })
       t.equal(answer.statusCode, 200, method)
@@ -244,7 +244,7 @@ for (const [name, compose] of Object.entries(COMPOSITIONS)) {
 
 test('A challenge that the user has set stays on a success, and one of a route without config.oauth as well', async (t) => {
   const app = await appWith((app) => app.register(auth))
-  const oauth = { scopes: [READ] }
+  const oauth = { documentedScopes: [READ] }
   app.get('/own', { preHandler: app.auth([app.requireScopes(READ), needsApiKey]), config: { oauth } }, async (_request, reply) => {
     reply.header('www-authenticate', 'Negotiate')
     return 'own'

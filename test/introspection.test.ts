@@ -129,7 +129,7 @@ function isRefused (t: Test, answer: Answer, { status, error, description, chall
 }
 
 const invalidRequest = (description: string, status = 400): Refusal => ({ status, error: 'invalid_request', description })
-const INVALID_CLIENT: Refusal = { status: 401, error: 'invalid_client', description: 'Client authentication failed', challenge: 'Basic realm="demo"' }
+const INVALID_CLIENT: Refusal = { status: 401, error: 'invalid_client', description: 'Client authentication failed', challenge: 'Basic realm="demo", error="invalid_client"' }
 const SERVER_ERROR: Refusal = { status: 500, error: 'server_error', description: 'The server failed to handle the request' }
 const NO_TOKEN = invalidRequest('The parameter token is missing')
 const REPEATED = invalidRequest('A parameter was sent more than once')

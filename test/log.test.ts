@@ -229,7 +229,7 @@ async function loggingApp ({ server, logger, scope }: typeof SETTINGS[string], {
     await host.register(clientCredentialsPlugin, { flow, ...options })
     const preHandler = host.requireScopes('data:read')
     for (const hook of URLS.slice(0, 4)) host.route({ method, url: hook, [hook.slice(1)]: preHandler, handler })
-    host.register(async (scope) => { scope.addHook('onRequest', preHandler).route({ method, url: '/scope', handler, config: { oauth: { scopes: ['data:read'] } } }) })
+    host.register(async (scope) => { scope.addHook('onRequest', preHandler).route({ method, url: '/scope', handler, config: { oauth: { documentedScopes: ['data:read'] } } }) })
     host.register(async (scope) => { scope.setErrorHandler((error) => { throw error }).route({ method, url: '/rethrown', preHandler, handler }) })
     host.register(async (scope) => { scope.setErrorHandler((error, request, reply) => tell(request, reply, error)).route({ method, url: '/logged', preHandler, handler }) })
     app.route({ method, url: '/unseen', preHandler, handler })

@@ -14,7 +14,7 @@ import type { Answer } from './support/demo.ts'
 const SEED = 6749
 const DEADLINE = 10_000
 const JSON_TYPE = 'application/json; charset=utf-8'
-const BASIC_CHALLENGE = 'Basic realm="demo"'
+const BASIC_CHALLENGE = 'Basic realm="demo", error="invalid_client"'
 
 type Field = [name: string, value: string]
 interface Sent { method: string, target: string, fields: Field[], body: Uint8Array }

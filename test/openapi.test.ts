@@ -63,7 +63,7 @@ function declareRoutes (app: FastifyInstance, { body, message }: Dialect): void 
   app.post('/write', { schema: schema({ body }), onRequest: app.requireScopes(READ), preHandler: app.requireScopes(WRITE) }, handler)
   app.get('/valid', { preHandler: [app.requireScopes()] }, handler)
   app.get('/open', { schema: schema({ summary: 'Open' }) }, handler)
-  app.get('/composed', { preHandler: async () => {}, config: { oauth: { scopes: [READ, WRITE] } } }, handler)
+  app.get('/composed', { preHandler: async () => {}, config: { oauth: { documentedScopes: [READ, WRITE] } } }, handler)
   app.get('/own-security', { schema: schema({ security: [{ key: [] }] }), preHandler: app.requireScopes(READ) }, handler)
   app.get('/own-open', { schema: schema({ security: [] }), preHandler: app.requireScopes(READ) }, handler)
   app.get('/own-401', { schema: schema({ response: { 401: message } }), preHandler: app.requireScopes(READ) }, handler)

@@ -144,10 +144,10 @@ const ROUNDABOUT: Record<string, (app: FastifyInstance) => void> = {
     })
   },
   '@fastify/auth, any of two': (app) => {
-    app.get('/data', { preHandler: app.auth([needsApiKey, app.requireScopes(READ)]), config: { oauth: { scopes: [READ] } } }, credentials)
+    app.get('/data', { preHandler: app.auth([needsApiKey, app.requireScopes(READ)]), config: { oauth: { documentedScopes: [READ] } } }, credentials)
   },
   '@fastify/auth, both of two': (app) => {
-    app.get('/data', { preHandler: app.auth([pass, app.requireScopes(READ)], { relation: 'and' }), config: { oauth: { scopes: [READ] } } }, credentials)
+    app.get('/data', { preHandler: app.auth([pass, app.requireScopes(READ)], { relation: 'and' }), config: { oauth: { documentedScopes: [READ] } } }, credentials)
   },
   '@fastify/auth, without a word in its config': (app) => {
     app.get('/data', { onRequest: app.auth([app.requireScopes(READ)]) }, credentials)
@@ -209,6 +209,64 @@ test('All scopes of all guards are needed', async (t) => {
   t.equal(refused.headers['www-authenticate'], 'Bearer realm="demo", scope="data:read data:write", error="insufficient_scope", error_description="The access token lacks a scope"')
 })
 
+test('RFC 6750 §3.1: of several alternatives one scope is enough, and the challenge names the first', async (t) => {
+  const app = await pluginApp()
+  app.get('/any', { preHandler: app.requireScopes({ anyOf: [WRITE, READ] }) }, credentials)
+  app.get('/both', { onRequest: app.requireScopes({ anyOf: [WRITE, READ] }), preHandler: app.requireScopes(WRITE) }, credentials)
+  t.equal(await statusOf(app, '/any', reader), 200)
+  t.equal(await statusOf(app, '/any', bearer(tokenOf('writer', [WRITE]))), 200)
+  t.equal(await statusOf(app, '/both', reader), 403)
+  t.equal(await statusOf(app, '/both', bearer(tokenOf('writer', [WRITE]))), 200)
+  const lacking = await app.inject({ url: '/any', headers: bearer(tokenOf('scopeless')) })
+  t.equal(lacking.statusCode, 403)
+  t.match(lacking.headers['www-authenticate'], /^Bearer realm="demo", scope="data:write", error="insufficient_scope"/)
+})
+
+test('RFC 6749 §3.3: a guard accepts a token whose scope implies the one that is needed', async (t) => {
+  const flow = demoBuilder().setScopes({ [READ]: 'Read', [WRITE]: { description: 'Write', implies: [READ] } }).build()
+  const app = await pluginApp({ flow })
+  app.get('/data', { preHandler: app.requireScopes(READ) }, credentials)
+  app.get('/write', { preHandler: app.requireScopes(WRITE) }, credentials)
+  const writing = await app.inject({ url: '/data', headers: bearer(tokenOf('writer', [WRITE])) })
+  t.equal(writing.statusCode, 200)
+  t.strictSame(writing.json().scope, [WRITE], 'the scope of the token stays as it is')
+  t.equal(await statusOf(app, '/write', reader), 403)
+})
+
+test('Requests are decorated under another name, where the application uses request.credentials', async (t) => {
+  const app = Fastify()
+  app.decorateRequest('credentials', 'of the application' as never)
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build(), decoratorName: 'caller' })
+  app.get('/data', { preHandler: app.requireScopes(READ) }, async (request) => ({
+    own: request.credentials, named: (request as unknown as { caller: AuthCredentials }).caller.app, found: credentialsOf(request).app
+  }))
+  app.get('/open', async (request) => credentialsOf(request))
+  t.strictSame((await app.inject({ url: '/data', headers: reader })).json(), { own: 'of the application', named: { id: 'reader' }, found: { id: 'reader' } })
+  t.equal((await app.inject('/open')).json().code, 'FST_OAUTH_ROUTE_NOT_GUARDED')
+})
+
+test('A guard that another plugin has wrapped, and never waits for, lets nobody in', async (t) => {
+  const app = Fastify()
+  let handled = 0
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().verifyToken(async () => ({ isValid: false })).build() })
+  app.addHook('onRoute', (route) => {
+    for (const name of HOOKS) {
+      const hooks = [route[name] ?? []].flat() as ((...args: unknown[]) => unknown)[]
+      if (hooks.length > 0) {
+        Object.assign(route, {
+          [name]: hooks.map((hook) => (request: unknown, reply: unknown, done: () => void) => {
+            Promise.resolve(hook(request, reply, () => {})).catch(() => {})
+            done()
+          })
+        })
+      }
+    }
+  })
+  for (const hook of HOOKS) app.get(`/${hook}`, { [hook]: app.requireScopes(READ) }, async () => { handled++ })
+  for (const hook of HOOKS) for (const headers of [{}, reader]) t.not(await statusOf(app, `/${hook}`, headers), 200, hook)
+  t.equal(handled, 0)
+})
+
 test('A guard without scopes needs a valid token only', async (t) => {
   const app = await pluginApp()
   app.get('/data', { preHandler: app.requireScopes() }, credentials)
@@ -258,7 +316,7 @@ test('A route without a guard is never verified', async (t) => {
   const { flow, verified } = watchedFlow()
   const app = await pluginApp({ flow })
   app.get('/open', async (request) => ({ credentials: request.credentials }))
-  app.get('/documented', { config: { oauth: { scopes: [READ] } } }, async (request) => ({ credentials: request.credentials }))
+  app.get('/documented', { config: { oauth: { documentedScopes: [READ] } } }, async (request) => ({ credentials: request.credentials }))
   for (const url of ['/open', '/documented']) {
     const response = await app.inject({ url, headers: reader })
     t.equal(response.statusCode, 200)
@@ -571,7 +629,7 @@ test('A serializer of the application that writes no URL, or writes nothing, is 
 
 test('The message of a route without a guard has no query, wherever that begins', async (t) => {
   for (const query of ['?access_token=s3cret', ';access_token=s3cret', '#access_token=s3cret', ';a=b?access_token=s3cret', '']) {
-    t.throws(() => credentialsOf({ method: 'GET', url: `/open${query}`, credentials: null }), { code: 'FST_OAUTH_ROUTE_NOT_GUARDED', message: /^(?!.*s3cret).*\/open(?![;?#])/ }, query)
+    t.throws(() => credentialsOf({ method: 'GET', url: `/open${query}` }), { code: 'FST_OAUTH_ROUTE_NOT_GUARDED', message: /^(?!.*s3cret).*\/open(?![;?#])/ }, query)
   }
   t.end()
 })
@@ -767,10 +825,18 @@ const MISUSES: Misuse[] = [
   ['FST_OAUTH_INVALID_SCOPE', 'two scopes in one argument', withPlugin((app) => app.requireScopes(`${READ} ${WRITE}`)), /requireScopes\("data:read", "data:write"\)/],
   ['FST_OAUTH_INVALID_SCOPE', 'an empty scope', withPlugin((app) => app.requireScopes('')), /requireScopes/],
   ['FST_OAUTH_INVALID_SCOPE', 'a list', withPlugin((app) => app.requireScopes([READ] as unknown as string)), /requireScopes/],
-  ['FST_OAUTH_INVALID_SCOPE', 'two scopes in one member of config.oauth.scopes', withPlugin((app) => app.get('/', { config: { oauth: { scopes: [`${READ} ${WRITE}`] } } }, pass)), /requireScopes/],
+  ['FST_OAUTH_INVALID_SCOPE', 'no alternatives', withPlugin((app) => app.requireScopes({ anyOf: [] })), /anyOf/],
+  ['FST_OAUTH_INVALID_SCOPE', 'alternatives that are no list', withPlugin((app) => app.requireScopes({ anyOf: READ as never })), /anyOf/],
+  ['FST_OAUTH_INVALID_SCOPE', 'alternatives beside a scope', withPlugin((app) => app.requireScopes({ anyOf: [READ] } as never, WRITE)), /anyOf/],
+  ['FST_OAUTH_INVALID_SCOPE', 'an unknown member beside anyOf', withPlugin((app) => app.requireScopes({ anyOf: [READ], allOf: [WRITE] } as never)), /anyOf/],
+  ['FST_OAUTH_UNKNOWN_SCOPE', 'a typo in an alternative', withPlugin((app) => app.requireScopes({ anyOf: [READ, 'data:raed'] })), /"data:raed"/],
+  ['FST_OAUTH_INVALID_ROUTE_CONFIG', 'the former name of documentedScopes', withPlugin((app) => app.get('/', { config: { oauth: { scopes: [READ] } as never } }, pass)), /"scopes".*documentedScopes/],
+  ['FST_OAUTH_INVALID_ROUTE_CONFIG', 'no list in documentedScopes', withPlugin((app) => app.get('/', { config: { oauth: { documentedScopes: READ as never } } }, pass)), /documentedScopes/],
+  ['FST_OAUTH_OTHER_VERSION', 'a flow of another version', async () => pluginApp({ flow: Object.create(demoBuilder().build(), { [Symbol.for('fastify-client-credentials.flow')]: { value: 0 } }) }), /twice/],
+  ['FST_OAUTH_INVALID_SCOPE', 'two scopes in one member of config.oauth.documentedScopes', withPlugin((app) => app.get('/', { config: { oauth: { documentedScopes: [`${READ} ${WRITE}`] } } }, pass)), /requireScopes/],
   ['FST_OAUTH_UNKNOWN_SCOPE', 'a typo in a guard', withPlugin((app) => app.requireScopes(READ, 'data:raed')), /"data:raed"/],
-  ['FST_OAUTH_UNKNOWN_SCOPE', 'a typo in config.oauth.scopes', withPlugin((app) => app.get('/', { config: { oauth: { scopes: ['data:raed'] } } }, pass)), /"data:raed"/],
-  ['FST_OAUTH_UNKNOWN_SCOPE', 'a typo in config.oauth.scopes beside a guard', withPlugin((app) => app.get('/', { preHandler: app.requireScopes(READ), config: { oauth: { scopes: ['data:raed'] } } }, pass)), /"data:raed"/]
+  ['FST_OAUTH_UNKNOWN_SCOPE', 'a typo in config.oauth.documentedScopes', withPlugin((app) => app.get('/', { config: { oauth: { documentedScopes: ['data:raed'] } } }, pass)), /"data:raed"/],
+  ['FST_OAUTH_UNKNOWN_SCOPE', 'a typo in config.oauth.documentedScopes beside a guard', withPlugin((app) => app.get('/', { preHandler: app.requireScopes(READ), config: { oauth: { documentedScopes: ['data:raed'] } } }, pass)), /"data:raed"/]
 ]
 
 for (const [code, trigger, misuse, message] of MISUSES) {
@@ -801,7 +867,7 @@ test('credentialsOf gives the credentials, or names the route that lacks a guard
     error: 'Internal Server Error',
     message: 'The request has no credentials, since no guard has run. Put preHandler: app.requireScopes() on the route GET /open'
   })
-  t.throws(() => credentialsOf({ credentials: null, method: 'GET', url: '/bare' }), { code: 'FST_OAUTH_ROUTE_NOT_GUARDED' })
+  t.throws(() => credentialsOf({ method: 'GET', url: '/bare' }), { code: 'FST_OAUTH_ROUTE_NOT_GUARDED' })
 })
 
 const LIMITED = { rateLimit: { max: 1, timeWindow: '1 minute' } }
@@ -905,7 +971,7 @@ export function genericRoutes (app: FastifyInstance): void {
   app.addHook('onRequest', app.requireScopes(READ))
   app.addHook('preHandler', app.requireScopes(READ))
   // @ts-expect-error a route's config names scopes, not one text
-  app.get('/d', { config: { oauth: { scopes: READ } } }, credentials)
+  app.get('/d', { config: { oauth: { documentedScopes: READ } } }, credentials)
   // @ts-expect-error scopes are arguments of their own
   app.requireScopes([READ])
   app.clientCredentials satisfies ClientCredentialsFlow

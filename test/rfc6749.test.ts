@@ -15,7 +15,7 @@ import type { Answer } from './support/demo.ts'
 
 const READ = 'data:read'
 const WRITE = 'data:write'
-const CHALLENGE = 'Basic realm="demo"'
+const CHALLENGE = 'Basic realm="demo", error="invalid_client"'
 const GRANT = 'grant_type=client_credentials'
 const READER = { authorization: basic('reader') }
 const WRITER = { authorization: basic('writer') }

@@ -50,7 +50,7 @@ const CLIENTS: Record<string, OAuth2Client> = Object.fromEntries([
   clientOf('secretive', { jwks: { keys: [{ kty: 'oct', k: encode(SECRET), kid: 'HS256' }, pairs.ES256.privateKey.export({ format: 'jwk' })] } }),
   clientOf('crowded', { jwks: { keys: Array.from({ length: 101 }, () => jwkOf('ES256', { kid: undefined })) } }),
   // The same key, with an exponent that is long to look at.
-  clientOf('costly', { jwks: { keys: [jwkOf('RS256', { e: 'AAAAAAAAAQAB' }), jwkOf('ES256')] } }),
+  clientOf('costly', { jwks: { keys: [jwkOf('RS256', { e: 'AQAAAAEAAQ' }), jwkOf('ES256')] } }),
   clientOf('hs512', { token_endpoint_auth_signing_alg: 'HS512' })
 ].map((client) => [client.id, client]))
 const findClient = (id: string) => Object.hasOwn(CLIENTS, id) ? CLIENTS[id] : undefined
@@ -110,7 +110,7 @@ async function isTaken (t: Test, jwt: string, name = '', parameters = {}, { send
 async function isRefused (t: Test, jwt: string, name = '', parameters = {}, { send } = setting): Promise<void> {
   const { statusCode, body, headers } = await send(presented(jwt, parameters))
   t.strictSame({ statusCode, body, challenge: headers['www-authenticate'] }, {
-    statusCode: 401, body: '{"error":"invalid_client","error_description":"Client authentication failed"}', challenge: 'Basic realm="demo"'
+    statusCode: 401, body: '{"error":"invalid_client","error_description":"Client authentication failed"}', challenge: 'Basic realm="demo", error="invalid_client"'
   }, name)
 }
 

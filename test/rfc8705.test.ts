@@ -1,5 +1,6 @@
 // The lines of RFC 8705 (mutual TLS) that a server and its API are judged by, on real TLS connections.
 import { createHash, X509Certificate } from 'node:crypto'
+import dns from 'node:dns'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
@@ -20,7 +21,7 @@ import * as openid from 'openid-client'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { fromProxy } from '../plugin/client-certificate-proxy.ts'
-import { fromTlsSocket } from '../plugin/client-certificate.ts'
+import { fromTlsSocket, refuseRenegotiation } from '../plugin/client-certificate.ts'
 import clientCredentialsPlugin, {
   BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, guardedFetch, JwtAccessTokens,
   MemoryStore, OpaqueAccessTokens, selfSignedTlsClientAuth, SigningKeys, tlsClientAuth
@@ -28,7 +29,7 @@ import clientCredentialsPlugin, {
 import type { ClientCertificateOptions, ClientCredentialsPluginOptions, OAuth2Client, TokenType } from '../plugin/index.ts'
 import { makeCertificate } from './support/certificates.ts'
 import type { Certified } from './support/certificates.ts'
-import { basic, exchange, form, FORM, SECRET, TOKEN_PATH } from './support/demo.ts'
+import { basic, demoBuilder, exchange, form, FORM, SECRET, TOKEN_PATH } from './support/demo.ts'
 import { HttpsServer } from './support/https-server.ts'
 import { startNginx } from './support/nginx.ts'
 import { freePort } from './support/program.ts'
@@ -119,7 +120,7 @@ function askData ({ port }: Pick<World, 'port'>, certified: Certified | undefine
 function isRefused (t: Test, answer: Answer, message = 'is refused'): void {
   t.equal(answer.status, 401, message)
   t.strictSame(answer.json, { error: 'invalid_client', error_description: 'Client authentication failed' }, message)
-  t.equal(answer.headers['www-authenticate'], 'Basic realm="demo"', message)
+  t.equal(answer.headers['www-authenticate'], 'Basic realm="demo", error="invalid_client"', message)
 }
 
 // Section 2.1: tls_client_auth
@@ -446,9 +447,43 @@ test('A client that begins another handshake loses its connection', async (t) =>
   t.equal((await askToken(world, reader)).status, 200, 'and nobody else does')
 })
 
+test('Every listener of a host name ends the connection of a client that begins another handshake', async (t) => {
+  const lookup = dns.lookup
+  Object.assign(dns, { lookup: (host: string, options: object, callback: (error: null, addresses: object[]) => void) => host === 'localhost' && 'all' in options ? callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 }]) : (lookup as (...args: unknown[]) => void)(host, options, callback) })
+  t.teardown(() => { Object.assign(dns, { lookup }) })
+  const app = Fastify({ https: { cert: server.cert, key: server.key, ca: authority.cert, requestCert: true, rejectUnauthorized: false } })
+  await app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  await app.listen({ port: 0 })
+  t.teardown(() => app.close())
+  t.ok(app.addresses().length > 1)
+  for (const { address, port } of app.addresses() as AddressInfo[]) {
+    const socket = connectTls({ host: address, port, ...reader, rejectUnauthorized: false, maxVersion: 'TLSv1.2' })
+    await once(socket, 'secureConnect')
+    const outcome = await new Promise((resolve) => {
+      socket.on('error', () => {}).on('close', () => resolve('closed')).resume()
+      socket.renegotiate({}, (error) => { if (error === null) resolve('another handshake') })
+    })
+    socket.destroy()
+    t.equal(outcome, 'closed', address)
+  }
+})
+
+test('The certificate of a connection on which another handshake could begin is ignored', async (t) => {
+  const x509 = new X509Certificate(reader.cert)
+  const socketOf = (protocol: string) => ({ authorized: true, getProtocol: () => protocol, getPeerX509Certificate: () => x509, disableRenegotiation: () => {} }) as unknown as Socket
+  t.equal(fromTlsSocket()({ socket: socketOf('TLSv1.2'), rawHeaders: [] }), undefined)
+  t.strictSame(fromTlsSocket()({ socket: socketOf('TLSv1.2'), rawHeaders: [], stream: {} })?.x509, x509, 'HTTP/2')
+  const listeners: ((socket: Socket) => void)[] = []
+  refuseRenegotiation({ on: (_event, listener) => listeners.push(listener as never) })
+  const guarded = socketOf('TLSv1.2')
+  for (const listener of listeners) listener(guarded)
+  t.equal(listeners.length, 1)
+  t.strictSame(fromTlsSocket()({ socket: guarded, rawHeaders: [] }), { x509, isTrusted: true })
+})
+
 test('A certificate that was shown in a later handshake is not trusted for the first', async (t) => {
   const x509 = new X509Certificate(foreign.cert)
-  const socketOf = (authorizationError: unknown, authorized = true) => ({ authorized, authorizationError, getPeerX509Certificate: () => x509 }) as unknown as Socket
+  const socketOf = (authorizationError: unknown, authorized = true) => ({ authorized, authorizationError, getProtocol: () => 'TLSv1.3', getPeerX509Certificate: () => x509 }) as unknown as Socket
   t.strictSame(fromTlsSocket()({ socket: socketOf('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), rawHeaders: [] }), { x509, isTrusted: false })
   t.strictSame(fromTlsSocket()({ socket: socketOf(null, false), rawHeaders: [] }), { x509, isTrusted: false })
   t.strictSame(fromTlsSocket()({ socket: socketOf(null), rawHeaders: [] }), { x509, isTrusted: true })
@@ -456,7 +491,7 @@ test('A certificate that was shown in a later handshake is not trusted for the f
 
 test('A certificate is read once for each connection, and once for each value of the field of a proxy', async (t) => {
   let reads = 0
-  const socket = { authorized: true, getPeerX509Certificate: () => { reads++; return new X509Certificate(reader.cert) } } as unknown as Socket
+  const socket = { authorized: true, getProtocol: () => 'TLSv1.3', getPeerX509Certificate: () => { reads++; return new X509Certificate(reader.cert) } } as unknown as Socket
   const read = fromTlsSocket()
   t.equal(read({ socket, rawHeaders: [] }), read({ socket, rawHeaders: [] }))
   t.equal(reads, 1)

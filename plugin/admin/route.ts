@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { oauthErrorSchema } from '../../schemas/index.ts'
 import { NO_STORE, toLogText } from '../../src/index.ts'
 import type { AuditOrigin, ClientCredentialsFlow } from '../../src/index.ts'
-import { credentialsOf } from '../guard.ts'
+import { credentialsOf } from '../decision.ts'
 import type { Guard } from '../guard.ts'
 import { ADMIN_TAG } from '../openapi/marks.ts'
 import { operationIdOf } from '../openapi/operation-ids.ts'

@@ -1,14 +1,14 @@
 import type { FastifyError } from 'fastify'
-import { FlowConfigurationError, InvalidRequestError, StrategyError } from '../../src/index.ts'
-import type { OAuth2Error } from '../../src/index.ts'
+import { InvalidRequestError, isStrategyError } from '../../src/index.ts'
+import type { OAuth2Error, StrategyError } from '../../src/index.ts'
 import { refusalOf } from '../form-endpoint.ts'
 import { toRegisteredNames } from './client-metadata.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 /** Whatever a request has failed with, as the error of its answer. */
 export function toRefusal (error: FastifyError): OAuth2Error | StrategyError {
-  if (error instanceof StrategyError) return error
-  if (error instanceof FlowConfigurationError && error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toRegisteredNames(error.detail as string))
+  if (isStrategyError(error)) return error
+  if (error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toRegisteredNames(String((error as { detail?: unknown }).detail)))
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new InvalidRequestError('The body must be sent as application/json', { status: 415 })
   return refusalOf(error)
 }

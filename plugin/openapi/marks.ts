@@ -58,11 +58,11 @@ interface SecuredSchema { security?: readonly SecurityRequirement[] }
  *
  * @param required what the guards of the route need; undefined when it has none, and then only the user's words count
  */
-export function markSecurity (route: RouteOptions, schemeName: string, required: SecurityRequirement | undefined): void {
+export function markSecurity (route: RouteOptions, schemeName: string, required: readonly SecurityRequirement[] | undefined): void {
   const { security, ...schema } = (route.schema ?? {}) as SecuredSchema
   const written = security?.some((requirement) => Object.hasOwn(requirement, schemeName)) === true
   if (required === undefined && !written) return
-  route.schema = { ...schema, [SECURITY_MARK]: security ?? [required] } as NonNullable<RouteOptions['schema']>
+  route.schema = { ...schema, [SECURITY_MARK]: security ?? required } as NonNullable<RouteOptions['schema']>
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
+import { brandOf } from '../../src/index.ts'
 import { FST_OAUTH_SECURITY_SCHEME_TAKEN } from '../errors.ts'
 import { describeFlows } from './document.ts'
 import type { FlowDescription, OpenAPIDocument } from './document.ts'
@@ -7,7 +8,7 @@ import type { FlowDescription, OpenAPIDocument } from './document.ts'
 type Swagger = (options?: { yaml?: boolean }) => OpenAPIDocument | string
 
 // The flows of a document, on the very function that makes it: two registrations of the plugin share one.
-const FLOWS = Symbol('fastify-client-credentials.flows')
+const FLOWS: unique symbol = brandOf('flows') as never
 
 interface CompletingSwagger extends Swagger {
   [FLOWS]: FlowDescription[]
@@ -26,7 +27,7 @@ export function describeInSwagger (instance: FastifyInstance, children: readonly
 }
 
 /** Under what name an instance keeps the description of its flow. */
-export const FLOW_DESCRIPTION = Symbol('fastify-client-credentials.description')
+export const FLOW_DESCRIPTION = brandOf('description')
 
 /**
  * Makes a `transformObject` for `@fastify/swagger` that completes the document with the flow of an instance. It is needed

@@ -1,5 +1,4 @@
 import { isThenable } from '../at-once.ts'
-import { formatChallenge } from '../challenge.ts'
 import { isGeneratedSecret } from '../clients/generated-secret.ts'
 import { InvalidClientError, InvalidRequestError } from '../errors.ts'
 import type { Entries } from '../entries/entries.ts'
@@ -274,15 +273,4 @@ const SCHEME = /^[A-Za-z][\w.+-]*(?: |$)/
 
 function severalMechanisms (): InvalidRequestError {
   return new InvalidRequestError('The client authenticates in more than one way')
-}
-
-/** The challenge of a 401 to a token request: every scheme by which clients authenticate. Undefined for a script in a page. */
-export function clientAuthChallenge ({ realm, clientAuthMethods }: ClientAuthSettings, request: TokenRequest): string | undefined {
-  // A browser opens its own sign-in dialog on a Basic challenge and keeps the answer from the page. Scripts that call
-  // from a page say so with this field, which is what it was made for.
-  if (request.header('x-requested-with')?.toLowerCase() === 'xmlhttprequest') return undefined
-  const schemes = new Set(clientAuthMethods.map(({ scheme }) => scheme).filter((scheme) => scheme !== undefined))
-  // A 401 must carry a challenge (RFC 9110 §15.5.2), and RFC 6749 §5.2 wants Basic answered by Basic.
-  if (schemes.size === 0) schemes.add('Basic')
-  return [...schemes].map((scheme) => formatChallenge(scheme, { realm })).join(', ')
 }

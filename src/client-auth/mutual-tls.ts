@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { alternativeNames, isSameAlternativeName } from '../certificate/alternative-names.ts'
 import type { AlternativeNameKind } from '../certificate/alternative-names.ts'
 import { isSameName, parseDistinguishedName, parseSubject } from '../certificate/distinguished-name.ts'
+import { presentedCertificate } from '../certificate/presented.ts'
 import { thumbprintOf } from '../certificate/thumbprint.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
@@ -104,7 +105,7 @@ function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, 
       if (hasOtherCredentials(request)) return undefined
       // RFC 8705 §2: the client_id is there in every request.
       const clientId = parameter(request.form, 'client_id')
-      const certificate = clientId === undefined ? undefined : request.clientCertificate?.()
+      const certificate = clientId === undefined ? undefined : presentedCertificate(request)
       return certificate === undefined ? undefined : prove(clientId as string, certificate)
     }
   })

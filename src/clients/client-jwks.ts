@@ -1,13 +1,12 @@
 import { createPublicKey } from 'node:crypto'
 import type { JWK } from 'jose'
+import { weaknessOf } from '../keys/weak-keys.ts'
 
-// RFC 7518 §3.3
-const MIN_RSA_BITS = 2048
 const KEY_TYPES = ['RSA', 'EC', 'OKP']
 // RFC 7518 §6.2.2, §6.3.2 and §6.4.1
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
-/** Tells whether a value is a JWK Set of public keys that can be used, at least one, and each kid once. Does NOT check for what. */
+/** Tells whether a value is a JWK Set of public keys that can be used and are not weak, at least one, and each kid once. Does NOT check for what. */
 export function isPublicJwks (value: unknown): boolean {
   const { keys } = (value ?? {}) as { keys?: unknown }
   if (!Array.isArray(keys) || keys.length === 0 || !keys.every(isPublicJwk)) return false
@@ -22,8 +21,8 @@ function isPublicJwk (jwk: unknown): boolean {
   // A client that hands its private key out has lost it.
   if (PRIVATE_MEMBERS.some((name) => name in jwk)) return false
   try {
-    const { asymmetricKeyDetails } = createPublicKey({ key: jwk as JWK & { kty: string }, format: 'jwk' })
-    return Number(asymmetricKeyDetails?.modulusLength ?? MIN_RSA_BITS) >= MIN_RSA_BITS
+    createPublicKey({ key: jwk as JWK & { kty: string }, format: 'jwk' })
+    return weaknessOf(jwk as JWK) === undefined
   } catch {
     return false
   }

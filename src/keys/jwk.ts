@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { calculateJwkThumbprint } from 'jose'
 import type { JWK } from 'jose'
+import { weaknessOfKey } from './weak-keys.ts'
 
 const generatePair = promisify(generateKeyPair)
 
@@ -80,6 +81,8 @@ export async function importKey (key: string | JWK, algorithm: string | undefine
 export function checkFit (key: KeyObject, algorithm: SigningAlgorithm): void {
   const { description, fits } = KINDS[algorithm]
   if (!fits(key)) throw new TypeError(`The key does not fit ${algorithm}, which needs ${description}. Import such a key, or pass the algorithm that this one is for`)
+  const weakness = weaknessOfKey(key)
+  if (weakness !== undefined) throw new TypeError(`The key is weak: ${weakness}. Import another key`)
 }
 
 /** Makes the key objects of a stored key: once per key, since each signature from a JWK would cost a parse. */

@@ -9,7 +9,11 @@ import type { SealingKeys } from './sealing-keys.ts'
 
 /** A key of the ring, or why it is not ready for use. */
 interface RingKey extends ScheduledKey {
-  readonly opened: OpenKey | Error
+  readonly opened: OpenKey | Unopened
+}
+
+interface Unopened {
+  readonly problem: Error
 }
 
 /**
@@ -27,7 +31,7 @@ export class KeyRing {
 
   private constructor (version: number, keys: readonly RingKey[]) {
     this.version = version
-    this.problem = keys.map(({ opened }) => opened).find((opened) => opened instanceof Error)
+    this.problem = keys.map(({ opened }) => problemOf(opened)).find((problem) => problem !== undefined)
     this.#keys = keys
     this.#byKid = new Map(keys.map((key) => [key.stored.kid, key]))
   }
@@ -40,7 +44,7 @@ export class KeyRing {
     return new KeyRing(version, await Promise.all(scheduleKeys(keys, time, keepFor).map(async (scheduled) => {
       const known = previous === undefined ? undefined : previous.#byKid.get(scheduled.stored.kid)?.opened
       const isKnown = known !== undefined && 'key' in known && known.key.alg === scheduled.stored.alg
-      return { ...scheduled, opened: isKnown ? known : await openKey(scheduled.stored, sealing).catch((reason: Error) => reason) }
+      return { ...scheduled, opened: isKnown ? known : await openKey(scheduled.stored, sealing).catch((problem: Error) => ({ problem })) }
     })))
   }
 
@@ -64,12 +68,16 @@ export class KeyRing {
   /** @throws the error of a key that cannot be opened: without it, its tokens would be invalid for those who ask */
   publicJwks (time: number): JWK[] {
     return this.#keys.filter(({ until }) => until >= time).map(({ opened }) => {
-      if (opened instanceof Error) throw opened
+      if ('problem' in opened) throw opened.problem
       return { ...opened.publicJwk }
     })
   }
 }
 
-function keyOf (opened: OpenKey | Error): SigningKey | Promise<SigningKey> {
-  return opened instanceof Error ? Promise.reject(opened) : opened.key
+function problemOf (opened: OpenKey | Unopened): Error | undefined {
+  return 'problem' in opened ? opened.problem : undefined
+}
+
+function keyOf (opened: OpenKey | Unopened): SigningKey | Promise<SigningKey> {
+  return 'problem' in opened ? Promise.reject(opened.problem) : opened.key
 }

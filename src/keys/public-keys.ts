@@ -1,5 +1,6 @@
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { JSONWebKeySet, JWK, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
+import { weaknessOf } from './weak-keys.ts'
 
 // Anybody who can name no key makes us try each. Issuers have a handful.
 const MAX_KEYS = 100
@@ -13,7 +14,7 @@ export interface PublicKeys {
 }
 
 /**
- * Reads a JWKS. Keys that cost too much to verify by are as if they were not there.
+ * Reads a JWKS. Weak keys, and those that cost too much to verify by, are ignored.
  *
  * @param use what its keys must be for. Keys for "sig" may leave it out; those for anything else say so.
  * @throws JOSEError when it is none, or has more than 100 keys
@@ -23,19 +24,7 @@ export function toPublicKeys (jwks: unknown, use = 'sig'): PublicKeys {
   if (!Array.isArray(keys)) throw new errors.JWKSInvalid('JSON Web Key Set malformed')
   if (keys.length > MAX_KEYS) throw new errors.JWKSInvalid(`JSON Web Key Set has more than ${MAX_KEYS} keys`)
   const usable = use === 'sig' ? keys : keys.filter((key) => key?.use === use).map((key) => ({ ...key, use: 'sig' }))
-  return { find: createLocalJWKSet({ keys: usable.filter((key) => !isCostlyKey(key)).map(withoutName) }), keys }
-}
-
-// Characters of base64url: 8192 bits with a sign octet, and 32 bits.
-const MAX_RSA = { n: 1367, e: 6 }
-
-/** Tells whether somebody else has chosen an RSA key that costs too much: by a long exponent, to verify takes twenty times as long. */
-export function isCostlyKey (key: JWK): boolean {
-  return isLonger(key?.n, MAX_RSA.n) || isLonger(key?.e, MAX_RSA.e)
-}
-
-function isLonger (text: unknown, length: number): boolean {
-  return typeof text === 'string' && text.length > length
+  return { find: createLocalJWKSet({ keys: usable.filter((key) => weaknessOf(key) === undefined).map(withoutName) }), keys }
 }
 
 // RFC 9864 §2.2: the one algorithm that has two names.

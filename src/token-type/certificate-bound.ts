@@ -1,3 +1,4 @@
+import { presentedCertificate } from '../certificate/presented.ts'
 import { thumbprintOf } from '../certificate/thumbprint.ts'
 import { InvalidRequestError, StrategyInvalidTokenError } from '../errors.ts'
 import type { PlainRequest, TokenRequest } from '../request.ts'
@@ -16,7 +17,7 @@ export class CertificateBoundTokenType implements TokenType {
   readonly metadata = Object.freeze({ tls_client_certificate_bound_access_tokens: true })
 
   isPresented (request: PlainRequest): boolean {
-    return request.clientCertificate?.() !== undefined
+    return presentedCertificate(request) !== undefined
   }
 
   /** @throws InvalidRequestError without a certificate */
@@ -35,6 +36,6 @@ export class CertificateBoundTokenType implements TokenType {
 }
 
 function confirmationOf (request: PlainRequest): Confirmation | undefined {
-  const certificate = request.clientCertificate?.()
+  const certificate = presentedCertificate(request)
   return certificate && { 'x5t#S256': thumbprintOf(certificate.x509) }
 }

@@ -9,7 +9,6 @@ import type { PlainRequest, TokenRequest } from '../request.ts'
 import type { ReplayStore } from '../stores/index.ts'
 import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './dpop/errors.ts'
 import { Nonces } from './dpop/nonces.ts'
-import type { NonceSide } from './dpop/nonces.ts'
 import { ProofKeys } from './dpop/proof-key.ts'
 import { verifyProof } from './dpop/proof.ts'
 import type { ProofRules, VerifiedProof } from './dpop/proof.ts'
@@ -89,24 +88,24 @@ export class DPoPTokenType implements TokenType {
   /** @throws InvalidDPoPProofError */
   async confirmTokenRequest (request: TokenRequest): Promise<Confirmation> {
     try {
-      const proof = await verifyProof(this.#rules, request, 'token endpoint')
+      const proof = await verifyProof(this.#rules, request)
       await this.#spend(proof)
       return proof.confirmation
     } catch (error) {
       if (!(error instanceof ProofRefusal)) throw error
-      throw new InvalidDPoPProofError({ cause: error, nonce: this.#wantedNonce(error, 'token endpoint') })
+      throw new InvalidDPoPProofError({ cause: error, nonce: this.#wantedNonce(error) })
     }
   }
 
   /** @throws StrategyInvalidDPoPProofError */
   async confirmAccess (request: PlainRequest, token: string): Promise<Confirmation> {
     try {
-      const proof = await verifyProof(this.#rules, request, 'resource', token)
+      const proof = await verifyProof(this.#rules, request, token)
       this.#unsettled.set(proof.confirmation, proof)
       return proof.confirmation
     } catch (error) {
       if (!(error instanceof ProofRefusal)) throw error
-      throw new StrategyInvalidDPoPProofError({ cause: error, nonce: this.#wantedNonce(error, 'resource') })
+      throw new StrategyInvalidDPoPProofError({ cause: error, nonce: this.#wantedNonce(error) })
     }
   }
 
@@ -125,7 +124,7 @@ export class DPoPTokenType implements TokenType {
     if (!await isFirstUse(this.#replays, replayKey, reservation)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
   }
 
-  #wantedNonce (error: ProofRefusal, side: NonceSide): string | undefined {
-    return error instanceof NonceWanted ? this.#rules.nonces?.current(side) : undefined
+  #wantedNonce (error: ProofRefusal): string | undefined {
+    return error instanceof NonceWanted ? this.#rules.nonces?.current() : undefined
   }
 }

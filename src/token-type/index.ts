@@ -64,5 +64,12 @@ export type TokenTypes = readonly [TokenType, ...TokenType[]]
 /** The type of a request: the first whose proof it brings. Without a proof, one that needs none, or else the first. */
 export function pickTokenType (types: TokenTypes, request: PlainRequest): TokenType {
   if (types.length === 1) return types[0]
-  return types.find((type) => type.isPresented?.(request)) ?? types.find(({ isPresented }) => isPresented === undefined) ?? types[0]
+  return types.find((type) => isPresented(type, request)) ?? types.find(({ isPresented }) => isPresented === undefined) ?? types[0]
+}
+
+// A promise would count as presented, and of a request without a proof too.
+function isPresented (type: TokenType, request: PlainRequest): boolean {
+  const answer = type.isPresented?.(request) ?? false
+  if (typeof answer !== 'boolean') throw new TypeError(`isPresented of the token type ${type.name} returned no boolean`)
+  return answer
 }

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/brand.ts'
 import { RemoteUnavailableError } from '../../remote/unavailable.ts'
 import { StoreUnavailableError } from '../../stores/unavailable.ts'
 
@@ -7,11 +8,9 @@ export class IssuerUnavailableError extends StoreUnavailableError {
     super(cause)
     this.message = message
   }
-
-  override get name (): string {
-    return 'IssuerUnavailableError'
-  }
 }
+
+nameErrors(IssuerUnavailableError, 'IssuerUnavailableError')
 
 /** Returns the error that a resource server answers with: 503 when the issuer is unavailable, others as they are. */
 export function toVerificationError (error: unknown): unknown {

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { errors } from 'jose'
-import type { JWTVerifyOptions } from 'jose'
+import type { JWK, JWTVerifyOptions } from 'jose'
 import { missingKeyOf, toPublicKeys, verifyByPublicKeys } from '../../keys/public-keys.ts'
 import type { PublicKeys } from '../../keys/public-keys.ts'
+import { weaknessOf } from '../../keys/weak-keys.ts'
 import type { FoundKeys } from '../client-keys.ts'
 import { refuse } from './read.ts'
 import type { IsCurrent } from './recheck.ts'
@@ -56,14 +57,20 @@ function decoys (): PublicKeys {
 
 // The private halves are thrown away; an RSA key is verified by any number of its size.
 function makeDecoys (): PublicKeys {
-  const modulus = randomBytes(256)
-  modulus[0]! |= 0x80
-  modulus[255]! |= 1
   return toPublicKeys({
     keys: [
       generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
       generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }),
-      { kty: 'RSA', n: modulus.toString('base64url'), e: 'AQAB' }
+      makeRsaDecoy()
     ]
   })
+}
+
+// One number in six has no small factor, by which it would be taken for a weak key.
+function makeRsaDecoy (): JWK {
+  const modulus = randomBytes(256)
+  modulus[0]! |= 0x80
+  modulus[255]! |= 1
+  const jwk = { kty: 'RSA', n: modulus.toString('base64url'), e: 'AQAB' }
+  return weaknessOf(jwk) === undefined ? jwk : makeRsaDecoy()
 }

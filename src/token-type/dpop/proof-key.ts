@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, decodeProtectedHeader, importJWK } from 'jose'
 import type { CryptoKey, JWK } from 'jose'
 import { LruMap } from 'toad-cache'
-import { isCostlyKey } from '../../keys/public-keys.ts'
+import { weaknessOf } from '../../keys/weak-keys.ts'
 import { ProofRefusal } from './errors.ts'
 
 /** The key that a proof is signed with, as its header brings it. */
@@ -50,7 +50,8 @@ export class ProofKeys {
     if (crit !== undefined) throw new ProofRefusal('the proof has critical extensions')
     if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) throw new ProofRefusal('the proof has no jwk')
     if (PRIVATE_MEMBERS.some((name) => name in jwk)) throw new ProofRefusal('the jwk of the proof is a private or a symmetric key')
-    if (isCostlyKey(jwk as JWK)) throw new ProofRefusal('the RSA key of the proof is longer than 8192 bits, or its exponent than 32')
+    const weakness = weaknessOf(jwk as JWK)
+    if (weakness !== undefined) throw new ProofRefusal(`the key of the proof is weak: ${weakness}`)
     try {
       // Only what makes the key: "use", "key_ops" and the like are the sender's business.
       const { kty, crv, x, y, n, e } = jwk as JWK

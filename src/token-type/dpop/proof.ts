@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import type { PlainRequest } from '../../request.ts'
 import type { Reservation } from '../../stores/index.ts'
 import { NonceWanted, ProofMissing, ProofRefusal } from './errors.ts'
-import type { Nonces, NonceSide } from './nonces.ts'
+import type { Nonces } from './nonces.ts'
 import type { ProofKeys } from './proof-key.ts'
 import { isSameTarget, targetUriOf } from './target-uri.ts'
 
@@ -40,7 +40,7 @@ const AHEAD = 10
  * @param token the access token that comes with it; undefined at the token endpoint
  * @throws ProofRefusal; NonceWanted when nothing is wrong but the nonce
  */
-export async function verifyProof (rules: ProofRules, request: PlainRequest, side: NonceSide, token?: string): Promise<VerifiedProof> {
+export async function verifyProof (rules: ProofRules, request: PlainRequest, token?: string): Promise<VerifiedProof> {
   // 1: exactly one field. Several reach us joined by a comma, which no JWT has.
   const proof = request.header('dpop')
   if (proof === undefined || proof === '') throw new ProofMissing('the request has no proof')
@@ -64,7 +64,7 @@ export async function verifyProof (rules: ProofRules, request: PlainRequest, sid
   if (typeof iat !== 'number' || !(iat <= time + AHEAD) || !(iat > time - rules.maxAge)) throw new ProofRefusal('the iat of the proof is not now')
 
   // 10: made upon an answer of ours. Last, since whoever fails here may simply try again.
-  if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(side, nonce))) throw new NonceWanted('the proof lacks our nonce')
+  if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(nonce))) throw new NonceWanted('the proof lacks our nonce')
   return { confirmation: { jkt }, replayKey: keyOf(`dpop ${jkt} ${jti}`), reservation: reservationOf(iat, rules) }
 }
 
