@@ -51,7 +51,8 @@ function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
     body: tokenRequestSchema,
     response: tokenResponseSchema,
     check: checkTokenParameters,
-    answer: async (request, reply) => sendUncached(reply, await issueAccessToken(flow.settings, request))
+    // Not by the schema, which has no further members.
+    answer: async (request, reply) => sendJson(reply.headers(NO_STORE), JSON.stringify(await issueAccessToken(flow.settings, request)))
   }
 }
 

@@ -56,8 +56,8 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, decoratorName, metadata, origins, certificateOf } = resolveOptions(options)
-  const paths = pathsOf(flow)
+  const { flow, prefix, acceptJson, decoratorName, metadata, openIdConfiguration, origins, certificateOf } = resolveOptions(options)
+  const paths = pathsOf(flow, openIdConfiguration)
   const guards = createGuards(flow, { origin: origins.resource, certificateOf }, decoratorName, new Outage('Guarded routes', fastify.log))
   if (options.clientCertificate === undefined) {
     refuseRenegotiation(fastify.server)

@@ -21,6 +21,12 @@ export interface ClientCredentialsPluginOptions {
   /** Members of the authorization server's metadata (RFC 8414) that are added, or take the place of ours. Default none. */
   metadata?: Readonly<Record<string, unknown>>
   /**
+   * Serves the metadata at /.well-known/openid-configuration too, behind the path of the issuer, where access tokens are signed: for
+   * verifiers that know an issuer alone and look there only, such as API Gateway, Spring and Istio. It promises no ID tokens.
+   * Default false.
+   */
+  openIdConfiguration?: boolean
+  /**
    * Where clients reach this server: scheme and authority, and the path that a proxy takes away, if it does. The metadata
    * and OpenAPI name such URLs, and DPoP proofs (RFC 9449 §4.2); a Host field is the word of the client only. Default
    * those of the issuer and, for guarded routes, of the audience.
@@ -48,6 +54,7 @@ export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPlug
     acceptJson: flag(),
     decoratorName: text(),
     metadata: table<Readonly<Record<string, unknown>>>(),
+    openIdConfiguration: flag(),
     origin: {
       accepts: (value, { flow }) => isIssuer(value, (flow as ClientCredentialsFlow).settings.dangerouslyAllowHttpIssuer),
       demand: 'an https URL without query and fragment, or an http URL on loopback',
@@ -64,6 +71,7 @@ export interface ResolvedOptions {
   readonly acceptJson: boolean
   readonly decoratorName: string
   readonly metadata: Readonly<Record<string, unknown>>
+  readonly openIdConfiguration: boolean
   /** Where clients reach the endpoints, and guarded routes; and the path in it that a proxy takes away, "" for none. */
   readonly origins: { readonly server: string | undefined, readonly resource: string | undefined, readonly path: string }
   readonly certificateOf: CertificateReader
@@ -77,13 +85,13 @@ export interface ResolvedOptions {
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
   checkOptions(options, CLIENT_CREDENTIALS_PLUGIN)
-  const { flow, prefix = '', acceptJson = false, decoratorName = 'credentials', metadata = {} } = options
+  const { flow, prefix = '', acceptJson = false, decoratorName = 'credentials', metadata = {}, openIdConfiguration = false } = options
   if (isFlow(flow) === 'other version') throw new FST_OAUTH_OTHER_VERSION()
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
   const certificateOf = options.clientCertificate === undefined ? fromTlsSocket() : fromProxy(options.clientCertificate)
-  return { flow, prefix: normalizePrefix(prefix), acceptJson, decoratorName, metadata, origins: resolveOrigins(flow, options.origin), certificateOf }
+  return { flow, prefix: normalizePrefix(prefix), acceptJson, decoratorName, metadata, openIdConfiguration, origins: resolveOrigins(flow, options.origin), certificateOf }
 }
 
 function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {

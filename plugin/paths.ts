@@ -1,4 +1,4 @@
-import { AUTHORIZATION_SERVER, PROTECTED_RESOURCE, wellKnownUrl } from '../src/index.ts'
+import { AUTHORIZATION_SERVER, openIdUrl, PROTECTED_RESOURCE, wellKnownUrl } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
 
 /** The paths that are served, each below the prefix of its scope but {@link AT_ROOT}. Undefined where the part behind it is not there. */
@@ -9,15 +9,17 @@ export interface ServedPaths {
   jwks: string | undefined
   serverMetadata: string | undefined
   resourceMetadata: string | undefined
+  /** The metadata again, where OpenID Connect Discovery (§4) has it. */
+  openIdConfiguration: string | undefined
 }
 
 /** What is found by its path alone, and so stands at the root of the host whatever the prefix (RFC 8615 §3). */
-export const AT_ROOT: ReadonlySet<keyof ServedPaths> = new Set(['serverMetadata', 'resourceMetadata'])
+export const AT_ROOT: ReadonlySet<keyof ServedPaths> = new Set(['serverMetadata', 'resourceMetadata', 'openIdConfiguration'])
 
 const JWKS = '/.well-known/jwks.json'
 
 /** Works out what a flow has to be served, and where: introspection and revocation stand beside the token endpoint. */
-export function pathsOf (flow: ClientCredentialsFlow): ServedPaths {
+export function pathsOf (flow: ClientCredentialsFlow, servesOpenIdConfiguration: boolean): ServedPaths {
   const { accessTokens, resource } = flow.settings
   const token = flow.getTokenEndpoint().startsWith('/') ? flow.getTokenEndpoint().split('?', 1)[0] : undefined
   const metadata = token === undefined ? undefined : accessTokens?.metadata
@@ -29,7 +31,8 @@ export function pathsOf (flow: ClientCredentialsFlow): ServedPaths {
     revocation: metadata && accessTokens?.introspect && accessTokens.revoke && beside('revoke'),
     jwks: metadata?.keys && JWKS,
     serverMetadata: metadata && pathOf(wellKnownUrl(metadata.issuer, AUTHORIZATION_SERVER)),
-    resourceMetadata: resource && pathOf(wellKnownUrl(resource, PROTECTED_RESOURCE))
+    resourceMetadata: resource && pathOf(wellKnownUrl(resource, PROTECTED_RESOURCE)),
+    openIdConfiguration: servesOpenIdConfiguration && metadata?.keys ? pathOf(openIdUrl(metadata.issuer)) : undefined
   }
 }
 

@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { toOAuth2Error, toResourceMetadata, toServerMetadata } from '../src/index.ts'
+import { toOAuth2Error, toOpenIdConfiguration, toResourceMetadata, toServerMetadata } from '../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../src/index.ts'
 import { FST_OAUTH_WELL_KNOWN_TAKEN } from './errors.ts'
 import { OPEN_CONFIG } from './open-routes.ts'
 import { markRoute, operationMark } from './openapi/marks.ts'
-import type { OperationName } from './openapi/marks.ts'
 import { Outage } from './outage.ts'
 import { AT_ROOT } from './paths.ts'
 import type { ServedPaths } from './paths.ts'
@@ -26,17 +25,18 @@ const METADATA_MAX_AGE = 300
 export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, { flow, paths, urls, overrides }) => {
   const root = rootOf(fastify)
   const taken = takenPathsOf(root)
-  const serve = (name: OperationName, of: unknown, maxAge: number, read: () => object | Promise<object>) => {
+  const serve = (name: keyof ServedPaths, of: unknown, maxAge: number, read: () => object | Promise<object>) => {
     const path = paths[name]
     if (path === undefined) return
     const scope = AT_ROOT.has(name) ? root : fastify
+    const swaggerTransform = name === 'openIdConfiguration' ? hideRoute : markRoute(operationMark(flow, name))
     const url = `${scope.prefix}${path}`
     // The API of one server may be in several scopes: a resource has one document. Another server's must not hide this one's.
     if (taken.has(url) && taken.get(url) !== of) throw new FST_OAUTH_WELL_KNOWN_TAKEN(url)
     if (taken.has(url)) return
     taken.set(url, of)
     const outage = new Outage(url, fastify.log)
-    scope.get(routeOf(path), { config: { ...OPEN_CONFIG, swaggerTransform: markRoute(operationMark(flow, name)) } as object }, async (_request, reply) => {
+    scope.get(routeOf(path), { config: { ...OPEN_CONFIG, swaggerTransform } as object }, async (_request, reply) => {
       try {
         const json = JSON.stringify(await read())
         outage.succeeded()
@@ -53,8 +53,16 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
   const { settings } = flow
   const keys = settings.accessTokens?.metadata?.keys
   serve('jwks', keys, keys?.jwksMaxAge ?? 0, () => keys!.toJwks())
-  serve('serverMetadata', settings.accessTokens?.metadata?.issuer, METADATA_MAX_AGE, async () => ({ ...await toServerMetadata(settings, urls), ...overrides }))
+  const issuer = settings.accessTokens?.metadata?.issuer
+  const readMetadata = async () => ({ ...await toServerMetadata(settings, urls), ...overrides })
+  serve('serverMetadata', issuer, METADATA_MAX_AGE, readMetadata)
+  serve('openIdConfiguration', issuer, METADATA_MAX_AGE, async () => toOpenIdConfiguration(await readMetadata()))
   serve('resourceMetadata', settings.resource, METADATA_MAX_AGE, () => toResourceMetadata(settings))
+}
+
+// The same document as the metadata, for verifiers that look for it elsewhere: nothing for people who read the API's document.
+function hideRoute ({ url }: { url: string }): { schema: object, url: string } {
+  return { schema: { hide: true }, url }
 }
 
 // What each well-known path of an application is served for.

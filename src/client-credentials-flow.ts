@@ -2,7 +2,9 @@ import type { AuthCredentials, CredentialsWithScopeList, StrategyResult, Verifie
 import type { OAuth2Client } from './client-auth/index.ts'
 import { isStrategyError, StrategyInternalError, thrown } from './errors.ts'
 import type { OAuth2Error } from './errors.ts'
+import { needsOf } from './client-auth/by-name.ts'
 import { keepsSettings } from './entries/agreement.ts'
+import { declareFlow } from './entries/declared-flows.ts'
 import { registerReplayStores } from './entries/replay-stores.ts'
 import { publishDenial } from './events/client-decision.ts'
 import { resolveFlowOptions } from './flow-options.ts'
@@ -68,7 +70,7 @@ export class ClientCredentialsFlow<
   /**
    * Compares the settings of this process with those that all processes on its stores have agreed on. The plugin calls it
    * when the server starts; call it yourself where you use the flow without the plugin. Registers the stores, too, that
-   * one-time values are reserved in.
+   * one-time values are reserved in, and the scopes and methods of the flow, for the command line.
    *
    * @returns warnings about protection that is missing, for the log
    * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
@@ -78,8 +80,13 @@ export class ClientCredentialsFlow<
     const { accessTokens, clients, clientAuthMethods, tokenTypes } = this.settings
     await accessTokens?.start?.()
     const store = (clients?.entries ?? accessTokens?.entries)?.store
+    const settings = store !== undefined && keepsSettings(store) ? store : undefined
+    if (settings !== undefined && this.settings.tokenEndpoint.startsWith('/')) {
+      const { securitySchemeName, tokenEndpoint, scopeNames } = this.settings
+      await declareFlow(settings, `${securitySchemeName} ${tokenEndpoint}`, { scopes: scopeNames === undefined ? null : [...scopeNames], methods: needsOf(clientAuthMethods) })
+    }
     const replayStores = [...clientAuthMethods, ...tokenTypes].flatMap(({ replayStores = [] }) => replayStores)
-    return await registerReplayStores(store !== undefined && keepsSettings(store) ? store : undefined, replayStores)
+    return await registerReplayStores(settings, replayStores)
   }
 
   /**

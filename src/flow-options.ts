@@ -1,10 +1,10 @@
 import type { AccessTokens, GenerateAccessToken, VerifiedCredentials, VerifyToken } from './access-token/index.ts'
-import { resolveAuthMethods } from './client-auth/by-name.ts'
+import { needsOf, resolveAuthMethods } from './client-auth/by-name.ts'
 import type { ClientAuthMethodOption, SecretOf } from './client-auth/by-name.ts'
-import type { Clients, GetClient, OAuth2Client } from './client-auth/index.ts'
+import type { ClientAuthMethod, Clients, GetClient, OAuth2Client } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
-import { callable, checkOptions, codedError, flag, hasMethods, listOf, oneOf, orNull, seconds, text, withError, withMethods } from './lib/options/index.ts'
+import { callable, checkOptions, codedError, flag, hasMethods, isTable, listOf, oneOf, orNull, seconds, text, withError, withMethods } from './lib/options/index.ts'
 import type { OptionsDescription, Rule } from './lib/options/index.ts'
 import { assertionAlgorithms, violationsOf } from './profile.ts'
 import type { Profile } from './profile.ts'
@@ -110,7 +110,8 @@ const PATH = /^\/(?!\/)[^\s#:*%]*$/
 const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
 
 const isCallback: Rule<never> = withError(callable<never>(), codedError('FST_OAUTH_INVALID_CALLBACK'))
-const isTokenType = (value: unknown) => typeof (value as TokenType | null)?.name === 'string'
+const isTokenType = (value: unknown) => typeof value === 'object' && typeof (value as TokenType | null)?.name === 'string'
+const isMethod = (value: unknown) => typeof value === 'string' || (typeof (value as ClientAuthMethod | null)?.name === 'string' && hasMethods(value, ['authenticate']))
 const invalidTokenType = codedError('FST_OAUTH_INVALID_TOKEN_TYPE')
 
 /** The options of a flow. */
@@ -130,11 +131,11 @@ export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentia
     },
     description: text(0),
     // What is wrong with them, declareScopes says.
-    scopes: { accepts: () => true, demand: 'an object of scope name to description' },
+    scopes: { accepts: isTable, demand: 'an object of scope name to description', error: codedError('FST_OAUTH_INVALID_SCOPES') },
     accessTokenLifetime: withError(seconds(1), codedError('FST_OAUTH_INVALID_LIFETIME')),
     tokenType: { accepts: isTokenType, demand: 'an object with a name', error: invalidTokenType },
     otherTokenTypes: withError(listOf<TokenType>(isTokenType, 'objects with a name', 0), invalidTokenType),
-    clientAuthenticationMethods: withError(listOf<ClientAuthMethodOption>(() => true, 'client authentication methods', 0), codedError('FST_OAUTH_INVALID_AUTH_METHOD')),
+    clientAuthenticationMethods: withError(listOf<ClientAuthMethodOption>(isMethod, 'client authentication methods', 0), codedError('FST_OAUTH_INVALID_AUTH_METHOD')),
     getClient: isCallback,
     clients: withError(withMethods<Clients>('the clients', 'getClient', 'findClient'), codedError('FST_OAUTH_INVALID_CALLBACK'), 'Pass a ClientRegistry'),
     throttle: orNull(withMethods<FailureThrottle>('a throttle', 'check', 'failed', 'succeeded'), 'none'),
@@ -168,6 +169,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
   const clientAuthMethods = resolveAuthMethods(resolved.clientAuthenticationMethods, {
     clients, issuer: accessTokens?.metadata?.issuer, algorithms: assertionAlgorithms(profile)
   })
+  clients?.learnMethods?.(needsOf(clientAuthMethods))
   const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience, allowsHttp(options)))
   const scopeNames = Object.keys(scopes)
   const settings: FlowSettings = Object.freeze({
@@ -186,6 +188,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     getClient: resolved.getClient as GetClient,
     clients,
     dangerouslyAllowHttpIssuer: allowsHttp(options),
+    isAudienceString: profile === 'fapi2',
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,

@@ -16,6 +16,11 @@ export function isIssuer (text: unknown, allowHttp = false): text is string {
   return isSecureUrl(text, allowHttp)
 }
 
+/** Where an issuer has its document of OpenID Connect Discovery (§4): behind the path of the issuer. */
+export function openIdUrl (issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+}
+
 /** Puts a well-known name between the host and the path of a URL (RFC 8414 §3.1, RFC 9728 §3.1). A trailing slash is dropped. */
 export function wellKnownUrl (url: string, name: string): string {
   const { origin, pathname } = new URL(url)

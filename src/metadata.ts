@@ -44,6 +44,15 @@ export async function toServerMetadata (settings: FlowSettings, urls: EndpointUr
   })
 }
 
+/**
+ * Writes the document of OpenID Connect Discovery 1.0 (§3), for verifiers of access tokens that look for an issuer's keys there and
+ * nowhere else: the metadata of RFC 8414, and what §3 requires that is true here. There are no ID tokens, so that no algorithm
+ * signs them, and no authorization endpoint. The subject of a token is the same for everybody who gets it.
+ */
+export function toOpenIdConfiguration (metadata: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { subject_types_supported: ['public'], id_token_signing_alg_values_supported: [], ...metadata }
+}
+
 /** Writes the metadata of the protected resource (RFC 9728 §2), by which a client that was refused finds the authorization server. */
 export function toResourceMetadata (settings: FlowSettings): Record<string, unknown> {
   return withoutUndefined({

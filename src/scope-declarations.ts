@@ -1,4 +1,5 @@
 import { FlowConfigurationError } from './configuration-error.ts'
+import { isTable } from './lib/options/index.ts'
 import { isScopeToken } from './scope.ts'
 import type { ImpliedScopes } from './scope.ts'
 
@@ -26,7 +27,7 @@ export interface DeclaredScopes {
  * @throws FlowConfigurationError FST_OAUTH_INVALID_SCOPES, for a scope that implies itself or one that is not declared, too
  */
 export function declareScopes (declarations: unknown): DeclaredScopes {
-  if (!isRecord(declarations)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
+  if (!isTable(declarations)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
   const declared = new Map(Object.entries(declarations).map(([name, declaration]) => [name, readDeclaration(name, declaration)]))
   const implied = new Map<string, ReadonlySet<string>>()
   for (const [name, { implies }] of declared) {
@@ -43,7 +44,7 @@ export function declareScopes (declarations: unknown): DeclaredScopes {
 function readDeclaration (name: string, declaration: unknown): Required<ScopeDeclaration> {
   if (!isScopeToken(name)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')
   if (typeof declaration === 'string') return { description: declaration, implies: [] }
-  if (!isRecord(declaration)) throw wrongScopes(`"${name}" has no description`)
+  if (!isTable(declaration)) throw wrongScopes(`"${name}" has no description`)
   const { description, implies = [], ...unknown } = declaration
   const [member] = Object.keys(unknown)
   if (member !== undefined) throw wrongScopes(`"${name}" has the unknown member "${member}"`)
@@ -62,10 +63,6 @@ function closureOf (name: string, declared: ReadonlyMap<string, Required<ScopeDe
     waiting.push(...declared.get(other)?.implies ?? [])
   }
   return found
-}
-
-function isRecord (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function wrongScopes (detail: string): FlowConfigurationError {

@@ -25,6 +25,8 @@ export interface TokenResponse {
   expires_in: number
   /** Always there, unless the token has no scope at all. */
   scope?: string
+  /** What generateAccessToken has returned as `parameters`. */
+  [name: string]: unknown
 }
 
 /** What the token endpoint runs on. */
@@ -86,6 +88,7 @@ async function grantAccessToken (settings: TokenEndpointSettings, request: Token
     origin: authenticated.context.origin,
     resource,
     confirmation,
+    ...furtherParameters(form),
     generation: client.generation
   })
 
@@ -165,7 +168,30 @@ function toResponse (
     throw new TypeError('generateAccessToken returned an expiresIn that is no positive number of seconds')
   }
 
-  const response: TokenResponse = { access_token: accessToken, token_type: tokenType, expires_in: expiresIn }
+  const response: TokenResponse = { ...furtherMembers(generated), access_token: accessToken, token_type: tokenType, expires_in: expiresIn }
   if (scope.length > 0) response.scope = scope.join(' ')
   return response
+}
+
+// RFC 6749 §2.3.1, §4.4.2, RFC 7521 §4.2, RFC 8707 §2.
+const DEFINED_PARAMETERS: ReadonlySet<string> = new Set([
+  'grant_type', 'scope', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'resource'
+])
+
+// RFC 6749 §5.1, and an error of §5.2 that a client could take for one.
+const DEFINED_MEMBERS: ReadonlySet<string> = new Set(['access_token', 'token_type', 'expires_in', 'refresh_token', 'scope', 'error', 'error_description', 'error_uri'])
+
+// Repeated ones were rejected, and one without a value counts as left out (§3.2).
+function furtherParameters (form: FormParameters): { parameters?: Record<string, string> } {
+  const names = Object.keys(form).filter((name) => !DEFINED_PARAMETERS.has(name) && parameter(form, name) !== undefined)
+  return names.length === 0 ? {} : { parameters: Object.fromEntries(names.map((name) => [name, parameter(form, name) as string])) }
+}
+
+function furtherMembers (generated: OAuth2AccessTokenResult | string): Record<string, unknown> {
+  const parameters: unknown = typeof generated === 'string' ? undefined : generated.parameters
+  if (parameters === undefined) return {}
+  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) throw new TypeError('generateAccessToken returned parameters that are no object')
+  // What JSON cannot have fails here, where it is a server_error, and not when the response is written.
+  const members = JSON.parse(JSON.stringify(parameters)) as Record<string, unknown>
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !DEFINED_MEMBERS.has(name)))
 }

@@ -36,9 +36,9 @@ const CORE_EXPORTS = [
   'clientSecretJwt', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'guardedFetch', 'hasScopes', 'holdsSecret',
   'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isFlow', 'isIssuer', 'isOAuth2Error',
   'isScopeToken', 'isSecureUrl', 'isStoreAway', 'isStrategyError', 'isThenable', 'issueAccessToken', 'judgeClaims', 'notAForm',
-  'openTelemetrySpans', 'parseForm', 'plainParameterName', 'privateKeyJwt', 'prometheusMetrics', 'publishAdministration',
+  'openIdUrl', 'openTelemetrySpans', 'parseForm', 'plainParameterName', 'privateKeyJwt', 'prometheusMetrics', 'publishAdministration',
   'publishDenial', 'queryStarts', 'redactSecrets', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock',
-  'tlsClientAuth', 'toLogText', 'toOAuth2Error', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess',
+  'tlsClientAuth', 'toLogText', 'toOAuth2Error', 'toOpenIdConfiguration', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess',
   'wantsIntrospectionJwt', 'wellKnownUrl', 'workloadIdentities'
 ]
 

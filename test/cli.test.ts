@@ -21,6 +21,7 @@ import { alignColumns } from '../src/cli/output.ts'
 import { hidePasswords } from '../src/cli/password.ts'
 import { loadDriver } from '../src/cli/driver.ts'
 import { JwtAccessTokens } from '../src/access-token/jwt.ts'
+import { ClientCredentialsFlowBuilder } from '../src/client-credentials-flow-builder.ts'
 import { ClientRegistry } from '../src/clients/client-registry.ts'
 import { SigningKeys } from '../src/keys/signing-keys.ts'
 import type { SigningKeysOptions } from '../src/keys/signing-keys.ts'
@@ -200,7 +201,7 @@ t.test('client add prints the secret once, and it works', async (t) => {
   const added = await typed(['client', 'add', 'billing', '--name', 'Billing', '--scope', ' data:read  data:write'])
   t.equal(added.code, 0)
   const [, secret = ''] = /^client_id {6}billing\nclient_secret {2}(\S+)\n$/.exec(added.stdout) ?? []
-  t.match(added.stderr, /^Keep the secret now: it is not shown again\n$/)
+  t.match(added.stderr, /^Keep the secret now: it is not shown again\nThe scopes are not checked, since no server has started on this store yet\n$/)
   const registry = open()
   t.ok(await knows(registry, 'billing', secret))
   t.notOk(await knows(registry, 'billing', `${secret}x`))
@@ -846,3 +847,30 @@ async function collect<T> (values: AsyncIterable<T>): Promise<T[]> {
   for await (const value of values) list.push(value)
   return list
 }
+
+t.test('A scope that no server on the store declares is an error, and not where none has started', async (t) => {
+  const { typed, open, folder } = await overSqlite(t)
+  t.match(await typed('client add early --scope data:raed'), { code: 0, stderr: /not checked/ })
+  const store = open.store()
+  const start = async (scheme: string, scopes: Record<string, string>) => await new ClientCredentialsFlowBuilder({ securitySchemeName: scheme }).setScopes(scopes)
+    .useClients(new ClientRegistry(store, { now: () => NOW })).useAccessTokens(accessTokens(store)).build().start()
+  await start('one', { 'data:read': 'Read' })
+  await start('other', { 'data:write': 'Write' })
+  t.match(await typed('client add late --scope data:raed'), { code: 1, stderr: /"data:raed".*Did you mean "data:read"/ })
+  t.match(await typed(['client', 'add', 'late', '--scope', 'data:read data:write']), { code: 0 })
+  t.match(await typed('client update late --scope data:wirte'), { code: 1, stderr: /"data:write"/ })
+  writeFileSync(join(folder, 'more.csv'), 'client_id,scope\ngood,data:read\nbad,data:raed\n')
+  t.match(await typed(`client import ${join(folder, 'more.csv')}`), { code: 1, stderr: /Line 3: .*"data:raed"/ })
+})
+
+t.test('A first import that is rejected leaves no database', async (t) => {
+  const { typed, file, folder } = await overSqlite(t, { isThere: false })
+  const csv = join(folder, 'clients.csv')
+  writeFileSync(csv, 'client_id,scope\nbad id,data:read\n')
+  t.match(await typed(`client import ${csv}`), { code: 1 })
+  t.notOk(existsSync(file))
+  t.match(await typed('client add --certificate-name dns:a --auth-method private_key_jwt'), { code: 2 })
+  t.notOk(existsSync(file))
+  writeFileSync(csv, 'client_id,scope\ngood,data:read\n')
+  t.match(await typed(`client import ${csv}`), { code: 0 })
+})

@@ -175,18 +175,18 @@ t.test('RFC 7523 §3: iss and sub are the client_id', async (t) => {
   for (const name of ['__proto__', 'constructor', 'toString']) await isRefused(t, assertion(name), name)
 })
 
-t.test('RFC 7523 §3, FAPI 2.0 §5.3.2.1 (8): aud is the issuer identifier alone, as one text', async (t) => {
-  const others = [undefined, null, '', 5, {}, [], [ISSUER], [ISSUER, 'https://other.example'], `${ISSUER}/`, ISSUER.toUpperCase(), `${ISSUER}${TOKEN_PATH}`, 'https://other.example', ` ${ISSUER}`]
+t.test('RFC 7523 §3, FAPI 2.0 §5.3.2.1 (8): aud is the issuer identifier alone', async (t) => {
+  const others = [undefined, null, '', 5, {}, [], [[ISSUER]], [ISSUER, ISSUER], [ISSUER, 'https://other.example'], `${ISSUER}/`, ISSUER.toUpperCase(), `${ISSUER}${TOKEN_PATH}`, 'https://other.example', ` ${ISSUER}`]
   for (const aud of others) await isRefused(t, assertion('signer', { aud }), JSON.stringify(aud))
 })
 
-t.test('RFC 7523 §3: further values of aud by choice, and still no list', async (t) => {
+t.test('RFC 7523 §3: further values of aud by choice, and still no list of several', async (t) => {
   const endpoint = `${ISSUER}${TOKEN_PATH}`
   for (const tokenEndpointAudience of [endpoint, [endpoint]]) {
     const compatible = await setUp((replays) => [privateKeys({ replays, tokenEndpointAudience })])
     await isTaken(t, assertion('signer', { aud: endpoint }), 'the endpoint', {}, compatible)
     await isTaken(t, assertion(), 'the issuer', {}, compatible)
-    for (const aud of [[endpoint], [ISSUER, endpoint], `${endpoint}/`, undefined]) await isRefused(t, assertion('signer', { aud }), JSON.stringify(aud), {}, compatible)
+    for (const aud of [[endpoint, endpoint], [ISSUER, endpoint], `${endpoint}/`, undefined]) await isRefused(t, assertion('signer', { aud }), JSON.stringify(aud), {}, compatible)
   }
 })
 

@@ -24,7 +24,9 @@ export interface OperationDescription {
 
 /** Describes what is served of a flow, below the prefix of its scope. */
 export function describeOperations (flow: ClientCredentialsFlow, paths: ServedPaths, prefix: string): OperationDescription[] {
-  const entries = Object.entries(paths) as [OperationName, string | undefined][]
+  // The same document as that of serverMetadata.
+  const { openIdConfiguration, ...described } = paths
+  const entries = Object.entries(described) as [OperationName, string | undefined][]
   return entries.filter(([, path]) => path !== undefined).map(([name, path]) => ({
     mark: operationMark(flow, name),
     path: AT_ROOT.has(name) ? path! : `${prefix}${path}`,

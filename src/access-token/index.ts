@@ -22,6 +22,8 @@ export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAu
   resource: readonly string[]
   /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
+  /** Further parameters of the request (RFC 6749 §3.2): those that no RFC defines for a token request of this grant. Not checked. Left out for none. */
+  parameters?: Readonly<Record<string, string>>
   /** The generation of the client when the request was first looked at, for a client of the registry. */
   generation?: number | undefined
 }
@@ -34,6 +36,11 @@ export interface OAuth2AccessTokenResult {
   expiresIn?: number
   /** What the token is for (RFC 9068 §3), for the event that it was issued. */
   audience?: readonly string[]
+  /**
+   * Further members of the token response (RFC 6749 §5.1), of any type that JSON has. The members that the RFC defines cannot be
+   * replaced, and `refresh_token` cannot be added (§4.4.3): such members are left out.
+   */
+  parameters?: Readonly<Record<string, unknown>>
 }
 
 type Awaitable<T> = T | Promise<T>

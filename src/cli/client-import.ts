@@ -1,13 +1,16 @@
 import { createReadStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
+import { checkNewClient } from '../clients/new-client.ts'
 import type { Command, Invocation } from './command.ts'
+import { noteUnchecked, readDeclared, undeclaredScope } from './declared.ts'
+import type { Declared } from './declared.ts'
 import { CommandError, messageOf, UsageError } from './failure.ts'
 import { addBatch, toBatches } from './import/batches.ts'
 import { Progress } from './import/progress.ts'
 import { COLUMNS, readRows } from './import/rows.ts'
-import type { Format } from './import/rows.ts'
+import type { Format, Row } from './import/rows.ts'
 import { openSecretsFile, secretsToStdout } from './import/secrets-output.ts'
-import { decode } from './import/text.ts'
+import { badRow, decode } from './import/text.ts'
 import type { Io } from './io.ts'
 import { originOf } from './origin.ts'
 import { note, print } from './output.ts'
@@ -43,13 +46,20 @@ async function importClients (invocation: Invocation): Promise<void> {
   const path = textOf(values, 'output')
   const size = file === '-' ? undefined : await sizeOf(file)
   if (path !== undefined && await isSame(file, path)) throw new UsageError('--output is the file that is imported. Name another file')
+  const progress = new Progress(size, io.now, (line) => note(io, line))
+  const batches = toBatches(readRows(decode(progress.count(openInput(file, io))), format))
+  const count = { rows: 0, added: 0, skipped: 0 }
+  const stopped = (error: unknown) => new CommandError(`${count.added} clients were added, then the import stopped. Fix this and run the same command again`, { cause: error })
+  // Before the store is used for the first time, which creates it.
+  const first = await batches.next().catch((error: unknown) => { throw stopped(error) })
   await withRegistry(invocation, async (registry, store) => {
     const secrets = path === undefined ? secretsToStdout(io) : await openSecretsFile(path)
-    const progress = new Progress(size, io.now, (line) => note(io, line))
-    const rows = readRows(decode(progress.count(openInput(file, io))), format)
-    const count = { rows: 0, added: 0, skipped: 0 }
     try {
-      for await (const batch of toBatches(rows)) {
+      const declared = await readDeclared(store)
+      registry.learnMethods(declared.methods)
+      noteUnchecked(declared, (first.value as Row[] | undefined)?.some(({ client }) => client.scopes !== undefined) === true, io)
+      for (let { value: batch } = first; batch !== undefined; { value: batch } = await batches.next()) {
+        for (const { line, client } of batch) checkRow(line, client, declared)
         const added = await addBatch(batch, { store, registry, by: originOf(invocation), secrets })
         count.rows += batch.length
         count.added += added
@@ -57,7 +67,7 @@ async function importClients (invocation: Invocation): Promise<void> {
         progress.done(batch.length)
       }
     } catch (error) {
-      throw new CommandError(`${count.added} clients were added, then the import stopped. Fix this and run the same command again`, { cause: error })
+      throw stopped(error)
     } finally {
       await secrets.close()
     }
@@ -65,6 +75,20 @@ async function importClients (invocation: Invocation): Promise<void> {
     // Without a file the standard output is for secrets alone.
     if (isJson && path !== undefined) await print(io, JSON.stringify(count))
   }, { mayCreate: true })
+}
+
+function checkRow (line: number, client: Row['client'], declared: Declared): void {
+  const problem = undeclaredScope(declared, client) ?? problemOf(() => checkNewClient(client, declared.methods))
+  if (problem !== undefined) throw badRow(line, problem)
+}
+
+function problemOf (check: () => unknown): string | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
 }
 
 function readFormat (given: string | undefined, file: string): Format {

@@ -1,7 +1,11 @@
-import type { ClientRegistration, RegisteredClient } from '../clients/client-registry.ts'
+import type { ClientChanges, ClientRegistration, ClientRegistry, RegisteredClient } from '../clients/client-registry.ts'
+import { checkNewClient } from '../clients/new-client.ts'
+import { withKnownMethods } from '../clients/registration.ts'
 import { secretBounds } from './bounds.ts'
 import { clientToJson, printClient, printSecret } from './client-output.ts'
-import type { Command, Invocation } from './command.ts'
+import type { Command, CommandStore, Invocation } from './command.ts'
+import { noteUnchecked, readDeclared, undeclaredScope } from './declared.ts'
+import type { Declared } from './declared.ts'
 import { CommandError, UsageError } from './failure.ts'
 import { readStdin } from './io.ts'
 import { originOf } from './origin.ts'
@@ -64,7 +68,11 @@ export const CLIENT_COMMANDS: readonly Command[] = [
       const [id = ''] = invocation.operands
       const changes = await readRegistration(invocation.values, invocation.io)
       if (Object.keys(changes).length === 0) throw new UsageError('There is nothing to change. Add an option, such as --scope')
-      await withRegistry(invocation, async (registry) => await printClient(invocation, found(await registry.update(id, changes, { by: originOf(invocation) }), id)))
+      await withRegistry(invocation, async (registry, store) => {
+        const declared = await checkDeclared({ registry, store }, changes)
+        await printClient(invocation, found(await registry.update(id, changes, { by: originOf(invocation) }), id))
+        noteUnchecked(declared, changes.scopes !== undefined, invocation.io)
+      })
     }
   },
   {
@@ -104,12 +112,24 @@ async function addClient (invocation: Invocation): Promise<void> {
   const lifetime = secondsOf(values, 'secret-lifetime')
   const secret = values['no-secret'] ? null : values['secret-stdin'] ? await readStdin(io) : undefined
   if (secret === '') throw new UsageError('The standard input is empty: it must be the secret')
-  await withRegistry(invocation, async (registry) => {
+  // Before the store is used for the first time, which creates it.
+  checkNewClient({ ...withKnownMethods(registration), ...id !== undefined && { id }, ...secret !== undefined && { secret } })
+  await withRegistry(invocation, async (registry, store) => {
+    const declared = await checkDeclared({ registry, store }, registration)
     if (id !== undefined && await registry.find(id)) throw new CommandError(`There is a client "${id}" already. Change it: client update ${id}`)
     const client = { ...registration as ClientRegistration, ...id !== undefined && { id }, ...lifetime !== undefined && { lifetime }, ...secret !== undefined && { secret } }
     const added = await registry.add(client, { by: originOf(invocation) })
     await printSecret(invocation, added.client.id, added.secret, { client: clientToJson(added.client) })
+    noteUnchecked(declared, registration.scopes !== undefined, io)
   }, { mayCreate: true })
+}
+
+async function checkDeclared ({ registry, store }: { registry: ClientRegistry, store: CommandStore }, changes: ClientChanges): Promise<Declared> {
+  const declared = await readDeclared(store)
+  registry.learnMethods(declared.methods)
+  const problem = undeclaredScope(declared, changes)
+  if (problem !== undefined) throw new CommandError(problem)
+  return declared
 }
 
 async function listClients (invocation: Invocation): Promise<void> {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { postgresStore } from '../stores/postgres.ts'
@@ -55,7 +55,14 @@ function openSqlite (location: string, mayCreate: boolean): OpenStore {
     if (!exists) closeSync(openSync(path, 'a', 0o600))
     return new Database(path)
   })
-  return { store: sqliteStore(database, { migrate: !exists }), close: async () => { database.close() } }
+  return {
+    store: sqliteStore(database, { migrate: !exists }),
+    close: async () => {
+      database.close()
+      // Nothing was written: the command has failed before.
+      if (!exists && statSync(path).size === 0) rmSync(path)
+    }
+  }
 }
 
 function open<T> (path: string, work: () => T): T {

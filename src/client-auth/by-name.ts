@@ -1,6 +1,7 @@
 import { FlowConfigurationError } from '../configuration-error.ts'
 import { nearestName } from '../lib/options/index.ts'
 import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
+import type { ClientNeeds } from '../stores/index.ts'
 import type { ClientAuthMethod, Clients, SecretClientAuthMethod } from './index.ts'
 import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
 import { privateKeyJwt } from './private-key-jwt.ts'
@@ -62,4 +63,9 @@ export function resolveAuthMethods (options: readonly ClientAuthMethodOption[], 
 function hintOf (option: unknown): string | undefined {
   const nearest = typeof option === 'string' ? nearestName(option, Object.keys(METHODS)) : undefined
   return nearest && `Did you mean "${nearest}"?`
+}
+
+/** What clients need for each of some methods. */
+export function needsOf (methods: readonly ClientAuthMethod[]): Record<string, ClientNeeds> {
+  return Object.fromEntries(methods.map(({ name, needs = 'secret' }) => [name, needs]))
 }

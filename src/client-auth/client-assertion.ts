@@ -5,7 +5,7 @@ import { CLOCK, codedError, flag, names, required, seconds } from '../lib/option
 import type { ErrorFactory, OptionRules } from '../lib/options/index.ts'
 import { ISSUER, REPLAY_STORE } from '../option-rules.ts'
 import type { TokenRequest } from '../request.ts'
-import type { ReplayStore } from '../stores/index.ts'
+import type { ClientNeeds, ReplayStore } from '../stores/index.ts'
 import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/claims.ts'
 import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read.ts'
 import type { Assertion } from './assertion/read.ts'
@@ -31,7 +31,8 @@ export interface ClientAssertionOptions {
   tokenEndpointAudience?: string | readonly string[]
   /**
    * Seconds from now to the `exp` of an assertion, at most. Default 300: clients of FAPI and OpenID Connect mostly take
-   * 60, some libraries five minutes; what lives longer is of use to a thief, and must be remembered.
+   * 60, some libraries five minutes; what lives longer is of use to a thief, and must be remembered. Authlib signs assertions for
+   * an hour unless told otherwise: set 3600 for such clients, or `expires_in` in them.
    */
   maxLifetime?: number
   /** Seconds that clocks may differ, 60 at most. Default 10, as FAPI 2.0 has it (§5.3.2.1). */
@@ -59,6 +60,7 @@ export const invalidAssertionOption: ErrorFactory = codedError('FST_OAUTH_INVALI
 /** How a method knows its own assertions, and that one is of the client whom it names. */
 export interface AssertionProof {
   readonly name: string
+  readonly needs: ClientNeeds
   /** Those that assertions may be signed with. */
   readonly algorithms: readonly string[]
   /** Tells whether an algorithm is of this kind, allowed or not. */
@@ -77,7 +79,7 @@ const TYPES = ['jwt', 'client-authentication+jwt']
 
 /**
  * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
- * `aud` is this server alone, `exp` is near, and the `jti` was never used. What names
+ * `aud` is this server alone (in an array of one too, but under FAPI 2.0), `exp` is near, and the `jti` was never used. What names
  * another issuer than its subject is not of this method. That its `alg` is the one that the client is registered for,
  * authenticateClient checks.
  *
@@ -87,7 +89,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
   const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, now = systemClock } = options
   const audiences: readonly string[] = Object.freeze([issuer, tokenEndpointAudience].flat())
 
-  async function prove (request: TokenRequest, assertion: Assertion): Promise<PresentedClient> {
+  async function prove (request: TokenRequest, assertion: Assertion, isAudienceString: boolean): Promise<PresentedClient> {
     const { alg, claims } = assertion
     // What costs nothing comes first, and says nothing of the client.
     if (!proof.algorithms.includes(alg)) throw refuse(`its alg is not among ${proof.algorithms.join(', ')}`)
@@ -95,8 +97,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     const clientId = claims.sub
     if (!isCredential(clientId)) throw refuse('iss and sub are no client_id')
     checkClientId(request, clientId)
-    // One text. In a list, another server could stand beside this one, and send the assertion on.
-    if (!audiences.includes(claims.aud as string)) throw refuse('aud is not the issuer identifier of this server, as a single text')
+    checkAudience(claims.aud, isAudienceString)
     const until = checkTimes(claims, { now, clockTolerance, maxLifetime })
     const jti = checkJti(claims)
 
@@ -108,15 +109,23 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     return { clientId, signingAlgorithm: alg, recheck }
   }
 
+  // RFC 7523bis §4: the issuer identifier as the only value, a string or an array of it alone. Beside another value, the other
+  // server could send the assertion on. FAPI 2.0 §5.3.2.1 (8) allows the string only.
+  function checkAudience (aud: unknown, isAudienceString: boolean): void {
+    const value: unknown = Array.isArray(aud) && aud.length === 1 && !isAudienceString ? aud[0] : aud
+    if (!audiences.includes(value as string)) throw refuse('aud is not the issuer identifier of this server alone')
+  }
+
   return Object.freeze({
     name: proof.name,
+    needs: proof.needs,
     signingAlgorithms: Object.freeze([...proof.algorithms]),
     audiences,
     replayStores: Object.freeze([replays]),
-    authenticate (request: TokenRequest) {
+    authenticate (request: TokenRequest, { isAudienceString = false } = {}) {
       const assertion = readAssertion(request, [JWT_BEARER])
       if (assertion === undefined || !proof.isOwn(assertion.alg) || assertion.claims.iss !== assertion.claims.sub) return undefined
-      return prove(request, assertion)
+      return prove(request, assertion, isAudienceString)
     }
   })
 }

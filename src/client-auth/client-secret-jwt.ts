@@ -58,6 +58,8 @@ export function clientSecretJwt (options: ClientSecretJwtOptions): ClientAuthMet
 
   return clientAssertionMethod(options, {
     name: 'client_secret_jwt',
+    // The secret itself, of which the registry has a hash only.
+    needs: 'nothing',
     algorithms,
     isOwn: (alg) => alg.startsWith('HS'),
     async verify ({ jwt, alg }, clientId, verifyOptions) {

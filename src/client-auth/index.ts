@@ -8,9 +8,10 @@ import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { toLogText } from '../lib/log-text.ts'
 import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
-import type { AuditStore, ReplayStore } from '../stores/index.ts'
+import type { AuditStore, ClientNeeds, ReplayStore } from '../stores/index.ts'
 import { Attempt } from '../throttle/attempt.ts'
 import type { FailureThrottle } from '../throttle/index.ts'
+import type { AssertionRules } from './assertion/rules.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
 export interface OAuth2Client {
@@ -76,6 +77,8 @@ export interface ClientAuthMethod {
   readonly signingAlgorithms?: readonly string[]
   /** The audiences that its assertions may have, the issuer first. */
   readonly audiences?: readonly string[]
+  /** What a client that is registered for it must have. Default a secret: the registry generates one. */
+  readonly needs?: ClientNeeds
   /** The stores in which its assertions are reserved: the flow registers them when it starts. */
   readonly replayStores?: readonly ReplayStore[]
   /**
@@ -85,7 +88,7 @@ export interface ClientAuthMethod {
    * A secret that is returned is not checked yet: getClient does. Without one, this method has proven the client.
    * @throws InvalidClientError when there are some and they are malformed or wrong. Its cause reaches the log only.
    */
-  authenticate (request: TokenRequest): PresentedClient | undefined | Promise<PresentedClient | undefined>
+  authenticate (request: TokenRequest, rules?: AssertionRules): PresentedClient | undefined | Promise<PresentedClient | undefined>
 }
 
 /** A method whose clients always present a secret, so that getClient always gets one. */
@@ -126,6 +129,8 @@ export type GetClient<Client extends OAuth2Client = OAuth2Client, Secret extends
 
 /** Where clients are kept that are known by more than a secret: what `useClients` takes. */
 export interface Clients {
+  /** Is called with the methods of each flow that has these clients, by name: clients can be registered for them. */
+  learnMethods? (methods: Readonly<Record<string, ClientNeeds>>): void
   readonly getClient: GetClient
   /**
    * Finds a client without authenticating it, for a method that proves by keys of the client who asks.
@@ -152,7 +157,7 @@ export interface Clients {
 }
 
 /** What client authentication runs on. */
-export interface ClientAuthSettings {
+export interface ClientAuthSettings extends AssertionRules {
   readonly realm: string
   readonly clientAuthMethods: readonly ClientAuthMethod[]
   readonly getClient: GetClient
@@ -184,7 +189,7 @@ export async function authenticateClient (
   scope: readonly string[] | undefined,
   decision?: ClientDecision
 ): Promise<AuthenticatedClient> {
-  const { method, presented } = await findCredentials(settings.clientAuthMethods, request)
+  const { method, presented } = await findCredentials(settings, request)
   decision?.presented(presented.clientId, method.name)
 
   // A client_id beside other credentials must name the same client, or it is unclear who asks.
@@ -226,16 +231,14 @@ function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorit
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
 
-async function findCredentials (
-  methods: readonly ClientAuthMethod[],
-  request: TokenRequest
-): Promise<{ method: ClientAuthMethod, presented: PresentedClient }> {
+async function findCredentials (settings: ClientAuthSettings, request: TokenRequest): Promise<{ method: ClientAuthMethod, presented: PresentedClient }> {
+  const methods = settings.clientAuthMethods
   // RFC 6749 §2.3.1: never in the URI, which ends in logs. To ignore them would leave the client in its habit.
   if (hasQueryParameter(request.url, URL_CREDENTIALS)) throw new InvalidRequestError('Client credentials must not be in the URL')
   refuseSeveralMechanisms(request)
   let found: { method: ClientAuthMethod, presented: PresentedClient } | undefined
   for (const method of methods) {
-    const answer = method.authenticate(request)
+    const answer = method.authenticate(request, settings)
     // Ours answer at once, and each wait costs every request a turn.
     const presented = isThenable(answer) ? await answer : answer
     if (presented === undefined) continue

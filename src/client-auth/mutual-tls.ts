@@ -100,6 +100,7 @@ type Judge = (certificate: ClientCertificate, metadata: ClientMetadata) => Promi
 function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, judge: Judge): ClientAuthMethod {
   return Object.freeze({
     name,
+    needs: name === 'tls_client_auth' ? 'certificate' as const : 'keys' as const,
     authenticate (request: TokenRequest) {
       // Beside other credentials, a certificate is there for the token to be bound to.
       if (hasOtherCredentials(request)) return undefined

@@ -69,6 +69,8 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
 
   return clientAssertionMethod(options, {
     name: 'private_key_jwt',
+    // With `keys`, the registry has none of them.
+    needs: keys === undefined ? 'keys' : 'nothing',
     algorithms: withOtherNames(algorithms),
     // "none" too, so that the log says what is wrong with it.
     isOwn: (alg) => !alg.startsWith('HS'),

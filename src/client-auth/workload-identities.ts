@@ -91,6 +91,7 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
 
   return Object.freeze({
     name: 'workload_identity',
+    needs: 'nothing' as const,
     replayStores: Object.freeze(issuers.flatMap(({ replays }) => replays ?? [])),
     authenticate (request: TokenRequest) {
       const assertion = readAssertion(request, [JWT_BEARER, JWT_SPIFFE])

@@ -16,8 +16,8 @@ import { makeClient, makeSecret } from './new-client.ts'
 import type { ClientMaker, IssuedSecret, NewClient } from './new-client.ts'
 import { toRegisteredClient } from './registered-client.ts'
 import type { RegisteredClient } from './registered-client.ts'
-import { applyChanges } from './registration.ts'
-import type { ClientChanges } from './registration.ts'
+import { applyChanges, KNOWN_AUTH_METHODS } from './registration.ts'
+import type { AuthMethods, ClientChanges } from './registration.ts'
 import { changedBy, checkAddOptions, checkListOptions, checkRotateOptions, CLIENT_REGISTRY } from './registry-options.ts'
 import type { AddOptions, ClientChangeOptions, ClientRegistryOptions, ListOptions, RotateOptions } from './registry-options.ts'
 import { SecretUses } from './secret-uses.ts'
@@ -45,6 +45,7 @@ export class ClientRegistry implements Clients {
   readonly audit: AuditStore | undefined
   readonly #store: ClientStore
   readonly #maker: ClientMaker
+  #methods: AuthMethods = KNOWN_AUTH_METHODS
   readonly #uses: SecretUses
   readonly #authenticator: ClientAuthenticator
 
@@ -59,7 +60,7 @@ export class ClientRegistry implements Clients {
     this.replays = canReserve(store) ? store : undefined
     this.entries = Entries.of(store, { now })
     this.audit = auditOf(store)
-    this.#maker = { hashes, slowHashes, now }
+    this.#maker = { hashes, slowHashes, methods: () => this.#methods, now }
     this.#uses = new SecretUses(store, { now, onError })
     this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, entries: this.entries, onError, now })
   }
@@ -71,6 +72,11 @@ export class ClientRegistry implements Clients {
    * @throws StoreUnavailableError, or rejects with it
    */
   readonly getClient = (context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> => this.#authenticator.authenticate(context)
+
+  /** Is called by each flow that has these clients, with its methods: clients can be registered for them. */
+  learnMethods (methods: AuthMethods): void {
+    this.#methods = { ...this.#methods, ...methods }
+  }
 
   /** Finds a client that is not disabled. Authenticates nobody. @throws StoreUnavailableError, or rejects with it */
   findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
@@ -162,7 +168,7 @@ export class ClientRegistry implements Clients {
   async update (id: string, changes: ClientChanges, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
     const audit = this.#record(by, 'client', id, 'updated', { members: Object.keys(changes) })
-    return await this.#show(await this.#change(id, 'updated', (client) => ({ client: applyChanges(client, changes) }), audit))
+    return await this.#show(await this.#change(id, 'updated', (client) => ({ client: applyChanges(client, changes, this.#methods) }), audit))
   }
 
   /**

@@ -4,7 +4,8 @@ import { wrongClient } from './client-error.ts'
 import { isSecret, toPlainHash } from './client-secret-hash.ts'
 import type { SecretHashes } from './client-secret-hash.ts'
 import { generateClientId, generateSecret, generateSecretId, isGeneratedSecret } from './generated-secret.ts'
-import { checkRegistration, hasProof, isSeconds } from './registration.ts'
+import { checkRegistration, isSeconds, needsSecret } from './registration.ts'
+import type { AuthMethods } from './registration.ts'
 import type { SlowSecretHashes } from './slow-secret-hash.ts'
 
 /** A secret that was just made. `secret` is shown this once: what is stored is its hash. */
@@ -45,6 +46,8 @@ export interface NewClient extends ClientRegistration, SecretOptions {
 export interface ClientMaker {
   readonly hashes: SecretHashes
   readonly slowHashes: SlowSecretHashes
+  /** The client authentication methods that clients can be registered for. */
+  readonly methods: () => AuthMethods
   readonly now: () => number
 }
 
@@ -67,18 +70,25 @@ export function isClientId (id: unknown): id is string {
  * @throws FlowConfigurationError that names what is wrong
  */
 export async function makeClient (maker: ClientMaker, client: NewClient): Promise<{ stored: StoredClient, issued: IssuedSecret | undefined }> {
-  const { id = generateClientId(), secret, secretHash, lifetime, ...members } = client
-  const registration = checkRegistration(members)
-  if (!isClientId(id)) throw wrongClient('id must be at most 255 visible ASCII characters without quote and backslash')
-  if (secret !== undefined && secretHash !== undefined) throw wrongClient('secret and secretHash exclude each other')
+  const { id = generateClientId(), secret, secretHash, lifetime } = client
+  const registration = checkNewClient(client, maker.methods())
 
   const createdAt = maker.now()
-  const isGenerated = secret === undefined && secretHash === undefined && !hasProof(registration)
+  const isGenerated = secret === undefined && secretHash === undefined && needsSecret(registration, maker.methods())
   const { made, issued } = isGenerated ? makeSecret(maker, { lifetime }) : { made: await importSecret(maker, client), issued: undefined }
   const secrets = made === undefined ? [] : [made]
   // From a number that nobody knows: whoever changes a client that is removed meanwhile, and added anew, must not find the
   // same version there, and bring old secrets back.
   return { stored: { scopes: [], ...registration, id, version: randomInt(MAX_FIRST_VERSION), secrets, createdAt, updatedAt: createdAt }, issued }
+}
+
+/** Checks a client before it is added, but for its secret. @throws FlowConfigurationError that names what is wrong */
+export function checkNewClient (client: NewClient, methods?: AuthMethods): ClientRegistration {
+  const { id, secret, secretHash, lifetime, ...members } = client
+  const registration = checkRegistration(members, methods)
+  if (id !== undefined && !isClientId(id)) throw wrongClient('id must be at most 255 visible ASCII characters without quote and backslash')
+  if (secret !== undefined && secretHash !== undefined) throw wrongClient('secret and secretHash exclude each other')
+  return registration
 }
 
 /** Generates a secret. @throws FlowConfigurationError for a wrong lifetime */

@@ -1,22 +1,28 @@
 import { isScopeToken } from '../scope.ts'
 import { isSecureUrl } from '../secure-url.ts'
-import type { ClientRegistration, StoredClient } from '../stores/index.ts'
+import { nearestName } from '../lib/options/index.ts'
+import type { ClientNeeds, ClientRegistration, StoredClient } from '../stores/index.ts'
 import { wrongClient } from './client-error.ts'
 import { isPublicJwks } from './client-jwks.ts'
 import { CERTIFICATE_NAMES } from './oauth2-client.ts'
 
-// RFC 7591 §2, RFC 8705 §2. Not client_secret_jwt, which needs the secret itself, and not its hash.
-const AUTH_METHODS: Readonly<Record<string, (client: ClientChanges) => boolean>> = {
-  client_secret_basic: () => true,
-  client_secret_post: () => true,
-  private_key_jwt: hasKeys,
-  tls_client_auth: ({ certificateName }) => certificateName !== undefined,
-  self_signed_tls_client_auth: hasKeys
-}
+/** What clients need for each method, by its name. */
+export type AuthMethods = Readonly<Record<string, ClientNeeds>>
 
-type Check = (value: unknown, client: ClientChanges) => boolean
+/** The methods that are known without a flow (RFC 7591 §2, RFC 8705 §2). Not client_secret_jwt, which needs the secret itself, and not its hash. */
+export const KNOWN_AUTH_METHODS: AuthMethods = Object.freeze({
+  client_secret_basic: 'secret',
+  client_secret_post: 'secret',
+  private_key_jwt: 'keys',
+  tls_client_auth: 'certificate',
+  self_signed_tls_client_auth: 'keys',
+  workload_identity: 'nothing'
+})
 
-const MEMBERS: Readonly<Record<keyof ClientRegistration, readonly [check: Check, demand: string]>> = {
+type Check = (value: unknown, client: ClientChanges, methods: AuthMethods) => boolean
+type Demand = string | ((methods: AuthMethods) => string)
+
+const MEMBERS: Readonly<Record<keyof ClientRegistration, readonly [check: Check, demand: Demand]>> = {
   name: [isText, 'a text without control characters'],
   scopes: [(value) => isListOf(value, isScopeToken), 'a list of names without space, quote and backslash (RFC 6749 section 3.3)'],
   defaultScopes: [(value, { scopes = [] }) => isListOf(value, (scope) => Array.isArray(scopes) && scopes.includes(scope)), 'a list of some of its scopes'],
@@ -24,8 +30,8 @@ const MEMBERS: Readonly<Record<keyof ClientRegistration, readonly [check: Check,
   introspects: [(value) => isListOf(value, isText), 'a list of names or URLs'],
   accessTokenLifetime: [isSeconds, 'a whole number of seconds above zero'],
   authMethods: [
-    (value, client) => isListOf(value, (name) => Object.hasOwn(AUTH_METHODS, String(name)) && AUTH_METHODS[String(name)]?.(client) === true) && value.length > 0,
-    `a list of at least one of ${Object.keys(AUTH_METHODS).join(', ')}, and only of those that it has keys or a certificate for`
+    (value, client, methods) => isListOf(value, (name) => Object.hasOwn(methods, String(name)) && hasNeeded(client, methods[String(name)])) && value.length > 0,
+    (methods) => `a list of at least one of ${Object.keys(methods).join(', ')}, and only of those that it has keys or a certificate for`
   ],
   jwks: [(value, { jwksUri }) => jwksUri === undefined && isPublicJwks(value), 'a JWK Set of public keys, RSA, EC or OKP, at least one, each kid once, and without jwksUri beside it'],
   jwksUri: [(value) => typeof value === 'string' && isSecureUrl(value), 'an https URL (http on loopback only)'],
@@ -42,21 +48,21 @@ export type ClientChanges = { [name in keyof ClientRegistration]?: ClientRegistr
  * @returns a copy, without members that are undefined
  * @throws FlowConfigurationError that names what is wrong
  */
-export function checkRegistration (client: ClientChanges): ClientRegistration {
+export function checkRegistration (client: ClientChanges, methods: AuthMethods = KNOWN_AUTH_METHODS): ClientRegistration {
   for (const [name, value] of Object.entries(client)) {
     const member = Object.hasOwn(MEMBERS, name) ? MEMBERS[name as keyof ClientRegistration] : undefined
     // A typing error must not cost a client its scopes.
-    if (member === undefined) throw wrongClient(`there is no member ${JSON.stringify(name)}`)
+    if (member === undefined) throw wrongClient(`there is no member ${JSON.stringify(name)}${hintOf(name)}`)
     const [check, demand] = member
-    if (value !== undefined && !check(value, client)) throw wrongClient(`${name} must be ${demand}`)
+    if (value !== undefined && !check(value, client, methods)) throw wrongClient(`${name} must be ${typeof demand === 'string' ? demand : demand(methods)}`)
   }
   return structuredClone(withoutUndefined(client))
 }
 
 /** @throws FlowConfigurationError that names what would be wrong */
-export function applyChanges (client: StoredClient, changes: ClientChanges): StoredClient {
+export function applyChanges (client: StoredClient, changes: ClientChanges, methods: AuthMethods): StoredClient {
   const { id, version, isDisabled = false, generation, secrets, createdAt, updatedAt, ...registration } = client
-  const { scopes = [], ...changed } = checkRegistration({ ...registration, ...changes })
+  const { scopes = [], ...changed } = checkRegistration({ ...registration, ...changes }, methods)
   return { id, version, ...(isDisabled && { isDisabled }), ...(generation !== undefined && { generation }), ...changed, scopes, secrets, createdAt, updatedAt }
 }
 
@@ -65,9 +71,21 @@ export function isSeconds (value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0
 }
 
-/** Tells whether a client proves who it is by something other than a secret. */
-export function hasProof (client: ClientChanges): boolean {
-  return hasKeys(client) || client.certificateName !== undefined
+/** Tells whether a client authenticates by a secret of the registry: by its methods, or as long as it has nothing else to authenticate by. */
+export function needsSecret (client: ClientChanges, methods: AuthMethods): boolean {
+  const { authMethods, certificateName } = client
+  if (hasKeys(client) || certificateName !== undefined) return false
+  return authMethods === undefined || authMethods.some((name) => methods[name] === 'secret')
+}
+
+function hasNeeded (client: ClientChanges, needs: ClientNeeds | undefined): boolean {
+  if (needs === 'keys') return hasKeys(client)
+  return needs !== 'certificate' || client.certificateName !== undefined
+}
+
+function hintOf (name: string): string {
+  const nearest = nearestName(name, Object.keys(MEMBERS))
+  return nearest === undefined ? '' : `. Did you mean ${nearest}?`
 }
 
 function hasKeys ({ jwks, jwksUri }: ClientChanges): boolean {
@@ -91,4 +109,11 @@ function isCertificateName (value: unknown): boolean {
 
 function withoutUndefined (changes: ClientChanges): ClientRegistration {
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
+}
+
+/** Leaves the methods out that are known to a flow only: whether there are such, its store says. */
+export function withKnownMethods<T extends ClientChanges> (client: T): ClientRegistration {
+  const { authMethods, ...others } = withoutUndefined(client)
+  const known = Array.isArray(authMethods) ? authMethods.filter((name) => Object.hasOwn(KNOWN_AUTH_METHODS, String(name))) : authMethods
+  return { ...others, ...(known !== undefined && known.length > 0 && { authMethods: known }) }
 }

@@ -110,9 +110,8 @@ export class SigningKeys implements KeySource {
     return isThenable(ring) ? ring.then((ready) => this.#findIn(ready, kid)) : this.#findIn(ring, kid) ?? this.#findMissing(kid)
   }
 
-  followSettings (entries: Entries): void {
-    this.#upkeep.follow(entries)
-  }
+  // Bound: a key source of the application may inherit from an object of this class.
+  readonly followSettings = (entries: Entries): void => { this.#upkeep.follow(entries) }
 
   /** Whether a key is valid at this moment, as far as this process has read. */
   holds (kid: string, alg: string): boolean {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { AUTHORIZATION_SERVER, wellKnownUrl } from '../issuer.ts'
+import { AUTHORIZATION_SERVER, openIdUrl, wellKnownUrl } from '../issuer.ts'
 import { isSecureUrl } from '../secure-url.ts'
 import { RemoteDocument } from './document.ts'
 import { fetchJson, UnexpectedStatus } from './fetch.ts'
@@ -60,9 +60,4 @@ export function discoverEndpoint (
 // A server that is unavailable has it nowhere.
 function isNotThere ({ cause }: Error): boolean {
   return cause instanceof UnexpectedStatus && cause.status >= 400 && cause.status < 500
-}
-
-// Behind the path, not before it.
-function openIdUrl (issuer: string): string {
-  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
 }

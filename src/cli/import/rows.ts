@@ -1,7 +1,7 @@
 import type { NewClient } from '../../clients/client-registry.ts'
 import { isSecret, toPlainHash } from '../../clients/client-secret-hash.ts'
 import { isClientId } from '../../clients/new-client.ts'
-import { checkRegistration } from '../../clients/registration.ts'
+import { checkRegistration, withKnownMethods } from '../../clients/registration.ts'
 import type { CertificateName } from '../../stores/index.ts'
 import { toWords } from '../values.ts'
 import { readCsv } from './csv.ts'
@@ -103,7 +103,9 @@ function checkClient ({ id, secret, secretHash, ...registration }: NewClient): R
   if (!isClientId(id)) throw new TypeError('client_id must be at most 255 visible ASCII characters without quote and backslash')
   if (secret !== undefined && !isSecret(secret)) throw new TypeError('client_secret must have 1 to 1,024 characters, none of them a control character')
   if (secretHash !== undefined && toPlainHash(secretHash) === undefined) throw new TypeError('client_secret_hash must be "sha256:" and a SHA-256 in hex or base64url')
-  return { ...checkRegistration(registration), id, ...secret !== undefined && { secret }, ...secretHash !== undefined && { secretHash } }
+  // Methods of a flow are checked with what its servers have declared.
+  checkRegistration(withKnownMethods(registration))
+  return { ...registration, id, ...secret !== undefined && { secret }, ...secretHash !== undefined && { secretHash } }
 }
 
 function refuseWith<T> (refusal: (problem: string) => Error, work: () => T): T {

@@ -112,9 +112,9 @@ export function hasMethods (value: unknown, methods: readonly string[]): boolean
   return (typeof value === 'object' || typeof value === 'function') && value !== null && methods.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
 }
 
-/** Whether a value is an object that is no array. */
+/** Whether a value is an object that is no array, Map or Set. */
 export function isTable (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value)
 }
 
 /** Joins names for a sentence: "a, b and c". */

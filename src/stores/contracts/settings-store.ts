@@ -3,6 +3,17 @@ import type { AuditRecord } from './audit-store.ts'
 /** The values that all processes on a store must agree on, by name. */
 export type AgreedValues = Readonly<Record<string, string | number | null>>
 
+/** What a client must have to authenticate by a method: a secret of the registry, public keys, a name in its certificate, or nothing that the registry has. */
+export type ClientNeeds = 'secret' | 'keys' | 'certificate' | 'nothing'
+
+/** What a flow has that issues tokens to the clients of a store. */
+export interface DeclaredFlow {
+  /** The names of its scopes. null for a flow that declares none: then a client may have any. */
+  readonly scopes: readonly string[] | null
+  /** Its client authentication methods, by name. */
+  readonly methods: Readonly<Record<string, ClientNeeds>>
+}
+
 /** The agreed settings of the processes on a store. */
 export interface StoredSettings {
   /** Counts the changes; 0 where none were stored yet. */
@@ -22,6 +33,8 @@ export interface StoredSettings {
   readonly revocationStores: readonly string[]
   /** The ids of other stores that servers reserve one-time values in. */
   readonly replayStores: readonly string[]
+  /** The flows of servers that have started on the store, by their security scheme and token endpoint. Left out for none. */
+  readonly flows?: Readonly<Record<string, DeclaredFlow>> | undefined
 }
 
 /** Keeps the agreed settings. */

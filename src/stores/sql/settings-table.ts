@@ -4,7 +4,7 @@ import type { AuditTable } from './audit-table.ts'
 import { firstOf, SINGLE_ROWS } from './database.ts'
 import type { SqlDatabase, Steps } from './database.ts'
 
-type Body = Partial<Pick<StoredSettings, 'agreed' | 'pending' | 'revocationStores' | 'replayStores'>>
+type Body = Partial<Pick<StoredSettings, 'agreed' | 'pending' | 'revocationStores' | 'replayStores' | 'flows'>>
 
 const READ = `SELECT store.id AS store_id, settings.* FROM ${SINGLE_ROWS}`
 const REPLACE = `
@@ -23,7 +23,7 @@ export class SettingsTable implements SettingsStore {
 
   async readSettings (): Promise<StoredSettings> {
     const row = firstOf(await this.#database.read([READ]))
-    const { agreed = {}, pending, revocationStores = [], replayStores = [] } = JSON.parse(String(row['body'])) as Body
+    const { agreed = {}, pending, revocationStores = [], replayStores = [], flows } = JSON.parse(String(row['body'])) as Body
     return {
       version: Number(row['version']),
       storeId: String(row['store_id']),
@@ -33,7 +33,8 @@ export class SettingsTable implements SettingsStore {
       largestClockTolerance: Number(row['largest_clock_tolerance']),
       isUpgrading: Number(row['is_upgrading']) === 1,
       revocationStores,
-      replayStores
+      replayStores,
+      ...(flows !== undefined && { flows })
     }
   }
 
@@ -43,8 +44,8 @@ export class SettingsTable implements SettingsStore {
   }
 
   * #replace (settings: StoredSettings, audit: AuditRecord | undefined): Steps<boolean> {
-    const { version, agreed, pending, longestTokenLifetime, largestClockTolerance, isUpgrading, revocationStores, replayStores } = settings
-    const body: Body = { agreed, revocationStores, replayStores, ...(pending !== undefined && { pending }) }
+    const { version, agreed, pending, longestTokenLifetime, largestClockTolerance, isUpgrading, revocationStores, replayStores, flows } = settings
+    const body: Body = { agreed, revocationStores, replayStores, ...(pending !== undefined && { pending }), ...(flows !== undefined && { flows }) }
     const replaced = yield [REPLACE, JSON.stringify(body), longestTokenLifetime, largestClockTolerance, Number(isUpgrading), version]
     if (replaced.length === 0) return false
     yield * this.#audit.write(audit)

@@ -1,0 +1,42 @@
+import type { ClientChanges } from '../clients/client-registry.ts'
+import { KNOWN_AUTH_METHODS } from '../clients/registration.ts'
+import type { AuthMethods } from '../clients/registration.ts'
+import { nearestName } from '../lib/options/index.ts'
+import type { SettingsStore } from '../stores/index.ts'
+import type { Io } from './io.ts'
+import { note } from './output.ts'
+
+/** What the servers on a store have declared, all flows together. */
+export interface Declared {
+  /** Whether any server has started on the store. */
+  readonly isKnown: boolean
+  /** Undefined where a client may have any scope: no server has started, or a flow declares none. */
+  readonly scopes: ReadonlySet<string> | undefined
+  readonly methods: AuthMethods
+}
+
+/** Reads what the servers on a store have declared. */
+export async function readDeclared (store: SettingsStore): Promise<Declared> {
+  const flows = Object.values((await store.readSettings()).flows ?? {})
+  const isOpen = flows.length === 0 || flows.some(({ scopes }) => scopes === null)
+  return {
+    isKnown: flows.length > 0,
+    scopes: isOpen ? undefined : new Set(flows.flatMap(({ scopes }) => scopes ?? [])),
+    methods: Object.assign({}, KNOWN_AUTH_METHODS, ...flows.map(({ methods }) => methods)) as AuthMethods
+  }
+}
+
+/** Describes the scope of a client that no server has declared: no token could ever have it. Undefined for none. */
+export function undeclaredScope ({ scopes: declared }: Declared, { scopes = [] }: ClientChanges): string | undefined {
+  const scope = declared && scopes.find((name) => !declared.has(name))
+  if (declared === undefined || scope === undefined) return undefined
+  const nearest = nearestName(scope, declared)
+  const names = [...declared]
+  const known = names.length === 0 ? 'They declare none' : `They declare ${names.join(', ')}`
+  return `The servers on this store declare no scope "${scope}". ${nearest === undefined ? '' : `Did you mean "${nearest}"? `}${known}`
+}
+
+/** Writes a note where scopes cannot be checked yet. */
+export function noteUnchecked ({ isKnown }: Declared, hasScopes: boolean, io: Pick<Io, 'stderr'>): void {
+  if (!isKnown && hasScopes) note(io, 'The scopes are not checked, since no server has started on this store yet')
+}
