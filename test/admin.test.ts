@@ -223,6 +223,7 @@ test('A secret that was made elsewhere is taken, and not shown', async (t) => {
 
 test('Clients are listed page by page', async (t) => {
   const w = await world()
+  t.equal((await call(w, 'GET', '/clients?limit=1&unknown=1')).status, 200, 'a parameter that is unknown is ignored')
   for (const id of ['a', 'b', 'c']) await w.clients.add({ id })
   const ids = ({ body }: { body: Json }) => body.clients.map((client: Json) => client.client_id)
   const first = await call(w, 'GET', '/clients?limit=3')

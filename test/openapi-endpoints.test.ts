@@ -41,7 +41,8 @@ const OPERATIONS: [method: string, path: string, body: string | undefined, answe
 ]
 const SCHEMAS = {
   OAuth2Error: oauthErrorSchema,
-  OAuth2TokenRequest: tokenRequestSchema,
+  // A parameter that repeats is an array in the document.
+  OAuth2TokenRequest: { ...tokenRequestSchema, properties: { ...tokenRequestSchema.properties, resource: { type: 'array', items: { type: 'string' }, description: tokenRequestSchema.properties.resource.description } } },
   OAuth2TokenResponse: tokenResponseSchema,
   OAuth2IntrospectionResponse: introspectionResponseSchema,
   OAuth2PresentedTokenRequest: presentedTokenRequestSchema,

@@ -23,8 +23,9 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       description: 'In the order of their ids, page by page.',
       query: pageParameters,
       success: { status: 200, body: clientListSchema },
-      async answer ({ query }) {
-        const { clients: page, next } = await clients.list(query)
+      async answer ({ query: { after, limit } }) {
+        // Parameters that are unknown are ignored.
+        const { clients: page, next } = await clients.list({ ...(after !== undefined && { after }), ...(limit !== undefined && { limit }) })
         return { body: { clients: page.map((client) => toClientInformation(client)), next } }
       }
     },

@@ -32,7 +32,11 @@ interface Operation {
   [OPERATION_MARK]?: string
 }
 
-const SCHEMAS = { OAuth2Error: oauthErrorSchema, OAuth2TokenRequest: tokenRequestSchema, OAuth2TokenResponse: tokenResponseSchema }
+// An array in a form is a parameter that repeats. Of either a string or an array, generated clients write what does not compile.
+const { description } = tokenRequestSchema.properties.resource
+const resource = { type: 'array', items: { type: 'string' }, description }
+const documentedTokenRequest = { ...tokenRequestSchema, properties: { ...tokenRequestSchema.properties, resource } }
+const SCHEMAS = { OAuth2Error: oauthErrorSchema, OAuth2TokenRequest: documentedTokenRequest, OAuth2TokenResponse: tokenResponseSchema }
 
 /** Completes an OpenAPI 3 document with the flows. Swagger 2.0, which has no words for most of it, is left as it would be without them. */
 export function describeFlows (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
