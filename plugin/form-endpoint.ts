@@ -1,16 +1,17 @@
 import createAjvCompiler from '@fastify/ajv-compiler'
 import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
-import formbody from '@fastify/formbody'
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
-  FORM_BODY_LIMIT, formTooLarge, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
-  TemporarilyUnavailableError, toOAuth2Error
+  FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
+  TemporarilyUnavailableError, tooManyParameters, toOAuth2Error
 } from '../src/index.ts'
 import type { ClientEndpoint, FlowSettings, FormParameters, OAuth2Error } from '../src/index.ts'
+import { createProxyCheck } from './forwarded-fields.ts'
 import { markRoute } from './openapi/marks.ts'
 import { OPEN_CONFIG } from './open-routes.ts'
 import { Outage } from './outage.ts'
-import { sendError } from './reply.ts'
+import { RepeatedLog } from './repeated-log.ts'
+import { reasonOf, sendError } from './reply.ts'
 import { FastifyPlainRequest, FastifyTokenRequest } from './request.ts'
 import type { RequestContext } from './request.ts'
 
@@ -36,7 +37,11 @@ export interface FormEndpoint {
 /** Prepares a scope for form endpoints: its parsers and schema compilers are not the application's, whatever that has set. */
 export async function prepareFormScope (scope: FastifyInstance, acceptJson: boolean): Promise<void> {
   scope.removeAllContentTypeParsers()
-  await scope.register(formbody, { bodyLimit: FORM_BODY_LIMIT, parser: parseForm as (text: string) => Record<string, unknown> })
+  // Not by @fastify/formbody, whose parser cannot reject a form: it would throw where older releases of Fastify catch nothing.
+  scope.addContentTypeParser(FORM_MEDIA_TYPE, { parseAs: 'string', bodyLimit: FORM_BODY_LIMIT }, (_request, text, done) => {
+    if (hasTooManyParameters(text as string)) done(tooManyParameters(), undefined)
+    else done(null, parseForm(text as string))
+  })
   if (acceptJson) {
     scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: FORM_BODY_LIMIT }, scope.getDefaultJsonParser('error', 'error') as FastifyBodyParser<string>)
   }
@@ -50,11 +55,15 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
 /** Serves an endpoint: POST, and a refusal of every other method. Every answer is an OAuth body, by an error handler of its own. */
 export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, flow, mark, body, response, check, answer, context }: FormEndpoint): void {
   const outage = new Outage(name, scope.log)
+  const repeated = new RepeatedLog(scope.log)
+  const checkProxy = createProxyCheck(scope.log)
+  scope.addHook('onClose', async () => { repeated.flush() })
   // The requests that the pipeline has decided, or will: it tells of them itself.
   const decided = new WeakSet<FastifyRequest>()
   const errorHandler: RouteOptions['errorHandler'] = (error, request, reply) => {
     const refusal = error.validation === undefined ? refusalOf(error) : refusedBody(request, check)
     outage.failed(refusal)
+    if (refusal.status === 429) repeated.note(`${name} has answered 429`, String(reasonOf(refusal) ?? refusal.message))
     if (!decided.has(request)) publishDenial(flow, new FastifyPlainRequest(request, context), kind, refusal)
     return sendError(reply, refusal)
   }
@@ -66,8 +75,9 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, fl
     config: { ...OPEN_CONFIG, swaggerTransform: markRoute(mark) } as object,
     errorHandler,
     async handler (request, reply) {
+      if (flow.throttle !== undefined) checkProxy(request)
       if (isDenialObserved()) decided.add(request)
-      const sent = await answer(new FastifyTokenRequest(request, context), reply)
+      const sent = await answer(new FastifyTokenRequest(request, context, reply), reply)
       outage.succeeded()
       return sent
     }

@@ -33,7 +33,8 @@ export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyErr
     // A store that is away fails many requests. What is to be said of it, Outage says once.
     reply.log[isStoreAway(error) ? 'debug' : 'error']({ err: error }, `OAuth ${error.code}: ${error.message}`)
   } else {
-    reply.log.info({ oauth: { error: error.code, status: error.status, reason: reasonOf(error) } }, `OAuth ${error.code}: ${error.message}`)
+    // What a flood repeats, RepeatedLog says.
+    reply.log[error.status === 429 ? 'debug' : 'info']({ oauth: { error: error.code, status: error.status, reason: reasonOf(error) } }, `OAuth ${error.code}: ${error.message}`)
   }
   putHeaders(reply, error.headers)
   return sendJson(reply.code(error.status), JSON.stringify(error.body))
@@ -42,7 +43,8 @@ export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyErr
 // Characters. A reason is a sentence, which may quote an identifier and the message of a library.
 const MAX_REASON = 500
 
-function reasonOf ({ cause }: Error): unknown {
+/** Why a request was rejected, for the log. */
+export function reasonOf ({ cause }: Error): unknown {
   const reason = cause instanceof Error ? cause.message : cause
   return typeof reason === 'string' ? toLogText(reason, MAX_REASON) : reason
 }

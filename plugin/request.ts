@@ -62,12 +62,27 @@ export class FastifyPlainRequest implements PlainRequest {
   }
 }
 
+/** As much of Fastify's reply as tells that the client has gone. Of the response: the request is closed once it was read. */
+export interface ClosableReply {
+  readonly raw: { once (event: 'close', listener: () => void): unknown }
+}
+
 /** Reads Fastify's request, its body parsed as a form, as a token request. */
 export class FastifyTokenRequest extends FastifyPlainRequest implements TokenRequest {
   readonly form: FormParameters
 
-  constructor (request: ReadableRequest, context: RequestContext) {
+  readonly #reply: ClosableReply
+
+  constructor (request: ReadableRequest, context: RequestContext, reply: ClosableReply) {
     super(request, context)
     this.form = request.body as FormParameters
+    this.#reply = reply
+  }
+
+  /** Created when it is asked for, which is once for a rejection: most requests need none. */
+  get signal (): AbortSignal {
+    const controller = new AbortController()
+    this.#reply.raw.once('close', () => { controller.abort() })
+    return controller.signal
   }
 }

@@ -138,6 +138,15 @@ export class ClientCredentialsFlowBuilder<
     return this.#set({ throttle })
   }
 
+  /**
+   * Sets after how many milliseconds rejections leave the token, introspection and revocation endpoints, so that their time does
+   * not tell which clients exist; 0 for at once. Default 10, or twice the time of a slow hash where a client of the registry has a
+   * secret that is hashed slowly.
+   */
+  setRejectionDelay (rejectionDelay: number): this {
+    return this.#set({ rejectionDelay })
+  }
+
   /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
   useAccessTokens<Verified extends VerifiedCredentials = AuthCredentials> (accessTokens: AccessTokens<Verified>): ClientCredentialsFlowBuilder<Scope, Client, Verified, Method> {
     return this.#set(isAccessTokens(accessTokens) ? optionsOf(accessTokens) : { accessTokens }) as never

@@ -1,11 +1,12 @@
 import type { AuthCredentials, CredentialsWithScopeList, StrategyResult, VerifiedCredentials } from './access-token/index.ts'
+import { revocationStoreOf } from './access-token/revocations.ts'
 import type { OAuth2Client } from './client-auth/index.ts'
 import { isStrategyError, StrategyInternalError, thrown } from './errors.ts'
 import type { OAuth2Error } from './errors.ts'
 import { needsOf } from './client-auth/by-name.ts'
 import { keepsSettings } from './entries/agreement.ts'
 import { declareFlow } from './entries/declared-flows.ts'
-import { registerReplayStores } from './entries/replay-stores.ts'
+import { checkEvictions, registerReplayStores } from './entries/replay-stores.ts'
 import { publishDenial } from './events/client-decision.ts'
 import { resolveFlowOptions } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
@@ -73,11 +74,12 @@ export class ClientCredentialsFlow<
    * one-time values are reserved in, and the scopes and methods of the flow, for the command line.
    *
    * @returns warnings about protection that is missing, for the log
-   * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
+   * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER, FST_OAUTH_REDIS_EVICTS
    * @throws StoreUnavailableError then the first use tries again
    */
   async start (): Promise<readonly string[]> {
     const { accessTokens, clients, clientAuthMethods, tokenTypes } = this.settings
+    await clients?.start?.()
     await accessTokens?.start?.()
     const store = (clients?.entries ?? accessTokens?.entries)?.store
     const settings = store !== undefined && keepsSettings(store) ? store : undefined
@@ -86,7 +88,8 @@ export class ClientCredentialsFlow<
       await declareFlow(settings, `${securitySchemeName} ${tokenEndpoint}`, { scopes: scopeNames === undefined ? null : [...scopeNames], methods: needsOf(clientAuthMethods) })
     }
     const replayStores = [...clientAuthMethods, ...tokenTypes].flatMap(({ replayStores = [] }) => replayStores)
-    return await registerReplayStores(settings, replayStores)
+    const evictionWarnings = await checkEvictions([...replayStores, revocationStoreOf(accessTokens) ?? {}])
+    return [...evictionWarnings, ...await registerReplayStores(settings, replayStores)]
   }
 
   /**

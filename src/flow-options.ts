@@ -4,7 +4,7 @@ import type { ClientAuthMethodOption, SecretOf } from './client-auth/by-name.ts'
 import type { ClientAuthMethod, Clients, GetClient, OAuth2Client } from './client-auth/index.ts'
 import { FlowConfigurationError } from './configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from './issuer.ts'
-import { callable, checkOptions, codedError, flag, hasMethods, isTable, listOf, oneOf, orNull, seconds, text, withError, withMethods } from './lib/options/index.ts'
+import { callable, checkOptions, codedError, flag, hasMethods, isTable, listOf, oneOf, orNull, seconds, text, wholeNumber, withError, withMethods } from './lib/options/index.ts'
 import type { OptionsDescription, Rule } from './lib/options/index.ts'
 import { assertionAlgorithms, violationsOf } from './profile.ts'
 import type { Profile } from './profile.ts'
@@ -14,6 +14,7 @@ import type { ScopeDeclarations } from './scope-declarations.ts'
 import { isSecureUrl } from './secure-url.ts'
 import type { TokenEndpointSettings } from './token-endpoint.ts'
 import { FailureThrottle } from './throttle/index.ts'
+import { DEFAULT_REJECTION_DELAY, RejectionDelay } from './throttle/rejection-delay.ts'
 import { BearerTokenType } from './token-type/bearer.ts'
 import type { TokenType } from './token-type/index.ts'
 import { byScheme, checkTokenTypes } from './token-type/several.ts'
@@ -47,6 +48,13 @@ export interface ClientCredentialsFlowOptions<
   clients: Clients | undefined
   /** Default one in memory, of 10 failures a minute; null for none. */
   throttle: FailureThrottle | null | undefined
+  /**
+   * Milliseconds after which the token, introspection and revocation endpoints send a rejection, counted from the arrival of the
+   * request, so that its time does not tell which clients exist: 0 to 60,000, 0 for at once. At most 1,000 are held back. Default
+   * 10, and twice the time of a slow hash once a client of the registry has a secret that is hashed slowly. Set it where a
+   * `getClient` of your own hashes slowly.
+   */
+  rejectionDelay: number | undefined
   /** Default: makes no token, so every request is server_error. */
   generateAccessToken: GenerateAccessToken<Client>
   /** Default: no token is valid. */
@@ -95,6 +103,7 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
   getClient: () => undefined,
   clients: undefined,
   throttle: undefined,
+  rejectionDelay: undefined,
   generateAccessToken: () => undefined,
   verifyToken: () => undefined,
   accessTokens: undefined,
@@ -108,6 +117,9 @@ const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 
 const PATH = /^\/(?!\/)[^\s#:*%]*$/
 // OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
 const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
+
+// Milliseconds.
+const MAX_REJECTION_DELAY = 60_000
 
 const isCallback: Rule<never> = withError(callable<never>(), codedError('FST_OAUTH_INVALID_CALLBACK'))
 const isTokenType = (value: unknown) => typeof value === 'object' && typeof (value as TokenType | null)?.name === 'string'
@@ -138,6 +150,7 @@ export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentia
     clientAuthenticationMethods: withError(listOf<ClientAuthMethodOption>(isMethod, 'client authentication methods', 0), codedError('FST_OAUTH_INVALID_AUTH_METHOD')),
     getClient: isCallback,
     clients: withError(withMethods<Clients>('the clients', 'getClient', 'findClient'), codedError('FST_OAUTH_INVALID_CALLBACK'), 'Pass a ClientRegistry'),
+    rejectionDelay: withError(wholeNumber(0, { max: MAX_REJECTION_DELAY, unit: 'milliseconds' }), codedError('FST_OAUTH_INVALID_REJECTION_DELAY')),
     throttle: orNull(withMethods<FailureThrottle>('a throttle', 'check', 'failed', 'succeeded'), 'none'),
     generateAccessToken: isCallback,
     verifyToken: isCallback,
@@ -157,7 +170,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const resolved: ClientCredentialsFlowOptions = {
     ...FLOW_DEFAULTS,
-    ...(options.clients && { getClient: (context) => (options.clients as Clients).getClient(context) }),
+    ...(options.clients && { getClient: (request: Parameters<Clients['getClient']>[0], sender?: Parameters<Clients['getClient']>[1]) => (options.clients as Clients).getClient(request, sender) }),
     ...(options.accessTokens && optionsOf(options.accessTokens)),
     ...given
   }
@@ -185,14 +198,15 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     tokenTypes,
     tokenTypesByScheme: byScheme(tokenTypes),
     clientAuthMethods,
-    getClient: resolved.getClient as GetClient,
+    getClient: resolved.getClient as Clients['getClient'],
     clients,
     dangerouslyAllowHttpIssuer: allowsHttp(options),
     isAudienceString: profile === 'fapi2',
     throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
+    heldRejections: rejectionDelayOf(resolved),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
-    recheckToken: accessTokens !== undefined && options.verifyToken === undefined ? resolved.verifyToken : undefined,
+    recheckToken: ofAccessTokens.has(resolved.verifyToken) ? resolved.verifyToken : undefined,
     accessTokens,
     resource,
     resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
@@ -203,13 +217,23 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
   return settings
 }
 
+function rejectionDelayOf ({ rejectionDelay, clients }: ClientCredentialsFlowOptions): RejectionDelay {
+  if (rejectionDelay === undefined) return new RejectionDelay(() => Math.max(DEFAULT_REJECTION_DELAY, Math.ceil(2 * (clients?.slowHashTime ?? 0))))
+  return new RejectionDelay(() => rejectionDelay)
+}
+
+// The callbacks that verify by a kind of access token: at little cost, and as often as needed. One of the application is called once.
+const ofAccessTokens = new WeakSet<VerifyToken>()
+
 /** What a kind of access token fills: the callbacks that it has, and itself. */
 export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredentialsFlowOptions> {
   const { issue } = accessTokens
+  const verifyToken: VerifyToken = (token, context) => accessTokens.verify(token, context)
+  ofAccessTokens.add(verifyToken)
   return {
     accessTokens,
     ...(issue !== undefined && { generateAccessToken: (context) => issue.call(accessTokens, context) }),
-    verifyToken: (token, context) => accessTokens.verify(token, context)
+    verifyToken
   }
 }
 

@@ -12,7 +12,8 @@ import { isStoreAway } from './stores/unavailable.ts'
 /**
  * Does the work of an endpoint at which clients authenticate, so that whatever goes wrong is an OAuth error that knows
  * its answer: an exception is a 500 or 503, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it. Publishes
- * what goes wrong.
+ * what goes wrong. Rejections leave at a fixed time after the request has arrived: whatever is decided by the name of a client, by
+ * any method, must not be told by its time.
  *
  * @param work gets the same settings and request, and what to tell of the decision, where somebody listens: that it went
  * well, too
@@ -24,12 +25,16 @@ export async function answerClient<Settings extends ClientAuthSettings, T> (
   endpoint: ClientEndpoint,
   work: (settings: Settings, request: TokenRequest, decision: ClientDecision | undefined) => Promise<T>
 ): Promise<T> {
+  const arrival = settings.heldRejections?.arrive()
   const decision = beginDecision(settings, request, endpoint)
   try {
-    return await work(settings, request, decision)
+    const answer = await work(settings, request, decision)
+    arrival?.accept()
+    return answer
   } catch (error) {
     const oauthError = toOAuth2Error(error)
     decision?.denied(oauthError)
+    await arrival?.reject(request.signal)
     throw oauthError.status === 401 ? withChallenge(oauthError, clientAuthChallenge(settings, request, oauthError.code)) : oauthError
   }
 }

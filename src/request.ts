@@ -42,4 +42,6 @@ export type FormParameters = Readonly<Record<string, string | string[] | undefin
 /** A request to the token endpoint. */
 export interface TokenRequest extends PlainRequest {
   readonly form: FormParameters
+  /** Aborted once the client has gone: a rejection is then held back no longer. Undefined where that cannot be noticed. */
+  readonly signal?: AbortSignal | undefined
 }

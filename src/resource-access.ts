@@ -166,9 +166,15 @@ async function verifyProven (
   request: PlainRequest,
   token: string
 ): Promise<AuthCredentials> {
+  // What is cheap comes first: the proof of a caller without a valid token is not verified, whatever its key costs. A verifyToken of
+  // the application is called once, with what was proven.
+  const isFirst = recheckToken !== undefined && tokenType.isPresented?.(request) !== false
+  const early = isFirst ? await recheckToken(token, { tokenType: tokenType.name, confirmation: undefined }) : undefined
+  // Throws.
+  if (isFirst && (!early || !isAccepted(early))) return accept(early, undefined)
   const proven = await tokenType.confirmAccess?.(request, token)
   const context = { tokenType: tokenType.name, confirmation: proven }
-  const result = await verifyToken(token, context)
+  const result = early ?? await verifyToken(token, context)
   // A client may show its certificate with a token that is bound to nothing, where such tokens are taken.
   const isPlain = !(result as Answer)?.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
   const credentials = accept(result, isPlain ? undefined : proven)

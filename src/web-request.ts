@@ -1,5 +1,5 @@
 import { MethodNotAllowedError } from './errors.ts'
-import { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, notAForm, parseForm } from './form.ts'
+import { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, notAForm, parseForm, tooManyParameters } from './form.ts'
 import type { FormParameters, PlainRequest, TokenRequest } from './request.ts'
 
 // A byte order mark is a character like any other here, as it is to the parser behind the other door.
@@ -21,7 +21,7 @@ export async function readTokenRequest (request: Request): Promise<TokenRequest>
   if (request.method !== 'POST') throw new MethodNotAllowedError()
   const mediaType = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   if (mediaType !== FORM_MEDIA_TYPE) throw notAForm()
-  return { ...readRequest(request), form: await readForm(request.body) }
+  return { ...readRequest(request), form: await readForm(request.body), signal: request.signal }
 }
 
 async function readForm (body: ReadableStream<Uint8Array> | null): Promise<FormParameters> {
@@ -32,5 +32,7 @@ async function readForm (body: ReadableStream<Uint8Array> | null): Promise<FormP
     if (size > FORM_BODY_LIMIT) throw formTooLarge()
     chunks.push(chunk)
   }
-  return parseForm(UTF8.decode(Buffer.concat(chunks)))
+  const text = UTF8.decode(Buffer.concat(chunks))
+  if (hasTooManyParameters(text)) throw tooManyParameters()
+  return parseForm(text)
 }

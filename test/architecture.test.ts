@@ -33,12 +33,12 @@ const CORE_EXPORTS = [
   'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError', 'StrategyMissingTokenError',
   'StrategyUnavailableError', 'TemporarilyUnavailableError', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog',
   'brandOf', 'canSignIntrospection', 'checkPresentedToken', 'checkScope', 'checkTokenParameters', 'clientSecretBasic',
-  'clientSecretJwt', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'guardedFetch', 'hasScopes', 'holdsSecret',
+  'clientSecretJwt', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'guardedFetch', 'hasScopes', 'hasTooManyParameters', 'holdsSecret',
   'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isFlow', 'isIssuer', 'isOAuth2Error',
   'isScopeToken', 'isSecureUrl', 'isStoreAway', 'isStrategyError', 'isThenable', 'issueAccessToken', 'judgeClaims', 'notAForm',
   'openIdUrl', 'openTelemetrySpans', 'parseForm', 'plainParameterName', 'privateKeyJwt', 'prometheusMetrics', 'publishAdministration',
   'publishDenial', 'queryStarts', 'redactSecrets', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock',
-  'tlsClientAuth', 'toLogText', 'toOAuth2Error', 'toOpenIdConfiguration', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'verifyAccess',
+  'tlsClientAuth', 'toLogText', 'toOAuth2Error', 'toOpenIdConfiguration', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'tooManyParameters', 'verifyAccess',
   'wantsIntrospectionJwt', 'wellKnownUrl', 'workloadIdentities'
 ]
 

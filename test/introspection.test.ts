@@ -340,6 +340,7 @@ test('RFC 7662 §4: a JWT that is not yet valid, has expired, or is of another k
     'nbf to come': await sign(world, { nbf: time + 60 }),
     'iat to come': await sign(world, { iat: time + 60 }),
     'exp over': await sign(world, { exp: time - TOLERANCE }),
+    'exp now: the issuer needs no tolerance for its own clock': await sign(world, { exp: time }),
     'another key': await tokenFor(stranger),
     'another type': await sign(world, {}, 'JWT'),
     'another issuer': await sign(world, { iss: OTHER }),

@@ -7,6 +7,9 @@ import { Cluster, Redis } from 'ioredis'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import t, { test } from 'tap'
 import type { Test } from 'tap'
+import {
+  ClientCredentialsFlowBuilder, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys
+} from '../src/index.ts'
 import type { Reservation } from '../src/stores/index.ts'
 import { redisStore } from '../src/stores/redis.ts'
 import type { RedisClient, RedisStore } from '../src/stores/redis.ts'
@@ -117,13 +120,13 @@ test('a reservation is kept for the window and twice the tolerance from then on,
   t.equal(await at(START).reserve('no window', { window: 0, issuedAt: undefined, expiresAt: START, clockTolerance: 0 }), false)
 })
 
-test('nothing of a key is in Redis but its hash, and all but the sentinels expires', async (t) => {
+test('nothing of a key is in Redis but its hash, and all but the sentinels and the id of the store expires', async (t) => {
   const prefix = newPrefix()
   const store = redisStore(ioredis, { prefix, now: () => START })
   await store.reserve('assertion', { ...issuedAt(START), window: 10.5 })
   await store.countFailure('assertion', 30)
-  const keys = (await ioredis.keys(`${prefix}*`)).filter((key) => !key.endsWith(':sentinel')).sort()
-  t.match(keys, ['failures:[\\w-]{43}', 'replay:[\\w-]{43}', '\\{replay-\\d\\d\\}:[\\w-]{43}'].map((name) => new RegExp(`^${prefix}${name}$`)))
+  const keys = (await ioredis.keys(`${prefix}*`)).filter((key) => !key.endsWith(':sentinel') && !key.endsWith(':id')).sort()
+  t.match(keys, ['failures:\\d\\d', 'replay:[\\w-]{43}', '\\{replay-\\d\\d\\}:[\\w-]{43}'].map((name) => new RegExp(`^${prefix}${name}$`)))
   t.equal(keys.length, 3)
   for (const key of keys.slice(1)) {
     t.notMatch(await ioredis.get(key), /assertion/)
@@ -263,4 +266,55 @@ test('redisStore rejects another client', async (t) => {
   for (const client of [undefined, null, 'redis://localhost', {}, nodeRedis, { evalsha () {} }]) {
     t.throws(() => redisStore(client as any), { code: 'FST_OAUTH_INVALID_REDIS_CLIENT', message: /ioredis/ })
   }
+})
+
+test('Design E: counted failures of invented ids take a bounded place, are forgotten by themselves, and drive nobody out who fails often', async (t) => {
+  const prefix = newPrefix()
+  const store = redisStore(ioredis, { prefix })
+  const often = 'guessed often'
+  for (let count = 1; count <= 10; count++) t.equal((await store.countFailure(often, 60)).count, count)
+  const fields = async () => {
+    const keys = await ioredis.keys(`${prefix}failures:*`)
+    const sizes = await Promise.all(keys.map((key) => ioredis.hlen(key)))
+    t.ok((await Promise.all(keys.map((key) => ioredis.ttl(key)))).every((ttl) => ttl > 0 && ttl <= 120))
+    return { keys: keys.length, most: Math.max(...sizes), bytes: (await Promise.all(keys.map(async (key) => Number(await ioredis.call('MEMORY', 'USAGE', key))))).reduce((sum, size) => sum + size) }
+  }
+  for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 1000 }, (_, index) => store.countFailure(`invented ${round} ${index}`, 60)))
+  const { keys, most, bytes } = await fields()
+  t.equal(keys, 64)
+  t.equal(most, 64)
+  t.ok(bytes < 300_000, `${bytes} bytes`)
+  t.equal((await store.countFailure(often, 60)).count, 11)
+  await store.forgetFailures(often)
+  t.equal((await store.countFailure(often, 60)).count, 1)
+})
+
+test('A Redis that evicts keys is rejected at boot under revocations and replay protection, and nowhere else', async (t) => {
+  const server = await startRedis(t)
+  const client = closing(t, new Redis(server.url))
+  const store = redisStore(client)
+  const start = (configure: (builder: ClientCredentialsFlowBuilder) => void) => {
+    const builder = new ClientCredentialsFlowBuilder()
+    configure(builder)
+    return builder.build().start()
+  }
+  const uses: Record<string, (builder: ClientCredentialsFlowBuilder) => void> = {
+    revocations: (builder) => builder.useAccessTokens(new JwtAccessTokens({ issuer: 'https://as.example', audience: 'a', keys: new SigningKeys(new MemoryStore()), revocations: store })),
+    proofs: (builder) => builder.setTokenType(new DPoPTokenType({ replays: store })),
+    assertions: (builder) => builder.addClientAuthenticationMethod(privateKeyJwt({ issuer: 'https://as.example', keys: () => undefined, replays: store }))
+  }
+  const failures = (builder: ClientCredentialsFlowBuilder) => { builder.setThrottle(new FailureThrottle({ store })) }
+  for (const policy of ['allkeys-lru', 'volatile-ttl', 'allkeys-random']) {
+    await client.config('SET', 'maxmemory-policy', policy)
+    await client.config('SET', 'maxmemory', '0')
+    for (const use of Object.values(uses)) t.strictSame(await start(use), [], 'without a maximum, nothing is evicted')
+    await client.config('SET', 'maxmemory', '100mb')
+    for (const [name, use] of Object.entries(uses)) await t.rejects(start(use), { code: 'FST_OAUTH_REDIS_EVICTS' }, `${name}, ${policy}`)
+    t.strictSame(await start(failures), [])
+  }
+  await client.config('SET', 'maxmemory-policy', 'noeviction')
+  for (const use of Object.values(uses)) t.strictSame(await start(use), [])
+  await client.call('ACL', 'SETUSER', 'plain', 'on', 'nopass', '~*', '+@all', '-info')
+  const plain = redisStore(closing(t, new Redis(server.url, { username: 'plain', password: 'a' })), { prefix: 'plain:' })
+  t.equal((await plain.checkEviction()).length, 1, 'one warning')
 })

@@ -68,7 +68,8 @@ const assertion = (id = 'signer', claims: Members = {}, header: Members = {}, ke
 const hmac = (id = 'signer', claims: Members = {}, header: Members = {}, key = SECRET) => assertion(id, claims, { alg: 'HS256', kid: undefined, ...header }, key)
 
 const PROVEN = { clientId: 'signer', signingAlgorithm: 'ES256' }
-const UNAVAILABLE = { name: 'TemporarilyUnavailableError', status: 503 }
+// As a client that does not exist.
+const UNAVAILABLE = { name: 'InvalidClientError', status: 401, cause: { message: /^The jwks_uri of the client is unavailable/ } }
 
 interface Setting {
   app: FastifyInstance
@@ -78,7 +79,7 @@ interface Setting {
 
 async function setUp (methods: (replays: MemoryReplays) => ClientAuthMethod[] = bothMethods): Promise<Setting> {
   const replays = new MemoryReplays()
-  const builder = demoBuilder().getClient(({ clientId, clientSecret }) => clientSecret === undefined ? findClient(clientId) : undefined)
+  const builder = demoBuilder().setThrottle(null).getClient(({ clientId, clientSecret }) => clientSecret === undefined ? findClient(clientId) : undefined)
   for (const method of methods(replays)) builder.addClientAuthenticationMethod(method)
   const app = Fastify()
   await app.register(clientCredentialsPlugin, { flow: builder.build() })
@@ -589,10 +590,10 @@ t.test('keys at a jwks_uri', async (t) => {
     t.match(await issue(), { success: false, error: { code: 'invalid_client', status: 401 } })
   })
 
-  await t.test('that could never be had are a 503, and cost one request at a time', async (t) => {
+  await t.test('that could never be loaded are invalid_client, and cost one request at a time', async (t) => {
     register('away')
     server.handler = (_request, response) => { response.writeHead(500).end() }
-    for (let turn = 0; turn < 3; turn++) await t.rejects(ask(method, assertion('away')), { name: 'TemporarilyUnavailableError', status: 503, retryAfter: 5 })
+    for (let turn = 0; turn < 3; turn++) await t.rejects(ask(method, assertion('away')), UNAVAILABLE)
     t.equal(server.requests.length, 1)
     server.serve({ keys: [jwkOf('ES256')] })
     time += 5
@@ -636,7 +637,7 @@ t.test('keys at a jwks_uri', async (t) => {
     t.equal(server.requests.length, Object.keys(answers).length, 'no redirect was followed')
     registered.private = clientOf('private', { jwks_uri: server.url('/', '127.0.0.1') })
     const guarded = privateKeys({ clients: { findClient: (id) => registered[id] } })
-    await t.rejects(ask(guarded, assertion('private')), { ...UNAVAILABLE, cause: { cause: { message: /not on the public internet/ } } })
+    await t.rejects(ask(guarded, assertion('private')), { ...UNAVAILABLE, cause: { cause: { cause: { cause: { message: /not on the public internet/ } } } } })
     for (const uri of ['http://localhost/jwks', 'file:///etc/passwd', 'jwks', 5]) {
       registered.odd = clientOf('odd', { jwks_uri: uri })
       await t.rejects(ask(guarded, assertion('odd')), Error, String(uri))

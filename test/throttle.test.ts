@@ -1,14 +1,22 @@
 // The guessing of secrets is stopped (RFC 6749 §2.3.1), and nobody is locked out by the failures of others.
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, ClientRegistry, FailureThrottle, FLOW_ERRORS, MemoryStore } from '../plugin/index.ts'
+import type { Test } from 'tap'
+import clientCredentialsPlugin, {
+  ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, FLOW_ERRORS, JwtAccessTokens, MemoryStore, SigningKeys
+} from '../plugin/index.ts'
 import type { ClientAuthMethod, FailureThrottleOptions } from '../plugin/index.ts'
+import { SecretHashes } from '../src/clients/client-secret-hash.ts'
+import { SlowHashBudget } from '../src/clients/slow-hash-budget.ts'
+import { SlowSecretHashes } from '../src/clients/slow-secret-hash.ts'
 import { StoreUnavailableError } from '../src/stores/unavailable.ts'
 import { RecentFailures } from '../src/throttle/recent-failures.ts'
+import { ProofKeys } from '../src/token-type/dpop/proof-key.ts'
 import { basic, getClient, SECRET } from './support/demo.ts'
 
 const START = 1_800_000_000
@@ -23,6 +31,7 @@ async function appWith (throttle: FailureThrottle | null, compare = async () => 
     .addClientAuthenticationMethod('client_secret_basic')
     .addClientAuthenticationMethod('client_secret_post')
     .setThrottle(throttle)
+    .setRejectionDelay(0)
     .getClient(async (context) => {
       asked.push(context.clientId)
       await compare()
@@ -271,4 +280,152 @@ test('An id that is a secret, since both were taken for each other, is not told 
   t.equal((await attempt(app, { id: secret!.secret, secret: 'reader' })).statusCode, 401)
   t.ok(lines.some((line) => line.includes('whose id is a secret')))
   t.notOk(lines.some((line) => line.includes(secret!.secret)))
+})
+
+const IMPORTED = 'correct horse battery staple'
+
+async function importedWorld (t: Test, count: number) {
+  const lines: Array<{ level: number, msg: string, oauth?: { count?: number } }> = []
+  const clients = new ClientRegistry(new MemoryStore())
+  const { secret } = await clients.add({ id: 'good' })
+  const hash = new SlowSecretHashes(new SecretHashes())
+  const stored = await hash.hash(IMPORTED)
+  t.intercept(SlowSecretHashes.prototype, 'hash', { value: async () => stored })
+  await clients.addAll(Array.from({ length: count }, (_, index) => ({ id: `legacy${index}`, secret: IMPORTED })))
+  const flow = new ClientCredentialsFlowBuilder().clientSecretBasicAuthenticationMethod().useClients(clients).setRejectionDelay(0).generateAccessToken(() => 'token').build()
+  const app = Fastify({ logger: { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } })
+  t.teardown(() => app.close())
+  await app.register(clientCredentialsPlugin, { flow })
+  return { app, good: secret!.secret, lines }
+}
+
+test('Design E: with slow hashes in the registry, a flood of invented ids from one address fails no good client, and computes no hash', async (t) => {
+  const { app, good, lines } = await importedWorld(t, 4)
+  const login = async (id: string, secret: string, from = HERE) => (await attempt(app, { id, secret, from })).statusCode
+  t.equal(await login('legacy0', IMPORTED), 200)
+  const verify = t.capture(SlowSecretHashes.prototype, 'verify', SlowSecretHashes.prototype.verify)
+  const flood = Promise.all(Array.from({ length: 500 }, (_, index) => login(`nobody${index}`, 'guess')))
+  const served = Promise.all([
+    ...Array.from({ length: 50 }, () => login('good', good)), ...Array.from({ length: 50 }, () => login('legacy0', IMPORTED)), ...[1, 2, 3].map((index) => login(`legacy${index}`, IMPORTED))
+  ])
+  t.strictSame([...new Set(await served)], [200])
+  t.strictSame([...new Set(await flood)], [401])
+  t.equal(verify().length, 3, 'a hash for each first login of an imported client')
+  t.equal(lines.filter(({ level }) => level > 30).length, 0)
+})
+
+test('Design E: the budget of slow hashes is per address, answers known and unknown ids alike, and clients seen before pass', async (t) => {
+  const { app, good, lines } = await importedWorld(t, 32)
+  const ask = (id: string, secret: string, from = HERE) => attempt(app, { id, secret, from })
+  const login = async (...given: Parameters<typeof ask>) => (await ask(...given)).statusCode
+  t.equal(await login('legacy0', IMPORTED), 200)
+  for (let index = 1; index <= 30; index++) t.equal(await login(`legacy${index}`, 'guess'), 401)
+  const [known, unknown] = await Promise.all([ask('legacy31', IMPORTED), ask('nobody', 'guess')])
+  t.equal(known.statusCode, 429)
+  t.same([unknown.statusCode, unknown.json(), unknown.headers['retry-after']], [429, known.json(), known.headers['retry-after']])
+  t.equal(await login('legacy0', IMPORTED), 200, 'seen before')
+  t.equal(await login('good', good), 200, 'a generated secret')
+  t.equal(await login('legacy31', IMPORTED, '198.51.100.7'), 200, 'another address')
+  for (let index = 0; index < 50; index++) await login(`nobody${index}`, 'guess')
+  const warnings = lines.filter(({ level }) => level === 40)
+  t.equal(warnings.length, 1, 'one line')
+  t.match(warnings[0], { msg: /429: more than 30 slow hashes/ })
+  await app.close()
+  t.match(lines.at(-1), { level: 40, oauth: { count: 52 } }, 'and their number')
+})
+
+function thrownBy (work: () => void): unknown {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+test('RFC 6749 §2.3.1: the prefix of an IPv6 site has a budget of slow hashes, too', (t) => {
+  let time = START
+  const budget = new SlowHashBudget(() => time)
+  const fail = (address: string) => {
+    budget.check(address)
+    budget.begin(address)
+    budget.end(address, false)
+  }
+  for (let network = 0; network < 120; network++) fail(`2001:db8:1:${network.toString(16)}::1`)
+  t.match(thrownBy(() => fail('2001:db8:1:ffff::1')), { status: 429, retryAfter: 60 })
+  fail('2001:db8:2::1')
+  for (let count = 0; count < 30; count++) fail('192.0.2.1')
+  t.match(thrownBy(() => fail('::ffff:192.0.2.1')), { status: 429 })
+  fail('192.0.2.2')
+  time += 60
+  fail('192.0.2.1')
+  for (let count = 0; count < 64; count++) budget.begin('192.0.2.9')
+  t.match(thrownBy(() => budget.check('192.0.2.9')), { status: 429, retryAfter: 2 })
+  budget.end('192.0.2.9', true)
+  budget.check('192.0.2.9')
+  for (let count = 0; count < 200; count++) fail(undefined as unknown as string)
+  t.end()
+})
+
+test('Nobody is locked out who has a secret that cannot be guessed', async (t) => {
+  const clients = new ClientRegistry(new MemoryStore())
+  const { secret } = await clients.add({ id: 'billing' })
+  const flow = new ClientCredentialsFlowBuilder().useClients(clients).setThrottle(throttleOf()).setRejectionDelay(0).generateAccessToken(() => 'token').build()
+  const app = Fastify()
+  await app.register(clientCredentialsPlugin, { flow })
+  t.strictSame(await statuses(app, LIMIT + 2, { id: 'billing' }), [401, 401, 401, 429, 429])
+  t.equal((await attempt(app, { id: 'billing', secret: secret!.secret })).statusCode, 200)
+  const { secret: other } = await clients.add({ id: 'other' })
+  await statuses(app, LIMIT + 2, { id: 'billing' })
+  t.equal((await attempt(app, { id: 'billing', secret: other!.secret })).statusCode, 429, 'the secret of another client counts')
+})
+
+test('A proxy that trustProxy does not name is warned of once', async (t) => {
+  const warningsOf = async (server: object, fields: Array<Record<string, string>>, throttle: FailureThrottle | null = new FailureThrottle()) => {
+    const lines: string[] = []
+    const app = Fastify({ ...server, logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+    t.teardown(() => app.close())
+    await app.register(clientCredentialsPlugin, { flow: new ClientCredentialsFlowBuilder().getClient(getClient).generateAccessToken(() => 'token').setThrottle(throttle).build() })
+    for (const headers of fields) {
+      await app.inject({ method: 'POST', url: '/token', headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: basic('reader'), ...headers }, payload: 'grant_type=client_credentials' })
+    }
+    return lines.filter((line) => line.includes('trustProxy')).length
+  }
+  for (const field of ['forwarded', 'x-forwarded-for', 'x-real-ip', 'cf-connecting-ip']) t.equal(await warningsOf({}, [{ [field]: '192.0.2.1' }, { [field]: '192.0.2.1' }]), 1, field)
+  t.equal(await warningsOf({}, [{}]), 0)
+  t.equal(await warningsOf({ trustProxy: true }, [{ 'x-forwarded-for': '192.0.2.1' }]), 0)
+  t.equal(await warningsOf({}, [{ 'x-forwarded-for': '192.0.2.1' }], null), 0, 'nothing is counted')
+})
+
+test('Design E: a form of more than 100 parameters is rejected before it is parsed, by the plugin and by the core', async (t) => {
+  const flow = new ClientCredentialsFlowBuilder().getClient(getClient).generateAccessToken(() => 'token').setRejectionDelay(0).build()
+  const app = Fastify()
+  await app.register(clientCredentialsPlugin, { flow })
+  for (const [count, status] of [[99, 200], [100, 400], [10_000, 400]] as const) {
+    const body = `grant_type=client_credentials${Array.from({ length: count }, (_, index) => `&p${index}`).join('')}`
+    const headers = { authorization: basic('reader'), 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await app.inject({ method: 'POST', url: '/token', headers, payload: body })
+    t.equal(answer.statusCode, status, `${count} more`)
+    if (status === 400) t.match(answer.json(), { error: 'invalid_request' })
+    const result = await flow.token(new Request('https://as.example/token', { method: 'POST', headers, body }))
+    t.equal(result.success ? 200 : result.error.status, status)
+  }
+})
+
+test('Design E: the proof of a caller without a valid token is not read, and RSA keys of more than 4096 bits are not taken', async (t) => {
+  const read = t.capture(ProofKeys.prototype, 'read', ProofKeys.prototype.read)
+  const store = new MemoryStore()
+  const tokens = new JwtAccessTokens({ issuer: 'https://as.example', audience: 'https://as.example', keys: new SigningKeys(store) })
+  const flow = new ClientCredentialsFlowBuilder().getClient(getClient).useAccessTokens(tokens).setTokenType(new DPoPTokenType({ replays: store })).build()
+  const result = await flow.verifyToken(new Request('https://as.example/', { headers: { authorization: 'DPoP eyJhbGciOiJFUzI1NiJ9.e30.AAAA', dpop: 'a.b.c' } }))
+  t.match(result, { success: false, error: { code: 'invalid_token', status: 401 } })
+  t.equal(read().length, 0)
+
+  const { n = '' } = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' })
+  // Products of this length have no small factors.
+  const modulus = BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`)
+  const rsa = (bits: number, e = 'AQAB') => ({ kty: 'RSA', n: Buffer.from((modulus ** BigInt(bits / 2048)).toString(16).padStart(bits / 4, '0'), 'hex').toString('base64url'), e })
+  const isRegistered = (jwk: object) => new ClientRegistry(store).add({ jwks: { keys: [jwk] } }).then(() => true, () => false)
+  t.equal(await isRegistered(rsa(4096)), true)
+  for (const key of [rsa(8192), rsa(2048, 'AQAAAQ')]) t.equal(await isRegistered(key), false)
 })

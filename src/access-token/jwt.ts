@@ -9,6 +9,7 @@ import { Entries } from '../entries/entries.ts'
 import type { KeySource, SigningKey } from '../keys/index.ts'
 import { checkOptions } from '../lib/options/index.ts'
 import { grantAudience } from '../resource-indicator.ts'
+import type { RevocationStore } from '../stores/index.ts'
 import { StoreUnavailableError } from '../stores/unavailable.ts'
 import { tokenTypeOf } from '../token-type/index.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './claims.ts'
@@ -51,6 +52,7 @@ export class JwtAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
   readonly revoke?: (token: string) => Promise<void>
   readonly entries: Entries | undefined
+  readonly revocationStore: RevocationStore | undefined
   readonly start: () => Promise<void>
   readonly #keys: KeySource
   readonly #sign: Signer
@@ -80,6 +82,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     this.entries = entries === undefined ? keys.entries : Entries.of(entries, { now })
     if (this.entries !== undefined) keys.followSettings?.(this.entries)
+    this.revocationStore = revocations
     if (revocations !== undefined) {
       const toleranceOf = () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0)
       this.#revocations = new Revocations(revocations, { now, clockTolerance: toleranceOf, onOutage: onError })

@@ -88,6 +88,7 @@ export class OpaqueAccessTokens implements AccessTokens {
   readonly entries: Entries | undefined
   readonly start: () => Promise<void>
   readonly #store: TokenStore
+  readonly revocationStore: RevocationStore
   readonly #revocations: Revocations
   readonly #validity: TokenValidity
   readonly #agreement: Agreement
@@ -103,6 +104,7 @@ export class OpaqueAccessTokens implements AccessTokens {
     this.metadata = resolveMetadata({ issuer, audience, dangerouslyAllowHttpIssuer })
     this.#store = store
     this.entries = Entries.of(entries, { now })
+    this.revocationStore = store
     this.#revocations = new Revocations(store, { now, onOutage: onError, clockTolerance: () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0) })
     this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
     this.start = async () => { await this.#agreement.start() }

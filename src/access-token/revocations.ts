@@ -63,3 +63,8 @@ export class Revocations {
     return added
   }
 }
+
+/** The store of revocations of a kind of access token, where it has one: the flow checks that it evicts nothing. */
+export function revocationStoreOf (accessTokens: object | undefined): RevocationStore | undefined {
+  return (accessTokens as { revocationStore?: RevocationStore } | undefined)?.revocationStore
+}

@@ -57,6 +57,13 @@ function inMemory (keys: PublicKeys): FoundKeys {
   return { current: keys, renew: async () => keys, isCurrent: () => true }
 }
 
+// A status of its own would tell everybody that there is such a client.
+function unavailableKeys (error: unknown): never {
+  const { cause } = error as Error
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  throw new InvalidClientError(undefined, { cause: new TypeError(`The jwks_uri of the client is unavailable: ${reason}`, { cause: error }) })
+}
+
 // The one that was used longest ago goes first.
 const MAX_DOCUMENTS = 1000
 
@@ -76,12 +83,17 @@ export class ClientKeys {
 
   /**
    * @returns undefined for a client that has none
-   * @throws InvalidClientError when its jwks is none
-   * @throws TemporarilyUnavailableError if its jwks_uri cannot be read, and no keys are held that are recent enough
+   * @throws InvalidClientError when its jwks is none; and if its jwks_uri cannot be read, and no keys are held that are recent enough:
+   *   a status of its own would tell everybody that there is such a client
    */
   async find ({ jwks, jwks_uri: uri }: ClientMetadata): Promise<FoundKeys | undefined> {
     if (jwks !== undefined && jwks !== null) return inMemory(this.#read(jwks))
-    return typeof uri === 'string' ? found(this.#document(uri)) : undefined
+    return typeof uri === 'string' ? await this.#fetch(uri) : undefined
+  }
+
+  async #fetch (uri: string): Promise<FoundKeys> {
+    const keys = await found(this.#document(uri)).catch(unavailableKeys)
+    return { ...keys, renew: async (missing) => await keys.renew(missing).catch(unavailableKeys) }
   }
 
   #read (jwks: unknown): PublicKeys {

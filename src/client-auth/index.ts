@@ -1,17 +1,19 @@
 import { isThenable } from '../at-once.ts'
 import { isGeneratedSecret } from '../clients/generated-secret.ts'
-import { InvalidClientError, InvalidRequestError } from '../errors.ts'
+import { InvalidClientError, InvalidRequestError, isOAuth2Error } from '../errors.ts'
 import type { Entries } from '../entries/entries.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter } from '../form.ts'
 import { isSameAlgorithm } from '../keys/public-keys.ts'
 import { toLogText } from '../lib/log-text.ts'
-import { hasQueryParameter } from '../query.ts'
 import type { TokenRequest } from '../request.ts'
 import type { AuditStore, ClientNeeds, ReplayStore } from '../stores/index.ts'
 import { Attempt } from '../throttle/attempt.ts'
 import type { FailureThrottle } from '../throttle/index.ts'
 import type { AssertionRules } from './assertion/rules.ts'
+import type { RejectionDelay } from '../throttle/rejection-delay.ts'
+import { countFailedProof } from './failed-proof.ts'
+import { rejectSeveralMechanisms, severalMechanisms } from './one-mechanism.ts'
 
 /** A client of this server. Only `id` and `grants` are required. */
 export interface OAuth2Client {
@@ -127,11 +129,17 @@ export interface ClientCredentialsTokenRequest<Secret extends string | undefined
 export type GetClient<Client extends OAuth2Client = OAuth2Client, Secret extends string | undefined = string | undefined> =
   (request: ClientCredentialsTokenRequest<Secret>) => Client | undefined | Promise<Client | undefined>
 
+/** Where a request came from. Its address is undefined where that is not known. */
+export type Sender = Pick<TokenRequest, 'address'>
+
+/** {@link GetClient}, with the sender of the request, whose address pays for slow hashes. */
+export type GetClientOf = (request: ClientCredentialsTokenRequest<string | undefined>, sender?: Sender) => ReturnType<GetClient>
+
 /** Where clients are kept that are known by more than a secret: what `useClients` takes. */
 export interface Clients {
   /** Is called with the methods of each flow that has these clients, by name: clients can be registered for them. */
   learnMethods? (methods: Readonly<Record<string, ClientNeeds>>): void
-  readonly getClient: GetClient
+  readonly getClient: GetClientOf
   /**
    * Finds a client without authenticating it, for a method that proves by keys of the client who asks.
    *
@@ -152,6 +160,13 @@ export interface Clients {
   readonly entries?: Entries | undefined
   /** The audit records of the store of the clients. Left out where it keeps none. */
   readonly audit?: AuditStore | undefined
+  /** Prepares authentication. The flow calls it when it starts. */
+  start? (): Promise<void>
+  /**
+   * Milliseconds that the slow hash of a secret takes on this machine, as it was measured; 0 where no client has a secret that is
+   * hashed slowly. Unless the flow has a `rejectionDelay`, rejections leave after twice this time.
+   */
+  readonly slowHashTime?: number
   /** Writes what was put off, such as when secrets were used last. The plugin calls it when the server closes. */
   flush? (): Promise<void>
 }
@@ -160,11 +175,13 @@ export interface Clients {
 export interface ClientAuthSettings extends AssertionRules {
   readonly realm: string
   readonly clientAuthMethods: readonly ClientAuthMethod[]
-  readonly getClient: GetClient
+  readonly getClient: GetClientOf
   /** Where the clients are kept that getClient finds, if it is filled by that. */
   readonly clients?: Clients | undefined
   /** Stops the guessing of secrets. Undefined for an application that does so itself. */
   readonly throttle?: FailureThrottle | undefined
+  /** Lets rejections leave at a fixed time. Undefined for none. */
+  readonly heldRejections?: RejectionDelay | undefined
 }
 
 /** A client that has authenticated, and what getClient was asked. */
@@ -201,18 +218,22 @@ export async function authenticateClient (
   // §2.3.1: against guessing. Before the secret is compared, or the right one would come through among the wrong ones. Who is
   // proven by keys has guessed nothing.
   const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
+  // Nobody guesses 256 random bits, and nobody may lock out a client that has them by failing in its name.
+  const canBeGuessed = !isGeneratedSecret(presented.clientSecret ?? '')
   const attempt = new Attempt(presented.clientId, request)
-  throttle?.check(attempt)
+  if (canBeGuessed) throttle?.check(attempt)
   const presentation = { clientId: presented.clientId, clientSecret: presented.clientSecret, clientAuthMethod: method.name, clientAuthData: presented.clientAuthData }
   const context: ClientCredentialsTokenRequest<string | undefined> = { ...presentation, grantType, scope: scope && [...scope], origin: request.origin ?? '' }
   // A copy, which the callback may change.
-  const client = await settings.getClient({ ...context, scope: scope && [...scope] })
+  const asked = { ...context, scope: scope && [...scope] }
+  // One of the application may have a second parameter with a default.
+  const client = await (settings.getClient.length > 1 ? settings.getClient(asked, { address: attempt.address }) : settings.getClient(asked))
   const refusal = refusalOf(client || undefined, presented, method)
   if (refusal !== undefined) {
     await throttle?.failed(attempt)
     throw new InvalidClientError(undefined, { cause: refusal })
   }
-  throttle?.check(attempt)
+  if (canBeGuessed) throttle?.check(attempt)
   await throttle?.succeeded(attempt)
   decision?.authenticated((client as OAuth2Client).id)
   return { client: client as OAuth2Client, context, recheck: presented.recheck }
@@ -229,14 +250,21 @@ function refusalOf (client: OAuth2Client | undefined, { clientId, signingAlgorit
   return `the client ${client.id} is registered for ${String(algorithm)}, and signed with ${used}`
 }
 
-const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
+interface FoundCredentials { readonly method: ClientAuthMethod, readonly presented: PresentedClient }
 
-async function findCredentials (settings: ClientAuthSettings, request: TokenRequest): Promise<{ method: ClientAuthMethod, presented: PresentedClient }> {
+async function findCredentials (settings: ClientAuthSettings, request: TokenRequest): Promise<FoundCredentials> {
+  try {
+    return await findByMethods(settings, request)
+  } catch (error) {
+    if (isOAuth2Error(error) && error.code === 'invalid_client') await countFailedProof(settings.throttle, request)
+    throw error
+  }
+}
+
+async function findByMethods (settings: ClientAuthSettings, request: TokenRequest): Promise<FoundCredentials> {
+  rejectSeveralMechanisms(request)
   const methods = settings.clientAuthMethods
-  // RFC 6749 §2.3.1: never in the URI, which ends in logs. To ignore them would leave the client in its habit.
-  if (hasQueryParameter(request.url, URL_CREDENTIALS)) throw new InvalidRequestError('Client credentials must not be in the URL')
-  refuseSeveralMechanisms(request)
-  let found: { method: ClientAuthMethod, presented: PresentedClient } | undefined
+  let found: FoundCredentials | undefined
   for (const method of methods) {
     const answer = method.authenticate(request, settings)
     // Ours answer at once, and each wait costs every request a turn.
@@ -252,28 +280,4 @@ async function findCredentials (settings: ClientAuthSettings, request: TokenRequ
     throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${names}${hint}` })
   }
   return found
-}
-
-// RFC 6749 §2.3: not more than one per request. They are counted whether or not they are enabled here: a request with
-// two is ambiguous all the same.
-function refuseSeveralMechanisms (request: TokenRequest): void {
-  const { form } = request
-  const authorization = request.header('authorization')
-  let mechanisms = 0
-  if (authorization !== undefined) mechanisms++
-  if (parameter(form, 'client_secret') !== undefined) mechanisms++
-  if (parameter(form, 'client_assertion') !== undefined) mechanisms++
-  if (mechanisms > 1 || hasSeveralFields(authorization)) throw severalMechanisms()
-}
-
-// Several Authorization fields reach us joined by ", ". Behind a comma, another parameter of the same scheme (RFC 9110
-// §11.4) begins with its name and "=", another field with a scheme and a space.
-function hasSeveralFields (authorization: string | undefined): boolean {
-  return authorization?.includes(',') === true && authorization.split(/, */).slice(1).some((part) => part === '' || SCHEME.test(part))
-}
-
-const SCHEME = /^[A-Za-z][\w.+-]*(?: |$)/
-
-function severalMechanisms (): InvalidRequestError {
-  return new InvalidRequestError('The client authenticates in more than one way')
 }

@@ -73,8 +73,8 @@ export function tlsClientAuth (options: MutualTlsOptions): ClientAuthMethod {
  * dates mean nothing. A client that is registered by a name too is one of tls_client_auth, unless its
  * `token_endpoint_auth_method` says otherwise.
  *
- * 503 if the jwks_uri is unavailable, and no keys are held that are recent enough (ten minutes, and ten more during an outage), or
- * none that has the certificate.
+ * A jwks_uri that is unavailable is invalid_client, with the reason in the log, if no keys are held that are recent enough (ten minutes,
+ * and ten more during an outage), or none that has the certificate: another status would tell that there is such a client.
  *
  * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE, FST_OAUTH_UNKNOWN_OPTION
  */

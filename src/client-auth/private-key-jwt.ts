@@ -46,9 +46,9 @@ export const PRIVATE_KEY_JWT: OptionsDescription<PrivateKeyJwtOptions> = {
  * Makes the method private_key_jwt: clients prove by an assertion that they sign with a private key (RFC 7523 §2.2,
  * OpenID Connect Core §9). A good assertion is used up, whatever becomes of the request.
  *
- * Anything wrong with an assertion is invalid_client. 503 where nothing is known of the client: its jwks_uri is unavailable, and
- * no keys are held that are recent enough (ten minutes, and ten more during an outage), or not the key that the assertion
- * names; the store is unavailable. An exception of a callback is a 500.
+ * Anything wrong with an assertion is invalid_client, and so is a jwks_uri that is unavailable, if no keys are held that are recent
+ * enough (ten minutes, and ten more during an outage), or not the key that the assertion names: another status would tell that there is
+ * such a client. The log has the reason. 503 where the store is unavailable. An exception of a callback is a 500.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION, FST_OAUTH_UNKNOWN_OPTION
  */

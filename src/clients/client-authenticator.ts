@@ -44,19 +44,21 @@ const CONFIRMED_FOR = 1000
 
 /**
  * Authenticates the clients of a store. Who is remembered is let in without a look at the store; nobody is refused without
- * one. So a secret that was made elsewhere a moment ago is good here at once, and a refusal does not tell by its time whether
- * there is such a client.
+ * one. So a secret that was made elsewhere a moment ago is good here at once. What a rejection costs depends on the client; its time
+ * tells nothing of that, since the endpoints send it at a fixed time.
  */
 export class ClientAuthenticator {
   readonly #cache: ClientCache<KnownClient>
   readonly #secrets: ClientSecrets
   readonly #imported: ImportedSecrets
+  readonly #slowHashes: SlowSecretHashes
   readonly #uses: SecretUses
   readonly #entries: Entries | undefined
   // What was read of the clients that requests are under way of.
   readonly #known = new WeakMap<OAuth2Client, KnownClient>()
 
   constructor (store: ClientStore, { hashes, slowHashes, uses, cacheSize, cacheMaxAge, entries, onError, now }: ClientAuthenticatorOptions) {
+    this.#slowHashes = slowHashes
     this.#imported = new ImportedSecrets(store, { onError, now })
     this.#secrets = new ClientSecrets({ hashes, slowHashes, verified: new VerifiedSecrets(now), imported: this.#imported, now })
     this.#cache = new ClientCache(store, {
@@ -66,9 +68,14 @@ export class ClientAuthenticator {
     this.#entries = entries
   }
 
+  /** @see ClientRegistry.start */
+  async start (): Promise<void> {
+    if (await this.#imported.exist()) await this.#slowHashes.measure()
+  }
+
   /** @see ClientRegistry.getClient */
-  authenticate (context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
-    return this.#withEntries(() => this.#authenticate(context))
+  authenticate (context: ClientCredentialsTokenRequest<string | undefined>, address?: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+    return this.#withEntries(() => this.#authenticate(context, address))
   }
 
   /** @see ClientRegistry.findClient */
@@ -104,13 +111,13 @@ export class ClientAuthenticator {
     })
   }
 
-  #authenticate ({ clientId, clientSecret, clientAuthMethod }: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
+  #authenticate ({ clientId, clientSecret, clientAuthMethod }: ClientCredentialsTokenRequest<string | undefined>, address: string | undefined): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     // A method without secrets has proven the client: what is left is whether it is there and may do so.
     if (clientSecret === undefined) return this.#find(clientId, clientAuthMethod)
     const presented = this.#secrets.present(clientSecret)
     const known = this.#cached(clientId)
     const secret = this.#secrets.recognise(known?.secrets ?? this.#secrets.nobody, presented)
-    return this.#admit(known, secret, clientAuthMethod) ?? this.#authenticateAnew(clientId, presented, clientAuthMethod)
+    return this.#admit(known, secret, clientAuthMethod) ?? this.#authenticateAnew(clientId, presented, clientAuthMethod, address)
   }
 
   #find (clientId: string, clientAuthMethod: string | undefined): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
@@ -118,10 +125,10 @@ export class ClientAuthenticator {
     return known !== undefined && isAllowed(known, clientAuthMethod) ? known.client : this.#findAnew(clientId, clientAuthMethod)
   }
 
-  async #authenticateAnew (clientId: string, presented: PresentedSecret, clientAuthMethod: string): Promise<OAuth2Client | undefined> {
+  async #authenticateAnew (clientId: string, presented: PresentedSecret, clientAuthMethod: string, address: string | undefined): Promise<OAuth2Client | undefined> {
     const known = await this.#read(clientId)
     const secrets = known?.secrets ?? this.#secrets.nobody
-    const secret = this.#secrets.recognise(secrets, presented) ?? await this.#secrets.compareSlowly(secrets, presented)
+    const secret = this.#secrets.recognise(secrets, presented) ?? await this.#secrets.compareSlowly(secrets, presented, address)
     return this.#admit(known, secret, clientAuthMethod)
   }
 

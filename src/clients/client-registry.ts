@@ -57,7 +57,7 @@ export class ClientRegistry implements Clients {
     const hashes = new SecretHashes(peppers)
     const slowHashes = new SlowSecretHashes(hashes)
     this.#store = store
-    this.replays = canReserve(store) ? store : undefined
+    this.replays = typeof store.reserve === 'function' ? store as ReplayStore : undefined
     this.entries = Entries.of(store, { now })
     this.audit = auditOf(store)
     this.#maker = { hashes, slowHashes, methods: () => this.#methods, now }
@@ -65,13 +65,23 @@ export class ClientRegistry implements Clients {
     this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, entries: this.entries, onError, now })
   }
 
+  /** Milliseconds that the slow hash of a secret takes on this machine; 0 as long as no client is known to have such a secret. */
+  get slowHashTime (): number {
+    return this.#maker.slowHashes.time
+  }
+
+  /** Measures how long a slow hash takes, if any client has such a secret. Never rejects: it is measured later if the store is unavailable. */
+  start (): Promise<void> {
+    return this.#authenticator.start().catch(() => {})
+  }
+
   /**
    * Finds a client and compares its secret. An unknown client, a wrong or expired secret, a client that is disabled or may not
-   * use this method are all undefined, after the same work. Answers at once for a client that is remembered.
+   * use this method are all undefined. Answers at once for a client that is remembered.
    *
    * @throws StoreUnavailableError, or rejects with it
    */
-  readonly getClient = (context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> => this.#authenticator.authenticate(context)
+  readonly getClient: Clients['getClient'] = (context, sender) => this.#authenticator.authenticate(context, sender?.address)
 
   /** Is called by each flow that has these clients, with its methods: clients can be registered for them. */
   learnMethods (methods: AuthMethods): void {
@@ -290,8 +300,4 @@ export class ClientRegistry implements Clients {
   async #show (client: StoredClient | undefined): Promise<RegisteredClient | undefined> {
     return client && toRegisteredClient(client, await this.#uses.find([client.id]))
   }
-}
-
-function canReserve (store: Partial<ReplayStore>): store is ReplayStore {
-  return typeof store.reserve === 'function'
 }

@@ -1,12 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { StoredSecret } from '../stores/index.ts'
+import { networkOf } from '../throttle/attempt.ts'
 import { randomDigest } from './client-secret-hash.ts'
 import type { PresentedSecret, SecretHashes, StoredDigest } from './client-secret-hash.ts'
 import { isGeneratedSecret } from './generated-secret.ts'
 import type { ImportedSecrets } from './imported-secrets.ts'
 import type { NotedSecret } from './secret-uses.ts'
-import { randomSlowDigest } from './slow-secret-hash.ts'
+import { SlowHashBudget } from './slow-hash-budget.ts'
 import type { SlowDigest, SlowSecretHashes } from './slow-secret-hash.ts'
 import type { VerifiedSecrets } from './verified-secrets.ts'
 
@@ -15,7 +16,7 @@ interface Comparable<T> extends NotedSecret {
   readonly stored: T
 }
 
-/** The secrets of a client, ready to be compared. Of each kind there is one at least, if only one that no secret has. */
+/** The secrets of a client, ready to be compared. */
 export interface ComparableSecrets {
   readonly clientId: string
   readonly hasImported: boolean
@@ -33,31 +34,37 @@ export interface ClientSecretsOptions {
 }
 
 /**
- * Compares presented secrets with those of a client. What is computed depends on the form of what was presented, and not on
- * whether there is such a client, is disabled, or has another secret: each of those takes as long as the others.
+ * Compares presented secrets with those of a client. A slow hash is computed only for a client that has such a secret, and within
+ * the budget of the address: the endpoints hide the time of it.
  */
 export class ClientSecrets {
   readonly #options: ClientSecretsOptions
   // What no secret has. One for all clients: it is compared with and never told, and random bytes are dear.
   readonly #noFast = randomDigest()
-  readonly #noSlow = randomSlowDigest()
+  readonly #budget: SlowHashBudget
+  readonly #comparing = new Map<string, Promise<boolean>>()
   /** The secrets of a client that is not there. */
   readonly nobody: ComparableSecrets
 
   constructor (options: ClientSecretsOptions) {
     this.#options = options
+    this.#budget = new SlowHashBudget(options.now)
     this.nobody = this.prepare('', [])
   }
 
   prepare (clientId: string, secrets: readonly StoredSecret[]): ComparableSecrets {
     const { hashes, slowHashes } = this.#options
     const fast = secrets.filter(({ isImported }) => !isImported).map((secret) => toComparable(secret, hashes.parse(secret.hash) ?? this.#noFast))
-    const slow = secrets.filter(({ isImported }) => isImported).map((secret) => toComparable(secret, slowHashes.parse(secret.hash) ?? this.#noSlow))
+    const imported = secrets.filter(({ isImported }) => isImported)
+    const slow = imported.flatMap((secret) => {
+      const stored = slowHashes.parse(secret.hash)
+      return stored === undefined ? [] : [toComparable(secret, stored)]
+    })
     return {
       clientId,
-      hasImported: slow.length > 0,
+      hasImported: imported.length > 0,
       fast: fast.length > 0 ? fast : [toComparable(NONE, this.#noFast)],
-      slow: slow.length > 0 ? slow : [toComparable(NONE, this.#noSlow)]
+      slow
     }
   }
 
@@ -84,24 +91,44 @@ export class ClientSecrets {
 
   /**
    * Compares a secret that was not recognised with those that are hashed slowly. One of the form of generated secrets is none
-   * of these, and where no client has one, nothing needs to take as long as if it had.
+   * of these.
    *
+   * @param address where the request came from, whose budget pays for a wrong secret
    * @throws StoreUnavailableError when it is not known whether any client has one
-   * @throws TemporarilyUnavailableError when too many secrets wait to be hashed
+   * @throws TemporarilyUnavailableError 429 when the budget of the address is exhausted, for unknown clients alike; or when too many
+   *   secrets wait to be hashed
    */
-  async compareSlowly ({ clientId, hasImported, slow }: ComparableSecrets, presented: PresentedSecret): Promise<NotedSecret | undefined> {
-    const { imported, slowHashes, verified, now } = this.#options
+  async compareSlowly ({ clientId, hasImported, slow }: ComparableSecrets, presented: PresentedSecret, address: string | undefined): Promise<NotedSecret | undefined> {
+    const { imported } = this.#options
     if (isGeneratedSecret(presented.text)) return undefined
     if (hasImported) imported.add()
     if (!await imported.exist()) return undefined
+    this.#budget.check(address)
     let found: NotedSecret | undefined
-    for (const secret of slow) {
-      const isEqual = await slowHashes.verify(presented, secret.stored)
-      if (!isEqual || secret.expiresAt <= now()) continue
-      verified.add(clientId, presented.text, secret.stored.text)
-      found = secret
-    }
+    for (const secret of slow) if (await this.#isRight(clientId, secret, presented, address)) found = secret
     return found
+  }
+
+  // Many processes of one client may start at once: one secret is hashed once for all who wait for it.
+  #isRight (clientId: string, secret: Comparable<SlowDigest>, presented: PresentedSecret, address: string | undefined): Promise<boolean> {
+    const key = JSON.stringify([clientId, secret.stored.text, presented.digests[0]!.toString('base64')])
+    const comparing = this.#comparing.get(key) ?? this.#compare(clientId, secret, presented, address).finally(() => { this.#comparing.delete(key) })
+    this.#comparing.set(key, comparing)
+    return comparing
+  }
+
+  async #compare (clientId: string, secret: Comparable<SlowDigest>, presented: PresentedSecret, address: string | undefined): Promise<boolean> {
+    const { slowHashes, verified, now } = this.#options
+    this.#budget.begin(address)
+    let isEqual = false
+    try {
+      isEqual = await slowHashes.verify(presented, secret.stored, address === undefined ? undefined : networkOf(address))
+    } finally {
+      this.#budget.end(address, isEqual)
+    }
+    if (!isEqual || secret.expiresAt <= now()) return false
+    verified.add(clientId, presented.text, secret.stored.text)
+    return true
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import type { ScryptOptions } from 'node:crypto'
 import { promisify } from 'node:util'
+import { monotonic } from '../clock.ts'
 import { RETRY_AFTER, TemporarilyUnavailableError } from '../errors.ts'
 import type { PresentedSecret, SecretHashes } from './client-secret-hash.ts'
 
@@ -12,10 +13,14 @@ const COST = { log2N: 15, r: 8, p: 3 }
 const MAX_MEMORY = 129 * 2 ** 20
 const SALT_BYTES = 16
 const DIGEST_BYTES = 32
-// At once: the thread pool has four threads, and signs too. Those beyond wait, two seconds or so; for others a try later is
-// as fast.
+// At once: the thread pool has four threads, and signs too.
 const MAX_RUNNING = 2
-const MAX_WAITING = 16
+// In all, as a bound of the memory. What one address can make wait, SlowHashBudget bounds.
+const MAX_WAITING = 1000
+// Without an address. Those beyond wait two seconds or so; for others a try later is as fast.
+const MAX_WAITING_NOWHERE = 16
+// The first one may be slower, and others run beside it.
+const MEASURED = 2
 const STORED = /^scrypt:(?:([\w-]{8}):)?(1[0-7]),([1-8]),(\d):([\w-]+):([\w-]{43})$/
 
 /** A stored hash of a secret that a human may have chosen. */
@@ -30,15 +35,34 @@ export interface SlowDigest {
 
 /**
  * The slow hashes of secrets, as they are stored: `scrypt:<log2 N>,<r>,<p>:<salt>:<digest>`, with the fingerprint of the
- * pepper behind the first colon where there is one: then it is the HMAC that is hashed. Few at once, in the thread pool.
+ * pepper behind the first colon where there is one: then it is the HMAC that is hashed. Few at once, in the thread pool, and those
+ * who wait take turns by the lane that they come from.
  */
 export class SlowSecretHashes {
   readonly #hashes: SecretHashes
-  readonly #waiting: Array<() => void> = []
+  readonly #lanes = new Map<string, Array<() => void>>()
+  #waiting = 0
   #running = 0
+  #time = 0
 
   constructor (hashes: SecretHashes) {
     this.#hashes = hashes
+  }
+
+  /** Milliseconds that a hash takes on this machine; 0 as long as none was computed. */
+  get time (): number {
+    return this.#time
+  }
+
+  /** Measures how long a hash takes. */
+  async measure (): Promise<void> {
+    const presented = this.#hashes.present('')
+    for (let count = 0; count < MEASURED; count++) {
+      const { log2N, r, p } = COST
+      const begunAt = monotonic()
+      await derive(presented.text, randomBytes(SALT_BYTES), DIGEST_BYTES, { N: 2 ** log2N, r, p, maxmem: MAX_MEMORY })
+      this.#time = Math.max(this.#time, monotonic() - begunAt)
+    }
   }
 
   /** Makes what is stored of a new secret. @throws TemporarilyUnavailableError when too many wait */
@@ -59,41 +83,55 @@ export class SlowSecretHashes {
     return { text, index, cost, salt: Buffer.from(salt, 'base64url'), digest: Buffer.from(digest, 'base64url') }
   }
 
-  /** @throws TemporarilyUnavailableError when too many wait */
-  async verify (presented: PresentedSecret, stored: SlowDigest): Promise<boolean> {
-    return timingSafeEqual(await this.#run(presented, stored), stored.digest)
+  /**
+   * @param lane where the request came from: each gets its turn, however many requests another one sends
+   * @throws TemporarilyUnavailableError when too many wait
+   */
+  async verify (presented: PresentedSecret, stored: SlowDigest, lane?: string): Promise<boolean> {
+    return timingSafeEqual(await this.#run(presented, stored, lane), stored.digest)
   }
 
-  async #run ({ text, digests }: PresentedSecret, { index, cost: { log2N, r, p }, salt }: Pick<SlowDigest, 'index' | 'cost' | 'salt'>): Promise<Buffer> {
-    await this.#enter()
+  async #run ({ text, digests }: PresentedSecret, { index, cost: { log2N, r, p }, salt }: Pick<SlowDigest, 'index' | 'cost' | 'salt'>, lane = ''): Promise<Buffer> {
+    await this.#enter(lane)
     try {
       // Without a pepper the secret itself: a SHA-256 of it may be known from elsewhere.
       const secret = this.#hashes.indexOf(undefined) === index ? text : digests[index] as Buffer
-      return await derive(secret, salt, DIGEST_BYTES, { N: 2 ** log2N, r, p, maxmem: MAX_MEMORY })
+      const begunAt = monotonic()
+      const digest = await derive(secret, salt, DIGEST_BYTES, { N: 2 ** log2N, r, p, maxmem: MAX_MEMORY })
+      // For secrets that were imported after the start.
+      if (this.#time === 0) this.#time = monotonic() - begunAt
+      return digest
     } finally {
       this.#leave()
     }
   }
 
-  async #enter (): Promise<void> {
+  async #enter (lane: string): Promise<void> {
     if (this.#running < MAX_RUNNING) {
       this.#running++
       return
     }
-    if (this.#waiting.length >= MAX_WAITING) {
+    const waiting = this.#lanes.get(lane) ?? []
+    if (this.#waiting >= MAX_WAITING || (lane === '' && waiting.length >= MAX_WAITING_NOWHERE)) {
       throw new TemporarilyUnavailableError(undefined, { cause: 'too many client secrets wait to be hashed', retryAfter: RETRY_AFTER })
     }
-    await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+    this.#lanes.set(lane, waiting)
+    this.#waiting++
+    await new Promise<void>((resolve) => { waiting.push(resolve) })
   }
 
   #leave (): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#running--
-    else next()
+    const [first] = this.#lanes
+    if (first === undefined) {
+      this.#running--
+      return
+    }
+    const [lane, waiting] = first
+    const next = waiting.shift()!
+    // To the end of the line.
+    this.#lanes.delete(lane)
+    if (waiting.length > 0) this.#lanes.set(lane, waiting)
+    this.#waiting--
+    next()
   }
-}
-
-/** What is compared with where there is nothing, at the cost of any other. */
-export function randomSlowDigest (): SlowDigest {
-  return { text: '', index: 0, cost: COST, salt: randomBytes(SALT_BYTES), digest: randomBytes(DIGEST_BYTES) }
 }

@@ -1,4 +1,4 @@
-import type { HistoryAware, ReplayStore, SettingsStore, StoredSettings } from '../stores/index.ts'
+import type { EvictionAware, HistoryAware, ReplayStore, SettingsStore, StoredSettings } from '../stores/index.ts'
 import { changeSettings } from './agreement.ts'
 
 /**
@@ -23,6 +23,20 @@ export async function registerReplayStores (settings: SettingsStore | undefined,
     await changeSettings(settings, (stored) => withReplayStores(stored, ids))
   }
   return warnings
+}
+
+/**
+ * Checks that the stores of one-time values and of revocations evict nothing.
+ *
+ * @returns warnings where that is not known
+ * @throws FlowConfigurationError FST_OAUTH_REDIS_EVICTS
+ * @throws StoreUnavailableError
+ */
+export async function checkEvictions (stores: readonly object[]): Promise<readonly string[]> {
+  const warnings = await Promise.all([...new Set(stores)].map(async (store) => {
+    return 'checkEviction' in store ? await (store as EvictionAware).checkEviction() : []
+  }))
+  return [...new Set(warnings.flat())]
 }
 
 function withReplayStores (stored: StoredSettings, ids: readonly string[]): StoredSettings {

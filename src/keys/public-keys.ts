@@ -4,6 +4,8 @@ import { weaknessOf } from './weak-keys.ts'
 
 // Anybody who can name no key makes us try each. Issuers have a handful.
 const MAX_KEYS = 100
+// Of the keys that fit a token without kid, in the order of the set.
+const MAX_TRIED = 10
 
 /** The public keys of somebody else (RFC 7517 §5). */
 export interface PublicKeys {
@@ -48,7 +50,8 @@ function withoutName (key: JWK): JWK {
 }
 
 /**
- * Verifies the signature of a JWT, and its times, by the public keys of whoever signed it.
+ * Verifies the signature of a JWT, and its times, by the public keys of whoever signed it. Of the keys that fit a JWT without kid, at
+ * most 10 are tried.
  *
  * @throws JOSEError, and what the import of an unusable key throws
  */
@@ -58,7 +61,9 @@ export async function verifyByPublicKeys (token: string, find: PublicKeys['find'
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
     // A token without kid (RFC 7515 §4.1.4) while there are several keys.
+    let tried = 0
     for await (const key of error) {
+      if (tried++ === MAX_TRIED) break
       try {
         return (await jwtVerify(token, key, options)).payload
       } catch (mismatch) {

@@ -33,6 +33,9 @@ export const MEMORY_STORE: OptionsDescription<MemoryStoreOptions> = { of: 'Memor
 
 interface Failures { count: number, forgottenAt: number }
 
+// Callers choose what fails.
+const MAX_FAILURES = 10_000
+
 /** Keeps everything in the memory of this process: for tests, and for one process whose clients may start anew after it. */
 export class MemoryStore implements
   AuditStore, ClientStore, EntryStore, FailureStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore {
@@ -64,7 +67,7 @@ export class MemoryStore implements
     this.#revocations = new MemoryFeed(part)
     this.#tokens = new ExpiringMap(({ expiresAt }) => time.isForgotten(expiresAt))
     this.#reserved = new ExpiringMap((expiresAt) => time.isForgotten(expiresAt))
-    this.#failures = new ExpiringMap(({ forgottenAt }) => forgottenAt <= now())
+    this.#failures = new ExpiringMap(({ forgottenAt }) => forgottenAt <= now(), MAX_FAILURES)
   }
 
   /** Whether this process has ever created one. For a warning: the parts that use a store cannot see its class. */

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { checkArgument, checkOptions, CLOCK, codedError, hasMethods, required, seconds, text } from '../lib/options/index.ts'
 import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { steadyClock } from '../lib/steady-clock.ts'
-import type { FailureStore, FeedMark, FeedPage, ReplayStore, Reservation, Revocation, RevocationStore } from './index.ts'
-import { ask, runScript } from './redis/connection.ts'
+import type { EvictionAware, FailureStore, FeedMark, FeedPage, ReplayStore, Reservation, Revocation, RevocationStore } from './index.ts'
 import type { RedisClient } from './redis/connection.ts'
+import { checkEviction } from './redis/eviction.ts'
+import { Failures } from './redis/failures.ts'
 import { Reservations } from './redis/reservations.ts'
 import { RevocationFeed } from './redis/revocation-feed.ts'
-import { COUNT_FAILURE, FORGET_FAILURES } from './redis/scripts.ts'
 
 export type { RedisClient } from './redis/connection.ts'
 
@@ -35,16 +34,13 @@ const CLIENT: Rule<RedisClient> = {
 
 const REDIS_STORE: OptionsDescription<RedisStoreOptions> = { of: 'redisStore', options: { prefix: text(0), clockTolerance: seconds(0), now: CLOCK } }
 
-// Seconds that Redis keeps counted failures after the window is over by the clock of the process that counted first.
-const SKEW = 60
-
 /** Keeps short-lived data of all processes in Redis. Created by {@link redisStore}. */
-export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
+export class RedisStore implements ReplayStore, RevocationStore, FailureStore, EvictionAware {
   readonly #client: RedisClient
   readonly #prefix: string
-  readonly #now: Clock
   readonly #reservations: Reservations
   readonly #revocations: RevocationFeed
+  readonly #failures: Failures
 
   constructor (client: RedisClient, options: RedisStoreOptions = {}) {
     checkArgument(client, required(CLIENT), 'redisStore', 'client')
@@ -52,10 +48,10 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
     const { prefix = 'fcc:', clockTolerance = 300, now } = options
     this.#client = client
     this.#prefix = prefix
-    this.#now = now ?? systemClock
     const storeClock = () => now === undefined ? '' : String(now())
     this.#reservations = new Reservations({ client, prefix, storeClock })
-    this.#revocations = new RevocationFeed({ client, prefix, storeClock, ownClock: steadyClock(this.#now), kept: 2 * clockTolerance })
+    this.#revocations = new RevocationFeed({ client, prefix, storeClock, ownClock: steadyClock(now ?? systemClock), kept: 2 * clockTolerance })
+    this.#failures = new Failures({ client, prefix, now: now ?? systemClock, seed: () => this.#revocations.storeId() })
   }
 
   /**
@@ -112,20 +108,26 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
     return await this.#revocations.list(after)
   }
 
+  /** Counts a failure. Of all callers, at most 4,096 counts are kept: those with the most failures. @throws StoreUnavailableError */
   async countFailure (key: string, window: number): Promise<{ count: number, forgottenAt: number }> {
-    const now = this.#now()
-    const args = [now, now + window, Math.ceil(window) + SKEW].map(String)
-    const [count, forgottenAt] = await ask(this.#client, (client) => runScript(client, COUNT_FAILURE, [this.#failures(key)], args)) as [unknown, unknown]
-    return { count: Number(count), forgottenAt: Number(forgottenAt) }
+    return await this.#failures.count(key, window)
   }
 
   async forgetFailures (key: string): Promise<void> {
-    await ask(this.#client, (client) => runScript(client, FORGET_FAILURES, [this.#failures(key)], []))
+    await this.#failures.forget(key)
   }
 
-  // Hashed: the key may contain what a caller has sent, of any length.
-  #failures (key: string): string {
-    return `${this.#prefix}failures:${createHash('sha256').update(key).digest('base64url')}`
+  /**
+   * Checks that Redis does not evict keys when `maxmemory` is reached: with a reservation or a revocation it would forget that a proof
+   * was used, or that a token was revoked. Read from INFO, since managed servers block CONFIG. The flow calls it when it starts, for
+   * stores of revocations and of replay protection.
+   *
+   * @returns a warning where that cannot be read
+   * @throws FlowConfigurationError FST_OAUTH_REDIS_EVICTS
+   * @throws StoreUnavailableError
+   */
+  async checkEviction (): Promise<readonly string[]> {
+    return await checkEviction(this.#client, [`${this.#prefix}{revocations}:id`, ...this.#reservations.sentinels])
   }
 }
 
@@ -143,11 +145,11 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore {
  * - that a list of revocations goes on where the last one ended: `isContinued` is false after data was lost.
  * - that reservations may be lost. After a restart, a promotion, a loss of data, or a move of slots to another node of a Cluster,
  *   values that may be among them are rejected. Needs the permission to run INFO: see {@link RedisStore.check}.
+ * - that Redis evicts no keys: `maxmemory-policy` must be noeviction unless `maxmemory` is 0. See {@link RedisStore.checkEviction}.
  *
  * Not checked:
- * - that Redis keeps what it accepted. It needs `maxmemory-policy noeviction`, or a reservation or a revocation may be
- *   evicted; and persistence (`appendonly yes`), or a process that starts after Redis did reads none of the revocations
- *   before.
+ * - that Redis keeps what it accepted. It needs persistence (`appendonly yes`), or a process that starts after Redis did reads none
+ *   of the revocations before.
  * - that there is one primary. A primary that a partition has separated from its replicas accepts what the other one
  *   accepts too; `min-replicas-to-write 1` limits that to `min-replicas-max-lag`.
  * - that a new process on an empty Redis is the first one: see {@link RedisStore.expectHistory}.

@@ -38,9 +38,15 @@ const MAX_KNOWN = 10_000
  * id of another does not lock that client out. A success forgets the failures before it, so that a library which tries one
  * method after the other is never stopped for long.
  *
+ * Behind a proxy, set Fastify's `trustProxy`: otherwise all requests have the address of the proxy, and ten wrong secrets lock a client
+ * out for all who come by it. The log warns once of that.
+ *
+ * A secret of the form that ClientRegistry generates cannot be guessed, and is compared at any time: nobody can lock out a client that has
+ * one. A client with a secret that a human has chosen can be locked out from its own address, by failures in its name.
+ *
  * Counts what is presented, whether such a client exists or not, in any case of its id, since some databases know a client by
- * each. Does NOT count requests whose address is not known, nor those that name no client, nor those of clients who prove by
- * keys: whoever has proven that is not stopped by the guesses of others either. IPv6 addresses count by their first 64 bits,
+ * each. Counts failed assertions and certificates too, apart from secrets: they are answered with 429 beyond the limit, and one that is
+ * right is accepted all the same. Does NOT count requests whose address is not known, nor those that name no client. IPv6 addresses count by their first 64 bits,
  * which are one customer's.
  */
 export class FailureThrottle {

@@ -31,7 +31,8 @@ export interface TokenType {
    */
   confirmTokenRequest? (request: TokenRequest): Confirmation | undefined | Promise<Confirmation | undefined>
   /**
-   * Checks the proof that comes with a presented token, before the token itself is verified.
+   * Checks the proof that comes with a presented token: once the token is verified by a kind of access token of this package, but
+   * before a `verifyToken` of the application, which gets what was proven.
    *
    * @returns what the proof shows; undefined for a bearer token
    * @throws StrategyError when the proof is missing or wrong

@@ -32,6 +32,8 @@ export function demoBuilder (): ClientCredentialsFlowBuilder {
     .setScopes({ 'data:read': 'Read data', 'data:write': 'Write data' })
     .clientSecretBasicAuthenticationMethod()
     .clientSecretPostAuthenticationMethod()
+    // Thousands of rejections are tested: see rejection-delay.test.ts for their time.
+    .setRejectionDelay(0)
     .getClient(getClient)
     .generateAccessToken(({ client, scope }) => tokenOf(client.id, scope))
     .verifyToken((token) => {

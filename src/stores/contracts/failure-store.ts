@@ -1,4 +1,4 @@
-/** Counts failures. */
+/** Counts failures, those of a bounded number of keys: callers choose the keys, and must not fill the store. */
 export interface FailureStore {
   /**
    * Counts one more failure, in one atomic step.

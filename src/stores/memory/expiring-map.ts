@@ -1,15 +1,23 @@
 // How many entries each write examines. More than one are added for none that expires: the map stays bounded without a timer.
 const EXAMINED = 10
 
-/** A map that deletes its expired entries, a few with each write: nothing blocks the event loop, however many there are. */
+/**
+ * A map that deletes its expired entries, a few with each write: nothing blocks the event loop, however many there are. Where
+ * callers choose the keys it has a maximum, and the entry that was written longest ago goes first.
+ */
 export class ExpiringMap<V> {
   readonly #values = new Map<string, V>()
   readonly #isExpired: (value: V) => boolean
+  readonly #max: number
   #examined = this.#values.entries()
 
-  /** @param isExpired whether a value is no longer needed */
-  constructor (isExpired: (value: V) => boolean) {
+  /**
+   * @param isExpired whether a value is no longer needed
+   * @param max how many entries there may be. Default no maximum
+   */
+  constructor (isExpired: (value: V) => boolean, max = Infinity) {
     this.#isExpired = isExpired
+    this.#max = max
   }
 
   /** Returns a value, perhaps one that has expired. */
@@ -19,7 +27,10 @@ export class ExpiringMap<V> {
 
   set (key: string, value: V): void {
     this.#dropSome()
+    // To the end of the order.
+    if (this.#max !== Infinity) this.#values.delete(key)
     this.#values.set(key, value)
+    if (this.#values.size > this.#max) this.#values.delete(this.#values.keys().next().value as string)
   }
 
   delete (key: string): boolean {

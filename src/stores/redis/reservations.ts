@@ -26,6 +26,11 @@ export class Reservations {
     this.#storeClock = storeClock
   }
 
+  /** The keys of the sentinels, one for each bucket. */
+  get sentinels (): string[] {
+    return this.#names.map((_, bucket) => this.#sentinel(bucket))
+  }
+
   expectHistory (): void {
     this.#isHistoryExpected = true
   }

@@ -30,20 +30,45 @@ ${lua}`
 const EVEN_WHEN_FULL = { flags: ' flags=allow-oom' }
 const WITH_RUN_ID = { sections: "'server', 'replication'" }
 
-/** Counts a failure. KEYS: the key. ARGV: now, when a first failure is forgotten, seconds to keep it. Returns count and time. */
+/**
+ * Counts a failure. KEYS: a hash of failures, each a field of count and time. ARGV: the field, now, when a first failure is forgotten,
+ * seconds to keep the hash, and how many fields it may have. Returns count and time. A new field takes the place of one that is
+ * over, else of the one with the fewest failures: so it costs as many failures to drive one out as it has itself, for each field.
+ */
 export const COUNT_FAILURE = script(`
-local forgottenAt = redis.call('HGET', KEYS[1], 'forgottenAt')
-if not forgottenAt or tonumber(forgottenAt) <= tonumber(ARGV[1]) then
-  forgottenAt = ARGV[2]
-  redis.call('HSET', KEYS[1], 'forgottenAt', forgottenAt, 'count', 0)
-  redis.call('EXPIRE', KEYS[1], ARGV[3])
+local now, kept = tonumber(ARGV[2]), redis.call('HGET', KEYS[1], ARGV[1])
+local count, forgottenAt
+if kept then count, forgottenAt = string.match(kept, '(%d+) (%S+)') end
+if not count or tonumber(forgottenAt) <= now then count, forgottenAt = 0, ARGV[3] end
+if not kept and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then
+  local all, fewest, victim = redis.call('HGETALL', KEYS[1]), math.huge, nil
+  for index = 1, #all, 2 do
+    local others, over = string.match(all[index + 1], '(%d+) (%S+)')
+    others = tonumber(over or 0) <= now and 0 or tonumber(others)
+    if others < fewest then fewest, victim = others, all[index] end
+  end
+  redis.call('HDEL', KEYS[1], victim)
 end
-return { redis.call('HINCRBY', KEYS[1], 'count', 1), forgottenAt }
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d %s', count + 1, forgottenAt))
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return { count + 1, forgottenAt }
 `)
 
-/** Forgets the failures of a key. KEYS: the key. */
+/** Forgets the failures of a field. KEYS: the hash. ARGV: the field. */
 export const FORGET_FAILURES = script(`
-return redis.call('DEL', KEYS[1])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+`, EVEN_WHEN_FULL)
+
+/**
+ * Reads whether this Redis may evict keys. KEYS: one on the node in question. Returns the policy, "noeviction" where there is no
+ * maximum either; nothing where INFO is not allowed or does not say so.
+ */
+export const EVICTION_POLICY = script(`
+if not redis.acl_check_cmd('INFO', 'memory') then return '' end
+local memory = redis.call('INFO', 'memory')
+local maximum, policy = string.match(memory, 'maxmemory:(%d+)'), string.match(memory, 'maxmemory_policy:(%S+)')
+if maximum == '0' then return 'noeviction' end
+return maximum and policy or ''
 `, EVEN_WHEN_FULL)
 
 /** Returns the id of the store. KEYS: where it is. ARGV: the id, if there is none. */
