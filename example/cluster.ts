@@ -60,7 +60,6 @@ async function serve (): Promise<void> {
   interface ClientRoute { Params: { id: string } }
   app.post<ClientRoute>('/clients/:id/disable', operators, async ({ params: { id } }, reply) => {
     await clients.disable(id)
-    await tokens.revokeClient(id)
     return reply.code(204).send()
   })
   app.post<ClientRoute>('/clients/:id/enable', operators, async ({ params: { id } }, reply) => {

@@ -82,6 +82,6 @@ export class AuditFollower {
       this.#recent.delete(oldest)
     }
     this.#log.info({ oauth: { audit: record } }, `OAuth administration: ${record.object} ${record.id} ${record.change}`)
-    publishAdministration(record)
+    publishAdministration(record, this.#log)
   }
 }

@@ -52,6 +52,7 @@ export type {
   AddOptions, ClientChangeOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
 } from './clients/client-registry.ts'
 export { MemoryStore } from './stores/memory.ts'
+export type { MemoryStoreOptions } from './stores/memory.ts'
 export { isStoreAway, StoreUnavailableError } from './stores/unavailable.ts'
 export type {
   AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,

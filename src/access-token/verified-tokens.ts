@@ -6,8 +6,6 @@ import type { Clock } from '../clock.ts'
 export interface VerifiedTokensOptions {
   /** How many; the one that was used longest ago goes first. 0 for none. Default 10,000. */
   max?: number
-  /** Seconds that a verdict may be used, even if the token lives longer. Default as long as the token. */
-  maxAge?: number
   now: Clock
 }
 
@@ -23,13 +21,11 @@ interface Entry<T> { verdict: T, until: number }
 export class VerifiedTokens<T> {
   readonly #entries: LruMap<Entry<T>>
   readonly #max: number
-  readonly #maxAge: number
   readonly #now: Clock
 
-  constructor ({ max = 10_000, maxAge = Infinity, now }: VerifiedTokensOptions) {
+  constructor ({ max = 10_000, now }: VerifiedTokensOptions) {
     this.#entries = new LruMap(max)
     this.#max = max
-    this.#maxAge = maxAge
     this.#now = now
   }
 
@@ -56,7 +52,7 @@ export class VerifiedTokens<T> {
   /** @param expiresAt the token's own expiry, in seconds since 1970 */
   set (key: string | undefined, verdict: T, expiresAt: number): void {
     // A map of none would be one without bound.
-    if (this.#max > 0 && key !== undefined) this.#entries.set(key, { verdict, until: Math.min(expiresAt, this.#now() + this.#maxAge) })
+    if (this.#max > 0 && key !== undefined) this.#entries.set(key, { verdict, until: expiresAt })
   }
 }
 

@@ -34,8 +34,20 @@ export function publishKeyChanges (before: readonly Key[], after: readonly Key[]
   if (kid !== undefined && keyRevoked.hasSubscribers && before.some((key) => key.kid === kid)) publish(keyRevoked, { kid, ...originOf(revoked.by) })
 }
 
-/** Publishes an audit record, of a change in this process or in another one. */
-export function publishAdministration ({ time, actor, requestId, object, id, change, details }: AuditRecord): void {
+const administrationLogs = new WeakSet<object>()
+
+/** Whether all audit records are written to a log already. */
+export function hasAdministration (log: object): boolean {
+  return administrationLogs.has(log)
+}
+
+/**
+ * Publishes an audit record, of a change in this process or in another one.
+ *
+ * @param log that the caller writes all audit records to
+ */
+export function publishAdministration ({ time, actor, requestId, object, id, change, details }: AuditRecord, log?: object): void {
+  if (log !== undefined) administrationLogs.add(log)
   if (administrationRecorded.hasSubscribers) publish(administrationRecorded, { time, actor, requestId, object, id, change, details })
 }
 

@@ -1,3 +1,4 @@
+import { hasAdministration } from '../events/administration.ts'
 import type { RequestEvent } from '../events/index.ts'
 import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
 import type { OptionsDescription, Rule } from '../lib/options/index.ts'
@@ -21,8 +22,8 @@ export const AUDIT_LOG: OptionsDescription<AuditLogOptions> = { of: 'auditLog', 
 
 /**
  * Writes a line for every decision, at info: which client got a token or did not, whose token was accepted or was not, each
- * change of clients and keys in this process, and each audit record, of the command line and of other processes too. The
- * event is its member `audit`; `reqId` is that of Fastify's lines for the same request.
+ * change of clients and keys in this process, and each audit record, of the command line and of other processes too, unless
+ * the plugin writes these to the same log: it writes them to that of its server. The event is the member `audit` of the line; `reqId` is that of Fastify's lines for the same request.
  *
  * @returns ends it
  * @example
@@ -36,6 +37,7 @@ export function auditLog (logger: AuditLogger, options: AuditLogOptions = {}): (
     const { requestId, ...members } = event as Partial<RequestEvent>
     logger.info({ ...(requestId !== undefined && { reqId: requestId }), audit: { event: name, ...members } }, name.replace('.', ' '))
   }
+  const writeAdministration = write('administration.recorded')
   return listen({
     tokenIssued: write('token.issued'),
     tokenDenied: write('token.denied'),
@@ -44,7 +46,7 @@ export function auditLog (logger: AuditLogger, options: AuditLogOptions = {}): (
     keyRotated: write('key.rotated'),
     keyRevoked: write('key.revoked'),
     clientChanged: write('client.changed'),
-    administrationRecorded: write('administration.recorded'),
+    administrationRecorded: (event) => { if (!hasAdministration(logger)) writeAdministration(event) },
     ...(verified && { tokenVerified: write('token.verified') })
   })
 }

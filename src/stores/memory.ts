@@ -117,7 +117,7 @@ export class MemoryStore implements
 
   async findToken (hash: string): Promise<StoredToken | undefined> {
     const token = this.#tokens.get(hash)
-    return token !== undefined && token.expiresAt > this.#now() ? structuredClone(token) : undefined
+    return token !== undefined && token.expiresAt > this.#time.seconds() ? structuredClone(token) : undefined
   }
 
   async removeToken (hash: string): Promise<void> {

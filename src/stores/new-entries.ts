@@ -27,8 +27,8 @@ export interface NewEntries {
   /** Entries as they are. */
   readonly entries?: readonly Entry[]
   readonly clients?: readonly RaisedClient[]
-  /** Secrets and keys that are revoked. */
-  readonly revoked?: ReadonlyArray<{ readonly kind: 'secret' | 'key', readonly id: string }>
+  /** Keys that are revoked. */
+  readonly revoked?: ReadonlyArray<{ readonly kind: 'key', readonly id: string }>
 }
 
 /** What a store has at the moment of a change. */

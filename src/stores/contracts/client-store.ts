@@ -101,9 +101,7 @@ export interface ClientChangeDetails {
    * `client.generation` is greater.
    */
   raises?: boolean
-  /** A secret that is revoked: it becomes an entry. */
-  revokedSecretId?: string | undefined
-  /** Further entries, such as those that a store has lost. */
+  /** Entries that are written with the change: of revoked secrets, or those that a store has lost. */
   entries?: readonly Entry[]
   audit?: AuditRecord | undefined
 }

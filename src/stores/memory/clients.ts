@@ -52,7 +52,7 @@ export class MemoryClients implements ClientStore {
     return [...new Set(ids)].flatMap((id) => structuredClone(this.#clients.get(id)) ?? [])
   }
 
-  async replaceClient (client: StoredClient, { raises = false, revokedSecretId, entries = [], audit }: ClientChangeDetails = {}): Promise<Written | false> {
+  async replaceClient (client: StoredClient, { raises = false, entries = [], audit }: ClientChangeDetails = {}): Promise<Written | false> {
     const { id, version, generation: given = 0 } = client
     const stored = this.#clients.get(id)
     if (stored?.version !== version) return false
@@ -61,7 +61,6 @@ export class MemoryClients implements ClientStore {
     if (client.generation !== undefined && client.generation < current) return false
     const written = this.#parts.entries.write({
       entries,
-      revoked: revokedSecretId === undefined ? [] : [{ kind: 'secret', id: `${id} ${revokedSecretId}` }],
       clients: raises ? [{ id, given, isDisabled: client.isDisabled === true, stored: [current] }] : []
     })
     // A generation only grows, whatever the caller has read.

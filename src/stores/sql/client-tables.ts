@@ -145,7 +145,7 @@ export class ClientTables implements ClientStore {
     return entries
   }
 
-  * #replace (client: StoredClient, { raises = false, revokedSecretId, entries = [], audit }: ClientChangeDetails): Steps<Written | false> {
+  * #replace (client: StoredClient, { raises = false, entries = [], audit }: ClientChangeDetails): Steps<Written | false> {
     const { id, version, generation: given = 0, isDisabled = false } = client
     const [stored] = yield [this.#lock, id]
     if (stored === undefined || Number(stored['version']) !== version) return false
@@ -154,7 +154,6 @@ export class ClientTables implements ClientStore {
     if (client.generation !== undefined && client.generation < current) return false
     const written = yield * this.#entries.write({
       entries,
-      revoked: revokedSecretId === undefined ? [] : [{ kind: 'secret', id: `${id} ${revokedSecretId}` }],
       clients: raises ? [{ id, isDisabled, given, stored: [current] }] : []
     })
     const raised = raises ? written.findLast((entry) => entry.kind === 'client') : undefined

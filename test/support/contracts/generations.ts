@@ -87,16 +87,16 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     const store = await makeStore(t, () => START)
     await store.addClients([CLIENT])
     const lost: Entry[] = [clientEntry(CLOCK + 5, true), { kind: 'secret', id: 'reader old', expiresAt: START + 9 }]
-    const change = { raises: true, revokedSecretId: 'first', entries: lost }
+    const change = { raises: true, entries: lost }
     t.equal(await store.replaceClient({ ...CLIENT, version: 2 }, change), false)
     t.equal(await store.replaceClient({ ...CLIENT, id: 'nobody' }, change), false)
     t.strictSame((await store.listEntries()).entries, [])
     const written = await store.replaceClient(CLIENT, change)
     const same = (entries: readonly object[]) => entries.map((entry) => JSON.stringify(entry, Object.keys(entry).sort())).sort()
-    t.strictSame(same(entriesOf(written) as object[]), same([...lost, { kind: 'secret', id: 'reader first', expiresAt: EXPIRY }, clientEntry(CLOCK + 6)]))
+    t.strictSame(same(entriesOf(written) as object[]), same([...lost, clientEntry(CLOCK + 6)]))
     t.strictSame((await store.listEntries()).entries, written)
     t.equal(await generationOf(store), CLOCK + 6, 'above that of an entry of the same change')
-    t.strictSame(entriesOf(await store.replaceClient({ ...CLIENT, version: 2 }, { revokedSecretId: 'second' })), [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }])
+    t.strictSame(entriesOf(await store.replaceClient({ ...CLIENT, version: 2 }, { entries: [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }] })), [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }])
     t.equal(await generationOf(store), CLOCK + 6)
     await store.replaceClient({ ...CLIENT, version: 3 }, { raises: true, entries: [{ kind: 'all', id: '', generation: CLOCK + 70, expiresAt: EXPIRY }, clientEntry(CLOCK + 90, true, 'other')] })
     t.equal(await generationOf(store), CLOCK + 71, 'above that of all of the same change')
@@ -153,7 +153,7 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     const raise = async (id: string): Promise<Written> => {
       for (;;) {
         const [client = clientNamed(id)] = await store.findClients([id])
-        const written = await store.replaceClient(client, { raises: true, revokedSecretId: 'x', audit: { time: START, actor: { kind: 'client', id: 'admin' }, object: 'client', id, change: 'disabled' } })
+        const written = await store.replaceClient(client, { raises: true, entries: [{ kind: 'secret', id: `${id} x`, expiresAt: EXPIRY }], audit: { time: START, actor: { kind: 'client', id: 'admin' }, object: 'client', id, change: 'disabled' } })
         if (written !== false) return written
         await store.addClients([clientNamed(id)])
       }
