@@ -66,14 +66,10 @@ export class ClientRegistry implements Clients {
   }
 
   /** Milliseconds that the slow hash of a secret takes on this machine; 0 as long as no client is known to have such a secret. */
-  get slowHashTime (): number {
-    return this.#maker.slowHashes.time
-  }
+  get slowHashTime (): number { return this.#maker.slowHashes.time }
 
   /** Measures how long a slow hash takes, if any client has such a secret. Never rejects: it is measured later if the store is unavailable. */
-  start (): Promise<void> {
-    return this.#authenticator.start().catch(() => {})
-  }
+  start (): Promise<void> { return this.#authenticator.start().catch(() => {}) }
 
   /**
    * Finds a client and compares its secret. An unknown client, a wrong or expired secret, a client that is disabled or may not
