@@ -48,6 +48,6 @@ export function checkAnswer (answer: Answer, { method, isEndpoint }: { method: s
   assert.deepEqual(rest, {})
   assert.ok(CODES[error]?.includes(statusCode), `${error} with ${statusCode}`)
   assert.match(description, DESCRIPTION)
-  for (const { parameters } of challenges) if (parameters['error'] !== undefined) assert.deepEqual([parameters['error'], parameters['error_description']], [error, description])
+  for (const { parameters } of challenges) if (parameters['error'] !== undefined) assert.deepEqual([parameters['error'], parameters['error_description'] ?? description], [error, description])
   return error
 }
