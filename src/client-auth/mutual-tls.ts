@@ -15,6 +15,7 @@ import type { ClientCertificate, TokenRequest } from '../request.ts'
 import { ClientKeys } from './client-keys.ts'
 import type { ClientKeysOptions } from './client-keys.ts'
 import type { ClientAuthMethod, ClientMetadata, Clients, PresentedClient } from './index.ts'
+import { readNobody } from './read-nobody.ts'
 
 /** What the methods of mutual TLS need. */
 export interface MutualTlsOptions {
@@ -113,10 +114,13 @@ function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, 
 
   async function prove (clientId: string, certificate: ClientCertificate): Promise<PresentedClient | undefined> {
     const client = await clients.findClient(clientId)
-    const registered = client?.metadata?.token_endpoint_auth_method
-    if (client?.metadata === undefined || (registered !== undefined && registered !== name)) return undefined
-    const { metadata } = client
-    const verdict = await judge(certificate, metadata)
+    if (client === undefined) return undefined
+    const registered = client.metadata?.token_endpoint_auth_method
+    const isOwn = client.metadata !== undefined && (registered === undefined || registered === name)
+    const { metadata = {} } = client
+    const verdict = isOwn ? await judge(certificate, metadata) : undefined
+    if (verdict !== true) await readNobody(clients)
+    if (!isOwn) return undefined
     if (verdict === true) return { clientId: client.id, clientAuthData: client, ...(typeof metadata.jwks_uri === 'string' && { recheck: () => recheck(certificate, client.id, metadata) }) }
     // Without a word on its method, the client may be one of another.
     if (verdict === undefined && registered === undefined) return undefined

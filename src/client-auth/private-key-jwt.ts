@@ -9,8 +9,9 @@ import { PUBLIC_ALGORITHMS, verifySignature } from './assertion/verify.ts'
 import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption } from './client-assertion.ts'
 import type { ClientAssertionOptions } from './client-assertion.ts'
 import { ClientKeys } from './client-keys.ts'
-import type { ClientKeysOptions, FoundKeys } from './client-keys.ts'
+import type { ClientKeysOptions } from './client-keys.ts'
 import type { ClientAuthMethod, ClientMetadata, Clients } from './index.ts'
+import { readNobody } from './read-nobody.ts'
 
 /** What assertions are judged by that clients sign with a private key. */
 export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
@@ -59,12 +60,8 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
 
   async function metadataOf (clientId: string): Promise<ClientMetadata | undefined> {
     if (keys !== undefined) return { jwks: await keys(clientId) }
-    return (await clients!.findClient(clientId))?.metadata
-  }
-
-  async function find (clientId: string): Promise<FoundKeys | string> {
-    const metadata = await metadataOf(clientId)
-    return (metadata && await clientKeys.find(metadata)) ?? `no client ${toLogText(clientId)} is known that has keys`
+    const client = await clients!.findClient(clientId)
+    return client && (client.metadata ?? {})
   }
 
   return clientAssertionMethod(options, {
@@ -75,7 +72,14 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
     // "none" too, so that the log says what is wrong with it.
     isOwn: (alg) => !alg.startsWith('HS'),
     async verify ({ jwt }, clientId, verifyOptions) {
-      return await verifySignature(jwt, await find(clientId), verifyOptions)
+      const metadata = await metadataOf(clientId)
+      try {
+        const found = metadata && await clientKeys.find(metadata)
+        return await verifySignature(jwt, found ?? `no client ${toLogText(clientId)} is known that has keys`, verifyOptions)
+      } catch (error) {
+        if (clients !== undefined && metadata !== undefined) await readNobody(clients)
+        throw error
+      }
     }
   })
 }
