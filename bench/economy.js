@@ -45,7 +45,7 @@ async function measureAll () {
 function send (address, agent, { method = 'GET', path, headers, body }) {
   return new Promise((resolve) => {
     http.request(address + path, { method, agent, headers }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode))
+      response.resume().on('close', () => resolve(response.statusCode))
     }).on('error', ({ code }) => resolve(code)).end(body)
   })
 }
