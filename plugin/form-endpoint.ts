@@ -10,6 +10,7 @@ import { createProxyCheck } from './forwarded-fields.ts'
 import { markRoute } from './openapi/marks.ts'
 import { OPEN_CONFIG } from './open-routes.ts'
 import { Outage } from './outage.ts'
+import { resetBodyParsing } from './platform-body.ts'
 import { RepeatedLog } from './repeated-log.ts'
 import { reasonOf, sendError } from './reply.ts'
 import { FastifyPlainRequest, FastifyTokenRequest } from './request.ts'
@@ -36,7 +37,7 @@ export interface FormEndpoint {
 
 /** Prepares a scope for form endpoints: its parsers and schema compilers are not the application's, whatever that has set. */
 export async function prepareFormScope (scope: FastifyInstance, acceptJson: boolean): Promise<void> {
-  scope.removeAllContentTypeParsers()
+  resetBodyParsing(scope)
   // Not by @fastify/formbody, whose parser cannot reject a form: it would throw where older releases of Fastify catch nothing.
   scope.addContentTypeParser(FORM_MEDIA_TYPE, { parseAs: 'string', bodyLimit: FORM_BODY_LIMIT }, (_request, text, done) => {
     if (hasTooManyParameters(text as string)) done(tooManyParameters(), undefined)

@@ -13,6 +13,8 @@ import clientCredentialsPlugin, {
 import type { AccessTokens, ClientAdminPluginOptions } from '../plugin/index.ts'
 import { clientUpdateSchema } from '../schemas/index.ts'
 import { basic, FORM, TOKEN_PATH } from './support/demo.ts'
+import { parsedJson, rawOnly, startPlatform } from './support/platform.ts'
+import type { Leave } from './support/platform.ts'
 
 const READ = 'data:read'
 const MANAGE = 'clients:manage'
@@ -547,6 +549,39 @@ test('The application cannot break the API: its compilers, envelopes, error hand
   await checkRefused(t, await call(w, 'GET', '/clients/nobody'), 404, 'not_found')
   await checkRefused(t, await call(w, 'POST', '/clients', { id: 1 }), 400, 'invalid_client_metadata')
   await checkRefused(t, await call(w, 'GET', '/clients', undefined, { headers: {} }), 401, 'unauthorized')
+})
+
+test('JSON that the platform has read before Fastify is answered as every other', async (t) => {
+  const leaves: [string, Leave][] = [['rawBody', rawOnly], ['body', parsedJson]]
+  for (const [name, leave] of leaves) {
+    const w = await world()
+    const sendTo = await startPlatform(t, w.app, leave)
+    const send = async (method: Method, path: string, body?: string, headers = { ...w.admin, 'content-type': 'application/json' }) => {
+      const answer = await sendTo(`/admin${path}`, headers, body, method)
+      return { status: answer.statusCode, headers: answer.headers, body: (answer.body === '' ? undefined : JSON.parse(answer.body)) as Json }
+    }
+    const made = await send('POST', '/clients', JSON.stringify(WHOLE))
+    t.equal(made.status, 201, name)
+    t.match(made.body, WHOLE, name)
+    const path = `/clients/${encodeURIComponent(WHOLE.client_id)}`
+    t.match(await send('PUT', path, JSON.stringify({ client_id: WHOLE.client_id, client_name: 'Grüße' })), { status: 200, body: { client_name: 'Grüße' } }, name)
+    t.match(await send('POST', `${path}/disable`), { status: 200, body: { disabled: true } }, `${name}, no body`)
+    t.match(await send('POST', `${path}/enable`, undefined, w.admin as never), { status: 200, body: { disabled: false } }, `${name}, neither body nor type`)
+    t.equal((await send('GET', path)).status, 200, name)
+    t.equal((await send('DELETE', path)).status, 204, name)
+    await checkRefused(t, await send('POST', '/clients', '{"client_id":1}'), 400, 'invalid_client_metadata')
+    await checkRefused(t, await send('POST', '/clients', '{"client_id":"a","__proto__":{"scope":"data:read"}}'), 400, 'invalid_request')
+    await checkRefused(t, await send('POST', '/clients', JSON.stringify({ client_name: 'x'.repeat(65_536) })), 413, 'invalid_request')
+    await checkRefused(t, await send('POST', '/clients', '{}', { ...w.admin, 'content-type': 'text/plain' }), 415, 'invalid_request')
+    await checkRefused(t, await send('POST', '/clients', '{}', { 'content-type': 'application/json' }), 401, 'unauthorized')
+  }
+  const w = await world()
+  const lost = await startPlatform(t, w.app, () => {})
+  const send = async (path: string, body?: string) => await lost(`/admin${path}`, { ...w.admin, 'content-type': 'application/json' }, body)
+  const answer = await send('/clients', '{"client_id":"lost"}')
+  await checkRefused(t, { status: answer.statusCode, headers: answer.headers, body: JSON.parse(answer.body) }, 400, 'invalid_request')
+  t.strictSame((await w.clients.list()).clients.map(({ id }) => id), ['root'], 'no client is registered without what was sent')
+  t.equal((await send('/clients/root/disable')).statusCode, 200, 'nothing was sent, so nothing is lost')
 })
 
 const REGISTRATION = { client_name: 'My service', scope: READ }

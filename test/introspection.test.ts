@@ -16,6 +16,7 @@ import { SigningKeys } from '../src/keys/signing-keys.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH } from './support/demo.ts'
 import type { Answer } from './support/demo.ts'
 import { AUDIENCE, ISSUER, now, READ, TestStore } from './support/forge.ts'
+import { parsedForm, rawOnly, startPlatform } from './support/platform.ts'
 import { issue, memoryStore, present, revoke as revokeAt, startProcess } from './support/server-world.ts'
 import { stopwatch } from './support/stopwatch.ts'
 
@@ -266,6 +267,24 @@ testBoth('What the application has set for its own routes does not touch the ans
     isRefused(t, await post(app, REVOKE, { token }, {}), INVALID_CLIENT, host)
     t.equal(JSON.parse((await post(app, INTROSPECT, { token })).body).client_id, 'reader', host)
     if (name === 'JWT') t.equal(decodeProtectedHeader((await post(app, INTROSPECT, { token }, as('api', { accept: INTROSPECTION_JWT_MEDIA_TYPE }))).body).typ, 'token-introspection+jwt', host)
+  }
+})
+
+testBoth('RFC 7662 §2.1, RFC 7009 §2.1: a form that the platform has read before Fastify is answered as every other', async (t, name) => {
+  for (const leave of [rawOnly, parsedForm]) {
+    const world = await worldOf(name)
+    const token = await tokenFor(world)
+    const sendTo = await startPlatform(t, world.app, leave)
+    const send = (path: string, parameters: Parameters, clientId: string, secret?: string) => sendTo(path, { authorization: basic(clientId, secret), 'content-type': FORM }, form(parameters))
+    for (const path of ENDPOINTS) {
+      isRefused(t, await send(path, { token }, 'reader', 'wrong'), INVALID_CLIENT, path)
+      isRefused(t, await send(path, [['token', token], ['token', token]], 'reader'), REPEATED, path)
+      isRefused(t, await send(path, {}, 'reader'), NO_TOKEN, path)
+      isRefused(t, await sendTo(path, { ...as('reader'), 'content-type': 'application/json' }, JSON.stringify({ token })), NOT_A_FORM, path)
+    }
+    t.equal(JSON.parse((await send(INTROSPECT, { token }, 'api')).body).active, true)
+    isAnswered(t, await send(REVOKE, { token }, 'reader'), '{}')
+    isAnswered(t, await send(INTROSPECT, { token }, 'api'), INACTIVE)
   }
 })
 

@@ -1,4 +1,10 @@
 // The lines of RFC 6749 that a client credentials server is judged by, through the plugin.
+import { EventEmitter } from 'node:events'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
 import jwt from '@fastify/jwt'
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
@@ -12,6 +18,8 @@ import clientCredentialsPlugin, {
 import type { ClientAuthMethod, ClientCredentialsFlow, ClientCredentialsTokenRequest, OAuth2Client } from '../plugin/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, exchange, FORM, form, getClient, rawBasic, SECRET, TOKEN_PATH, tokenOf } from './support/demo.ts'
 import type { Answer } from './support/demo.ts'
+import { parsedForm, parsedJson, rawOnly, startPlatform } from './support/platform.ts'
+import type { Leave } from './support/platform.ts'
 
 const READ = 'data:read'
 const WRITE = 'data:write'
@@ -838,4 +846,162 @@ test('RFC 6749 §3.2: a web Request is answered as the same request to the plugi
     const told = result.success ? [200, result.tokenResponse, undefined] : [result.error.status, result.error.body, result.error.challenge]
     t.strictSame([answer.statusCode, JSON.parse(answer.body), answer.headers['www-authenticate']], told, payload.slice(0, 60))
   }
+})
+
+// Bodies that a platform has read
+
+const PLATFORMS: Record<string, Leave> = {
+  'rawBody as bytes': rawOnly,
+  'rawBody as a string': (request, bytes) => { request.rawBody = String(bytes) },
+  'body as bytes': (request, bytes) => { request.body = new Uint8Array(bytes) },
+  'body as a string': (request, bytes) => { request.body = String(bytes) },
+  'body parsed': parsedForm,
+  // As Object.fromEntries does, which loses repeated parameters.
+  'rawBody, and body parsed': (request, bytes) => {
+    rawOnly(request, bytes)
+    request.body = Object.fromEntries(new URLSearchParams(String(bytes)))
+  },
+  'rawBody, and the empty body of a parser for other types': (request, bytes) => {
+    rawOnly(request, bytes)
+    request.body = {}
+  },
+  'body parsed, and an empty rawBody': (request, bytes) => {
+    parsedForm(request, bytes)
+    request.rawBody = ''
+  }
+}
+const FORM_READER = { ...READER, 'content-type': FORM }
+
+test('RFC 6749 §4.4.2: a form that the platform has read before Fastify is answered as every other', async (t) => {
+  for (const [name, leave] of Object.entries(PLATFORMS)) {
+    const sendTo = await startPlatform(t, await demoApp(), leave)
+    const send = async (payload: string, headers: Record<string, string> = FORM_READER) => await sendTo(TOKEN_PATH, headers, payload)
+    isGranted(t, await send(GRANT), READ, 'reader', name)
+    isGranted(t, await send(`${GRANT}&${form(POST_READER)}`, { 'content-type': `${FORM}; charset=UTF-8` }), READ, 'reader', `${name}, client_secret_post`)
+    isGranted(t, await send(`${GRANT}&resource=https://a.example&resource=https://b.example`), READ, 'reader', `${name}, resources`)
+    isGranted(t, await send(`${GRANT}&__proto__=x&constructor=x&toString=x`), READ, 'reader', `${name}, names of Object.prototype`)
+    isRefused(t, await send(GRANT, { ...FORM_READER, authorization: basic('reader', 'wrong') }), INVALID_CLIENT, name)
+    isRefused(t, await send(`${GRANT}&scope=${READ}&scope=${READ}`), REPEATED, name)
+    isRefused(t, await send(`${GRANT}&unknown=1&unknown=2`), REPEATED, name)
+    isRefused(t, await send('x=y'), NO_GRANT_TYPE, name)
+    isRefused(t, await send(''), NO_GRANT_TYPE, `${name}, empty`)
+    isRefused(t, await send(`${GRANT}&${Array.from({ length: 100 }, (_, at) => `p${at}=1`).join('&')}`), invalidRequest('The request has more than 100 parameters'), name)
+    isRefused(t, await send(`${GRANT}&fill=${'x'.repeat(FORM_BODY_LIMIT)}`), TOO_LARGE, name)
+    isRefused(t, await send(GRANT, { ...READER, 'content-type': 'text/plain' }), NOT_A_FORM, name)
+    isRefused(t, await send(GRANT, { ...READER, 'content-type': 'application/json' }), NOT_A_FORM, name)
+    t.equal((await sendTo(TOKEN_PATH, READER, undefined, 'GET')).statusCode, 405, name)
+  }
+})
+
+const JSON_READER = { ...READER, 'content-type': 'application/json' }
+
+test('RFC 6749 §4.4.2: JSON that the platform has read before Fastify is taken where acceptJson says so', async (t) => {
+  const leaves: [string, Leave][] = [['rawBody', rawOnly], ['body', parsedJson]]
+  for (const [name, leave] of leaves) {
+    const send = await startPlatform(t, await demoApp({ acceptJson: true }), leave)
+    isGranted(t, await send(TOKEN_PATH, JSON_READER, '{ "grant_type": "client_credentials" }'), READ, 'reader', name)
+    isRefused(t, await send(TOKEN_PATH, JSON_READER, '{"grant_type":"client_credentials","__proto__":{"scope":"x"}}'), MALFORMED, name)
+    isRefused(t, await send(TOKEN_PATH, JSON_READER, '{"grant_type":"client_credentials","scope":["data:read"]}'), REPEATED, name)
+    isRefused(t, await send(TOKEN_PATH, JSON_READER, '{"grant_type":"client_credentials","scope":1}'), NOT_A_STRING, name)
+    isRefused(t, await send(TOKEN_PATH, JSON_READER, '[]'), NO_GRANT_TYPE, name)
+    isRefused(t, await send(TOKEN_PATH, JSON_READER, ''), MALFORMED, name)
+    isRefused(t, await send(TOKEN_PATH, { ...READER, 'content-type': 'application/json' }, `{"grant_type":"${'x'.repeat(FORM_BODY_LIMIT)}"}`), TOO_LARGE, name)
+  }
+  const formsOnly = await startPlatform(t, await demoApp(), parsedJson)
+  isRefused(t, await formsOnly(TOKEN_PATH, JSON_READER, '{"grant_type":"client_credentials"}'), NOT_A_FORM)
+})
+
+const cyclic: Record<string, unknown> = {}
+cyclic.self = cyclic
+const LEFT: [string, Refusal | undefined, Leave][] = [
+  ['neither', MALFORMED, () => {}],
+  ['null', MALFORMED, (request) => { request.body = null }],
+  ['neither, and a stream that was destroyed', MALFORMED, (request) => { request.destroy() }],
+  ['a body that cannot be read', MALFORMED, (request) => { Object.defineProperty(request, 'body', { get () { throw new Error('not JSON') } }) }],
+  ['a number', MALFORMED, (request) => { request.body = 5 }],
+  ['a list', MALFORMED, (request) => { request.body = [GRANT] }],
+  ['inherited members only', NO_GRANT_TYPE, (request) => { request.body = Object.create({ grant_type: 'client_credentials' }, { x: { value: '', enumerable: true } }) }],
+  ['a parameter in a list of one', NOT_A_STRING, (request) => { request.body = { grant_type: ['client_credentials'] } }],
+  ['a parameter in an empty list', NOT_A_STRING, (request) => { request.body = { grant_type: 'client_credentials', scope: [] } }],
+  ['a parameter in an object', NOT_A_STRING, (request) => { request.body = { grant_type: 'client_credentials', scope: { a: 'b' } } }],
+  ['a cyclic object', NOT_A_STRING, (request) => { request.body = cyclic }],
+  ['an own __proto__', NOT_A_STRING, (request) => { request.body = JSON.parse('{"grant_type":"client_credentials","__proto__":{"scope":"data:read"}}') }],
+  ['no prototype', undefined, (request) => { request.body = Object.assign(Object.create(null), { grant_type: 'client_credentials' }) }],
+  ['a larger body than was sent', undefined, (request) => { request.rawBody = `${GRANT}&scope=${READ}` }],
+  ['another Content-Length', undefined, (request, bytes) => {
+    request.headers['content-length'] = '7'
+    rawOnly(request, bytes)
+  }],
+  ['a Content-Length of 0', MALFORMED, (request, bytes) => {
+    request.headers['content-length'] = '0'
+    rawOnly(request, bytes)
+  }]
+]
+
+test('RFC 6749 §5.2: a body that was read and is lost, or is no form, is answered at once', async (t) => {
+  for (const [name, refusal, leave] of LEFT) {
+    const send = await startPlatform(t, await demoApp(), leave)
+    const answer = await send(TOKEN_PATH, FORM_READER, GRANT)
+    if (refusal === undefined) isGranted(t, answer, READ, 'reader', name)
+    else isRefused(t, answer, refusal, name)
+  }
+  t.notOk('scope' in {}, 'no prototype is polluted')
+  const json = await startPlatform(t, await demoApp({ acceptJson: true }), (request) => { request.body = cyclic })
+  isRefused(t, await json(TOKEN_PATH, JSON_READER, '{}'), MALFORMED, 'a cyclic object as JSON')
+})
+
+test('RFC 9110 §8.4: a compressed form is the one that the platform has decompressed', async (t) => {
+  const packed = gzipSync(`${GRANT}&fill=${'x'.repeat(1000)}`)
+  const headers = { ...FORM_READER, 'content-encoding': 'gzip' }
+  const leaves: [string, Leave][] = [
+    ['rawBody is decompressed', (request) => { request.rawBody = GRANT }],
+    ['rawBody is compressed, and body is parsed', (request, bytes) => {
+      request.rawBody = bytes
+      request.body = { grant_type: 'client_credentials' }
+    }]
+  ]
+  for (const [name, leave] of leaves) isGranted(t, await (await startPlatform(t, await demoApp(), leave))(TOKEN_PATH, headers, packed), READ, 'reader', name)
+  const compressed = await startPlatform(t, await demoApp(), rawOnly)
+  t.equal((await compressed(TOKEN_PATH, headers, packed)).statusCode, 400, 'nobody has decompressed it')
+})
+
+test('RFC 6749 §4.4.2: a stream that nobody has read counts, whatever else the request carries', async (t) => {
+  const app = await hostApp((app) => app.addHook('onRequest', async ({ raw }) => { Object.assign(raw, { body: { grant_type: 'password' }, rawBody: 'grant_type=password' }) }))
+  t.teardown(() => app.close())
+  isGranted(t, await ask(app), READ)
+  const fields = [...Object.entries(FORM_READER), ['content-length', GRANT.length]].map((field) => field.join(': '))
+  isGranted(t, await exchange(app, `POST ${TOKEN_PATH}`, fields, GRANT), READ, 'reader', 'over a socket')
+  const replaced = await hostApp((app) => app.addHook('preParsing', async ({ raw }, _reply, payload) => {
+    await buffer(payload)
+    Object.assign(raw, { rawBody: 'grant_type=password' })
+    return Object.assign(Readable.from([Buffer.from(GRANT)]), { receivedEncodedLength: GRANT.length })
+  }))
+  isGranted(t, await ask(replaced), READ, 'reader', 'a stream of a hook')
+})
+
+/** Passes an application a request that did not come from a server. */
+async function pass (app: FastifyInstance, request: object): Promise<{ statusCode: number, token: unknown }> {
+  await app.ready()
+  const raw = Object.assign(request, {
+    method: 'POST',
+    url: TOKEN_PATH,
+    httpVersionMajor: 1,
+    headers: { ...FORM_READER, 'content-length': String(GRANT.length) },
+    rawHeaders: Object.entries(FORM_READER).flat(),
+    body: { grant_type: 'client_credentials' }
+  }) as unknown as IncomingMessage
+  const response = new ServerResponse(raw)
+  const body = await new Promise<string>((resolve, reject) => {
+    setTimeout(reject, 5000, new Error('no answer')).unref()
+    response.end = ((text: string) => { resolve(text) }) as never
+    app.routing(raw, response)
+  })
+  return { statusCode: response.statusCode, token: JSON.parse(body).access_token }
+}
+
+test('RFC 6749 §4.4.2: a request that an adapter has built is answered, though it never delivers its body', async (t) => {
+  const app = await demoApp()
+  const granted = { statusCode: 200, token: tokenOf('reader', [READ]) }
+  t.strictSame(await pass(app, Object.assign(new IncomingMessage(new Socket()), { complete: true })), granted, 'a complete request')
+  t.strictSame(await pass(app, Object.assign(new EventEmitter(), { socket: new Socket() })), granted, 'no stream')
 })

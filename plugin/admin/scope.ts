@@ -2,6 +2,7 @@ import createAjvCompiler from '@fastify/ajv-compiler'
 import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 import { InvalidRequestError } from '../../src/index.ts'
+import { resetBodyParsing } from '../platform-body.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 interface SchemaError { instancePath: string, message?: string, keyword: string, params: Record<string, unknown> }
@@ -11,7 +12,7 @@ const BODY_LIMIT = 65_536
 
 /** Prepares a scope for JSON requests: its parser and schema compilers are not the application's, whatever that has set. */
 export function prepareAdminScope (scope: FastifyInstance): void {
-  scope.removeAllContentTypeParsers()
+  resetBodyParsing(scope)
   const parseJson = scope.getDefaultJsonParser('error', 'error') as FastifyBodyParser<string>
   scope.addContentTypeParser<string>('application/json', { parseAs: 'string', bodyLimit: BODY_LIMIT }, (request, text, done) => {
     // Many clients send the media type with whatever they send, and some of these requests have no body.
