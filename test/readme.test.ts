@@ -133,7 +133,7 @@ t.test('the table of error codes is the one of the code', async (t) => {
 t.test('every error code is the code of its error, and its message names a mend', async (t) => {
   for (const [code, FastifyError] of Object.entries(PLUGIN_ERRORS)) t.equal(new FastifyError().code, code)
   for (const message of [...Object.values(FLOW_ERRORS), ...Object.values(PLUGIN_ERRORS).map((FastifyError) => new FastifyError().message)]) {
-    t.match(message, /(?:Call|Use|Register|Write|Correct|Put|Give|Pass|Run|Mend|needs) /)
+    t.match(message, /(?:Call|Use|Register|Write|Correct|Put|Give|Pass|Run|Set|Mend|needs) /)
   }
 })
 

@@ -230,7 +230,7 @@ test('where INFO is not allowed, values are reserved without a sentinel, and che
   const { url } = await startRedis(t)
   const admin = closing(t, new Redis(url))
   await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~fcc:*', '+@all', '-info')
-  await admin.call('ACL', 'SETUSER', 'allowed', 'on', '>secret', '~fcc:*', '+eval', '+evalsha', '+set', '+get', '+del', '+time', '+info', '+zadd', '+zscore', '+zrevrange', '+zrangebyscore', '+zrem', '+zremrangebyrank', '+hget', '+hset', '+hincrby', '+expire')
+  await admin.call('ACL', 'SETUSER', 'allowed', 'on', '>secret', '~fcc:*', '+eval', '+evalsha', '+set', '+get', '+del', '+time', '+info', '+zadd', '+zscore', '+zrevrange', '+zrangebyscore', '+zrem', '+zremrangebyrank', '+hget', '+hgetall', '+hlen', '+hset', '+hdel', '+expire')
   // The client itself asks for INFO when it connects.
   const deniedInScripts = async () => (await admin.call('ACL', 'LOG') as string[][]).filter((entry) => entry.includes('lua'))
   const connect = (username: string) => redisStore(closing(t, new Redis(url, { username, password: 'secret' })))
