@@ -14,7 +14,8 @@ import { warnOfMemoryStore } from './log.ts'
 import { agreeWithOthers } from './agreement.ts'
 import { logAudit } from './audit-follower.ts'
 import type { FlowDescription } from './openapi/document.ts'
-import { markSecurity } from './openapi/marks.ts'
+import { noteRoute } from './openapi/noted-routes.ts'
+import type { NotedRoute } from './openapi/noted-routes.ts'
 import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
 import { normalizePrefix, resolveOptions } from './options.ts'
@@ -69,6 +70,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   fastify.decorate('requireScopes', guards.requireScopes)
   for (const name of guards.decorators) fastify.decorateRequest(name, null)
 
+  const routes: NotedRoute[] = []
   seeRoutesFirst(fastify, guards.note)
   fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
     formatGuardErrors(route)
@@ -78,7 +80,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     if (needed !== undefined) guards.watch(route, this, needed)
     if (guarded === undefined && documented !== undefined) forgetRefusals(route)
     if (guarded !== undefined) guards.enclose(route, this, guarded)
-    markSecurity(route, flow.getSecuritySchemeName(), needed?.map((scopes) => flow.toOpenAPIPathItem(scopes)))
+    routes.push(noteRoute(route, flow.getSecuritySchemeName(), needed?.map((scopes) => flow.toOpenAPIPathItem(scopes))))
   })
 
   fastify.addHook('onClose', async () => {
@@ -101,7 +103,8 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),
     securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedToken ?? flow.getTokenEndpoint() }),
-    operations: describeOperations(flow, paths, base)
+    operations: describeOperations(flow, paths, base),
+    routes
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
   if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server, certificateOf } })

@@ -1,15 +1,17 @@
-import swagger from '@fastify/swagger'
+import swagger, { formatParamUrl } from '@fastify/swagger'
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify from 'fastify'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { fastifyZodOpenApiPlugin, fastifyZodOpenApiTransformers, serializerCompiler as serializeZodOpenApi, validatorCompiler as validateZodOpenApi } from 'fastify-zod-openapi'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, oauthTransformObject } from '../plugin/index.ts'
 import type { ClientCredentialsFlow, ClientCredentialsPluginOptions } from '../plugin/index.ts'
+import { toDocumentedPath } from '../plugin/openapi/documented-path.ts'
 import { oauthErrorSchema, tokenRequestSchema, tokenResponseSchema } from '../schemas/index.ts'
 import { demoBuilder, TOKEN_PATH } from './support/demo.ts'
 
@@ -53,6 +55,16 @@ const DIALECTS: Record<string, Dialect> = {
     message: z.object({ message: z.string() }),
     prepare: (app) => { app.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler) },
     options: { transform: jsonSchemaTransform }
+  },
+  // Knows a route without a schema by that it has none, and every other by what it has put into its schema.
+  'zod-openapi': {
+    body: z.object({ name: z.string() }),
+    message: z.object({ message: z.string() }),
+    prepare (app) {
+      app.setValidatorCompiler(validateZodOpenApi).setSerializerCompiler(serializeZodOpenApi)
+      app.register(fastifyZodOpenApiPlugin)
+    },
+    options: fastifyZodOpenApiTransformers as unknown as Partial<FastifyDynamicSwaggerOptions>
   }
 }
 
@@ -746,4 +758,203 @@ test('An open route beside a guarded one of the same path is described as open',
   await app.ready()
   const { get, post } = app.swagger().paths!['/both'] as Record<string, { security?: unknown }>
   t.strictSame([get!.security, post!.security], [[{ demo: ['data:read'] }], undefined])
+})
+
+/** Both orders in which a route can be seen: a test of what must not depend on it. */
+const ORDERS = ['swagger first', 'plugin first']
+
+async function documentedIn (order: string, options: FastifyDynamicSwaggerOptions): Promise<FastifyInstance> {
+  const app = Fastify()
+  const steps = [() => app.register(swagger, options), () => app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })]
+  for (const step of order === 'swagger first' ? steps : steps.reverse()) await step()
+  return app
+}
+
+test('A route keeps its very schema, and one without stays without', async (t) => {
+  for (const order of ORDERS) {
+    const seen: Record<string, unknown>[] = []
+    const transform = ({ schema, url, route }: { schema: FastifySchema, url: string, route: { schema?: FastifySchema } }) => {
+      seen.push({ url, schema, own: route.schema })
+      return { schema, url }
+    }
+    const app = await documentedIn(order, { openapi: { openapi: '3.1.0', info: INFO }, transform: transform as never })
+    const options: Record<string, RouteOptions> = {}
+    app.addHook('onRoute', (route) => { options[`${String(route.method)} ${route.url}`] = route })
+    const schema = { summary: 'Mine', security: [] } as FastifySchema
+    app.get('/bare', { preHandler: app.requireScopes(READ) }, handler)
+    app.get('/described', { schema, preHandler: app.requireScopes(READ) }, handler)
+    app.get('/hidden', { schema: { hide: true } as FastifySchema, preHandler: app.requireScopes(READ) }, handler)
+    const { paths } = await documentOf(app)
+    for (const method of ['GET', 'HEAD']) {
+      t.equal(options[`${method} /bare`]!.schema, undefined, `${order}, ${method}`)
+      t.equal(options[`${method} /described`]!.schema, schema, `${order}, ${method}`)
+      t.notOk(Object.keys(options[`${method} /bare`]!).includes('links'), `${order}, ${method}`)
+    }
+    t.match(seen.filter(({ url }) => url !== TOKEN_PATH).map(({ url, schema, own }) => [url, schema, own]), [
+      ['/bare', undefined, undefined], ['/described', schema, schema], ['/hidden', { hide: true }, { hide: true }]
+    ])
+    t.strictSame(paths['/bare'].get.security, [{ demo: [READ] }], order)
+    t.strictSame(paths['/described'].get.security, [], order)
+    t.notOk(paths['/hidden'], order)
+  }
+})
+
+test('A hidden route stays hidden, however it is hidden, and what the user wrote in its place is left alone', async (t) => {
+  const written = { summary: 'By hand', responses: { 200: ANSWER } }
+  const transform = ({ schema, url }: { schema: FastifySchema, url: string }) => ({ schema: url === '/transformed' ? { hide: true } : schema, url })
+  const HIDDEN: [string, Document][] = [['/hide', { hide: true }], ['/tag', { tags: ['X-HIDDEN'] }], ['/transformed', {}]]
+  for (const order of ORDERS) {
+    for (const paths of [{}, Object.fromEntries(HIDDEN.map(([path]) => [path, { get: written }]))]) {
+      const app = await documentedIn(order, { openapi: { openapi: '3.1.0', info: INFO, paths: { ...paths } }, transform: transform as never })
+      for (const [url, schema] of HIDDEN) app.get(url, { schema: schema as FastifySchema, preHandler: app.requireScopes(READ) }, handler)
+      app.get('/data', { preHandler: app.requireScopes(READ) }, handler)
+      const document = await documentOf(app)
+      for (const [url] of HIDDEN) t.strictSame(document.paths[url], (paths as Document)[url], `${order}, ${url}`)
+      t.strictSame(document.paths['/data'].get.security, [{ demo: [READ] }])
+    }
+  }
+})
+
+test('Untagged routes stay hidden where they are to be', async (t) => {
+  const app = await documentedApp({}, {}, { hideUntagged: true })
+  app.get('/untagged', { preHandler: app.requireScopes(READ) }, handler)
+  app.get('/tagged', { schema: { tags: ['data'] } as FastifySchema, preHandler: app.requireScopes(READ) }, handler)
+  const { paths } = await documentOf(app)
+  t.strictSame(Object.keys(paths).sort(), [TOKEN_PATH, '/tagged'].sort())
+  t.strictSame(paths['/tagged'].get.security, [{ demo: [READ] }])
+})
+
+test('The path of a route is written as @fastify/swagger writes it', async (t) => {
+  const PATHS = [
+    '/', '/data', '/:id', '/a/:id/b', '/:id?', '/*', '/files/*', '/:lat-:lng', '/:name.:ext', '/:hour(^\\d{2})h:minute(^\\d{2})m', '/:id(^(a|b)+$)/c',
+    '/(^\\d+$)', '/(a)/(b)', '/user::watch', '/::a/:b', '/:a::b', '/:a:b', '/:', '/:a*', '/:-', '/:(a)', '/:a(b)(c)', '/a)b', '/:id_2'
+  ]
+  for (const path of PATHS) t.equal(toDocumentedPath(path), formatParamUrl(path), path)
+})
+
+test('Routes with parameters, patterns, wildcards, both slashes and constraints are found in the document', async (t) => {
+  for (const order of ORDERS) {
+    for (const servers of [[], [{ url: 'https://api.example/v1' }]]) {
+      const app = await documentedIn(order, { openapi: { openapi: '3.1.0', info: INFO, servers } })
+      await app.register(async (scope) => {
+        const guard = { preHandler: app.requireScopes(READ) }
+        for (const url of ['/:id', '/at/:hour(^\\d{2})h:minute(^\\d{2})m', '/files/*', '/maybe/:id?', '/verb::watch']) scope.get(url, guard, handler)
+        scope.register(async (inner) => { inner.get('/', guard, handler) }, { prefix: '/inner' })
+        scope.get('/versioned', { ...guard, constraints: { version: '1.0.0' } }, handler)
+        scope.get('/versioned', { preHandler: app.requireScopes(WRITE), constraints: { version: '2.0.0' } }, handler)
+      }, { prefix: '/v1' })
+      const { paths } = await documentOf(app)
+      const { [TOKEN_PATH]: _token, ...others } = paths as Document
+      const base = servers.length === 0 ? '/v1' : ''
+      t.equal(Object.keys(others).length, 7)
+      for (const [path, item] of Object.entries<Document>(others)) {
+        t.strictSame(item.get.security, [{ demo: [path === `${base}/versioned` ? WRITE : READ] }], `${order}, ${path}`)
+      }
+    }
+  }
+})
+
+const RENAMING: Record<string, (url: string) => string> = {
+  'a prefix is taken away': (url) => url.replace(/^\/api/, ''),
+  'a prefix is added': (url) => `/gateway${url}`,
+  'every path is another': (url) => `/${Buffer.from(url).toString('hex')}`,
+  'parameters are in braces already': (url) => url.replace(/:(\w+)/g, '{$1}')
+}
+
+for (const [name, rename] of Object.entries(RENAMING)) {
+  test(`A transform of the application that changes paths loses no security: ${name}`, async (t) => {
+    const transform = ({ schema, url }: { schema?: FastifySchema, url: string }) => {
+      if (schema !== undefined && !('summary' in schema) && !('operationId' in schema)) throw new Error('A schema that the application does not know')
+      return { schema, url: url.startsWith('/api') ? rename(url) : url }
+    }
+    for (const order of ORDERS) {
+      const app = await documentedIn(order, { exposeHeadRoutes: true, openapi: { openapi: '3.1.0', info: INFO }, transform: transform as never })
+      app.get('/api/data', { preHandler: app.requireScopes(READ) }, handler)
+      app.post('/api/data', { preHandler: app.requireScopes(WRITE) }, handler)
+      app.get('/api/open', handler)
+      app.get('/api/:id', { schema: { summary: 'One' } as FastifySchema, preHandler: app.requireScopes(READ) }, handler)
+      app.get('/api/named', { schema: { operationId: 'named' } as FastifySchema, preHandler: app.requireScopes(WRITE) }, handler)
+      app.get('/elsewhere', { preHandler: app.requireScopes(READ) }, handler)
+      const document = await documentOf(app)
+      await checkSound(t, document, '3.1.0')
+      const at = (url: string) => document.paths[formatParamUrl(rename(url))]
+      t.strictSame(at('/api/data').get.security, [{ demo: [READ] }], order)
+      t.strictSame(at('/api/data').head.security, [{ demo: [READ] }], order)
+      t.strictSame(at('/api/data').post.security, [{ demo: [WRITE] }], order)
+      t.notOk('security' in at('/api/open').get, order)
+      t.strictSame(at('/api/:id').get.security, [{ demo: [READ] }], order)
+      for (const method of ['get', 'head']) t.strictSame(at('/api/named')[method].security, [{ demo: [WRITE] }], `${order}, ${method}`)
+      t.strictSame(document.paths['/elsewhere'].get.security, [{ demo: [READ] }], order)
+    }
+  })
+}
+
+test('A changed path is known by its operationId, or by its end, where the document has other paths too', async (t) => {
+  const paths = { '/written': { get: { responses: { 200: ANSWER } } } }
+  const transform = ({ schema, url }: { schema?: FastifySchema, url: string }) => ({ schema, url: { '/api/data': '/data', '/api/named': '/other' }[url] ?? url })
+  const app = Fastify()
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: INFO, paths: { ...paths } }, transform: transform as never })
+  // Outside of the scope of the plugin.
+  app.get('/outside', handler)
+  await app.register(async (scope) => {
+    await scope.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+    scope.get('/data', { preHandler: scope.requireScopes(READ) }, handler)
+    scope.get('/named', { schema: { operationId: 'named' } as FastifySchema, preHandler: scope.requireScopes(WRITE) }, handler)
+  }, { prefix: '/api' })
+  const document = await documentOf(app)
+  t.strictSame(document.paths['/data'].get.security, [{ demo: [READ] }])
+  t.strictSame(document.paths['/other'].get.security, [{ demo: [WRITE] }])
+  t.strictSame(document.paths['/written'], paths['/written'])
+  t.notOk('security' in document.paths['/outside'].get)
+})
+
+test('An own HEAD route beside a guarded GET is described as it is', async (t) => {
+  for (const order of ORDERS) {
+    const app = await documentedIn(order, { exposeHeadRoutes: true, openapi: { openapi: '3.1.0', info: INFO } })
+    app.head('/data', handler)
+    app.get('/data', { preHandler: app.requireScopes(READ), exposeHeadRoute: false }, handler)
+    app.head('/named', { schema: { operationId: 'named' } as FastifySchema, preHandler: app.requireScopes(WRITE) }, handler)
+    const { paths } = await documentOf(app)
+    t.notOk('security' in paths['/data'].head, order)
+    t.strictSame(paths['/data'].get.security, [{ demo: [READ] }], order)
+    t.strictSame(paths['/named'].head.security, [{ demo: [WRITE] }], order)
+  }
+})
+
+test('Links of a route are kept', async (t) => {
+  const links = { 200: { next: { operationId: 'named' } } }
+  const app = await documentedApp()
+  app.get('/named', { schema: { operationId: 'named' } as FastifySchema, preHandler: app.requireScopes(READ), links } as never, handler)
+  app.addHook('onRoute', (route) => { if (route.url === '/later') Object.assign(route, { links }) })
+  app.get('/later', { preHandler: app.requireScopes(READ) }, handler)
+  const { paths } = await documentOf(app)
+  t.strictSame(paths['/later'].get.responses[200].links, links[200])
+  t.strictSame(paths['/later'].get.security, [{ demo: [READ] }])
+  t.strictSame(paths['/named'].get.responses[200].links, links[200])
+  t.strictSame(paths['/named'].get.security, [{ demo: [READ] }])
+})
+
+test('A document that was made before the plugin could complete it is complete', async (t) => {
+  const app = Fastify()
+  app.register(swagger, { openapi: { openapi: '3.1.0', info: INFO } })
+  app.after(() => { app.addHook('onReady', async () => { app.swagger() }) })
+  app.register(clientCredentialsPlugin, { flow: demoBuilder().build() })
+  app.after(() => { app.get('/data', { preHandler: app.requireScopes(READ) }, handler) })
+  t.strictSame((await documentOf(app)).paths['/data'].get.security, [{ demo: [READ] }])
+})
+
+test('A security that names the scheme is only taken out of a clone, also of HEAD routes and of Swagger 2.0', async (t) => {
+  const key = { type: 'apiKey', in: 'header', name: 'x-api-key' } as const
+  const schema = Object.freeze({ summary: 'Either', security: Object.freeze([{ demo: [READ] }, { key: [] }]) }) as FastifySchema
+  for (const order of ORDERS) {
+    const app = await documentedIn(order, { exposeHeadRoutes: true, openapi: { openapi: '3.1.0', info: INFO, components: { securitySchemes: { key } } } })
+    app.get('/:id', { schema }, handler)
+    const { paths } = await documentOf(app)
+    for (const method of ['get', 'head']) t.strictSame(paths['/{id}'][method].security, [{ demo: [READ] }, { key: [] }], `${order}, ${method}`)
+
+    const old = await documentedIn(order, { exposeHeadRoutes: true, swagger: { info: INFO, basePath: '/v1', securityDefinitions: { key } } })
+    old.get('/v1/:id', { schema }, handler)
+    const document = await documentOf(old)
+    for (const method of ['get', 'head']) t.strictSame(document.paths['/{id}'][method].security, [{ key: [] }], `${order}, ${method}`)
+  }
 })

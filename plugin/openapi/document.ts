@@ -1,10 +1,15 @@
 import { oauthErrorSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
 import type { SecurityRequirement, SecuritySchemes } from '../../src/index.ts'
-import { ADMIN_TAG, OAUTH_TAG, OPERATION_MARK, removeMarks, SECURITY_MARK } from './marks.ts'
+import { belowServer } from './documented-path.ts'
+import type { Located } from './documented-path.ts'
+import { ADMIN_TAG, OAUTH_TAG, OPERATION_MARK } from './marks.ts'
+import { otherSecurityOf } from './noted-routes.ts'
+import type { NotedRoute } from './noted-routes.ts'
 import { withUniqueIds } from './operation-ids.ts'
 import type { OperationDescription } from './operations.ts'
 import { mapOperations } from './path-items.ts'
-import type { PathItem, Paths } from './path-items.ts'
+import type { Paths } from './path-items.ts'
+import { placeRoutes } from './placement.ts'
 import { BAD_REQUEST, FORBIDDEN, guardResponses, UNAUTHORIZED, UNAVAILABLE } from './responses.ts'
 
 /** What one flow adds to an OpenAPI document. */
@@ -12,12 +17,13 @@ export interface FlowDescription {
   schemeName: string
   securitySchemes: SecuritySchemes
   operations: readonly OperationDescription[]
+  /** The routes of the scope, in the order of their declaration. */
+  routes: readonly NotedRoute[]
 }
 
 /** As much of a document of `@fastify/swagger` as is read here. */
-export interface OpenAPIDocument {
+export interface OpenAPIDocument extends Located {
   openapi?: string
-  servers?: { url: string, variables?: Record<string, { default: string }> }[]
   tags?: { name: string, description?: string }[]
   paths?: Paths
   components?: Record<string, Record<string, unknown>>
@@ -28,7 +34,6 @@ interface Operation {
   requestBody?: { content?: Record<string, { schema?: { required?: readonly string[] } }> }
   security?: readonly SecurityRequirement[]
   responses?: Record<string, unknown>
-  [SECURITY_MARK]?: readonly SecurityRequirement[]
   [OPERATION_MARK]?: string
 }
 
@@ -40,9 +45,35 @@ const SCHEMAS = { OAuth2Error: oauthErrorSchema, OAuth2TokenRequest: documentedT
 
 /** Completes an OpenAPI 3 document with the flows. Swagger 2.0, which has no words for most of it, is left as it would be without them. */
 export function describeFlows (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
-  return document.openapi === undefined
-    ? removeMarks(document, flows.map(({ schemeName }) => schemeName))
-    : completeDocument(document, flows)
+  return document.openapi === undefined ? leaveDocument(document, flows) : completeDocument(document, flows)
+}
+
+// What is left is what it would be without the plugin.
+function leaveDocument (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
+  const schemeNames = flows.map(({ schemeName }) => schemeName)
+  const placed = placeRoutes(document, routesOf(flows), isMarked)
+  return {
+    ...document,
+    paths: mapOperations(document.paths ?? {}, (operation: Operation) => {
+      if (isMarked(operation)) return undefined
+      const noted = placed.get(operation)
+      const security = operation.security ?? (noted && otherSecurityOf(noted, schemeNames))
+      return security === undefined ? operation : { ...operation, security }
+    })
+  }
+}
+
+function isMarked (operation: object): boolean {
+  return OPERATION_MARK in operation
+}
+
+// Flows in scopes within each other have seen the same routes. What one of them guards, the others take to be open.
+function routesOf (flows: readonly FlowDescription[]): NotedRoute[] {
+  const routes = new Map<object, NotedRoute>()
+  for (const noted of flows.flatMap((flow) => flow.routes)) {
+    if (noted.security !== undefined || !routes.has(noted.route)) routes.set(noted.route, noted)
+  }
+  return [...routes.values()]
 }
 
 /**
@@ -52,6 +83,8 @@ export function describeFlows (document: OpenAPIDocument, flows: readonly FlowDe
 function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
   const { components = {}, paths = {}, tags = [] } = document
   const operations = flows.flatMap((flow) => flow.operations)
+  const ours = new Set<object>(operations.map(({ operation }) => operation))
+  const placed = placeRoutes(document, routesOf(flows), (operation) => isMarked(operation) || ours.has(operation))
   const completed: OpenAPIDocument = {
     ...document,
     components: {
@@ -60,19 +93,18 @@ function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescri
       schemas: { ...SCHEMAS, ...Object.assign({}, ...operations.map(({ schemas }) => schemas)), ...components.schemas },
       responses: { ...guardResponses, ...components.responses }
     },
-    paths: mapOperations(paths, (operation, method, item) => completeOperation(operation, operations, method === 'head' ? inheritedOf(item) : undefined))
+    paths: mapOperations(paths, (operation) => completeOperation(operation, operations, placed.get(operation)?.security))
   }
 
   // @fastify/swagger has not seen the routes of a plugin that was registered before it.
   for (const { path: fullPath, method, operation } of operations) {
     if (Object.values(completed.paths!).some((item) => item?.[method] === operation)) continue
-    const path = belowServer(fullPath, document.servers)
+    const path = belowServer(fullPath, document)
     const item = completed.paths![path]
     // The user has described it elsewhere.
     if (item?.$ref !== undefined) continue
     completed.paths![path] = { ...item, [method]: item?.[method] ?? operation }
   }
-  const ours = new Set(operations.map(({ operation }) => operation))
   completed.paths = withUniqueIds(completed.paths!, (operation) => ours.has(operation) || isAdministration(operation))
   const used = new Set(Object.values(completed.paths).flatMap((item) => Object.values(item ?? {}).flatMap((operation) => (operation as Operation | undefined)?.tags ?? [])))
   const missing = OUR_TAGS.filter(({ name }) => used.has(name) && !tags.some((tag) => tag.name === name))
@@ -89,22 +121,16 @@ function isAdministration (operation: Operation): boolean {
   return operation.tags?.includes(ADMIN_TAG) === true
 }
 
-// The HEAD route that Fastify adds to a GET one can lose its mark in @fastify/swagger, which copies its schema.
-function inheritedOf (item: PathItem): readonly SecurityRequirement[] | undefined {
-  return (item.get as Operation | undefined)?.[SECURITY_MARK]
-}
-
-function completeOperation (operation: Operation, operations: readonly OperationDescription[], inherited: readonly SecurityRequirement[] | undefined): object {
+function completeOperation (operation: Operation, operations: readonly OperationDescription[], needed: readonly SecurityRequirement[] | undefined): object {
   const ours = operations.find(({ mark }) => mark === operation[OPERATION_MARK])
   if (ours !== undefined) return ours.operation
-  const { [SECURITY_MARK]: marked = inherited, ...rest } = operation
-  if (marked === undefined) return operation
-  if (isAdministration(rest)) Object.assign(rest, withBodyRequirement(rest))
-  const needsScope = marked.some((requirement) => Object.values(requirement).some((scopes) => scopes.length > 0))
+  if (needed === undefined) return operation
+  const needsScope = needed.some((requirement) => Object.values(requirement).some((scopes) => scopes.length > 0))
   return {
-    ...rest,
-    security: rest.security ?? marked,
-    responses: { 400: BAD_REQUEST, 401: UNAUTHORIZED, ...(needsScope && { 403: FORBIDDEN }), 503: UNAVAILABLE, ...rest.responses }
+    ...operation,
+    ...(isAdministration(operation) && withBodyRequirement(operation)),
+    security: operation.security ?? needed,
+    responses: { 400: BAD_REQUEST, 401: UNAUTHORIZED, ...(needsScope && { 403: FORBIDDEN }), 503: UNAVAILABLE, ...operation.responses }
   }
 }
 
@@ -113,14 +139,4 @@ function withBodyRequirement ({ requestBody }: Operation): object {
   if (requestBody === undefined) return {}
   const isRequired = Object.values(requestBody.content ?? {}).some(({ schema }) => (schema?.required ?? []).length > 0)
   return { requestBody: { ...requestBody, required: isRequired } }
-}
-
-// As @fastify/swagger does with every route: a path stands below the path of the document's server.
-function belowServer (path: string, servers: OpenAPIDocument['servers'] = []): string {
-  for (const { url, variables } of servers) {
-    const resolved = url.replace(/\{([^{}]+)\}/g, (_, name) => String(variables?.[name]?.default))
-    const base = (URL.canParse(resolved) ? new URL(resolved).pathname : resolved).replace(/\/$/, '')
-    if (base !== '' && path.startsWith(`${base}/`)) return path.slice(base.length)
-  }
-  return path
 }

@@ -11,10 +11,10 @@ const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'pat
  *
  * @param change returns undefined to leave an operation out, and a path whose last operation it was
  */
-export function mapOperations (paths: Paths, change: (operation: object, method: string, item: PathItem) => object | undefined): Paths {
+export function mapOperations (paths: Paths, change: (operation: object, method: string, path: string) => object | undefined): Paths {
   return Object.fromEntries(Object.entries(paths).flatMap(([path, item]) => {
     if (!path.startsWith('/') || item === undefined) return [[path, item]]
-    const members = Object.entries(item).map(([key, value]) => [key, METHODS.has(key) ? change(value as object, key, item) : value] as const)
+    const members = Object.entries(item).map(([key, value]) => [key, METHODS.has(key) ? change(value as object, key, path) : value] as const)
     const left = members.filter(([, value]) => value !== undefined)
     return left.length === 0 && members.length > 0 ? [] : [[path, Object.fromEntries(left)]]
   }))
