@@ -12,6 +12,8 @@ const REQUESTS = Number(process.env.REQUESTS ?? 200)
 const ROUNDS = Number(process.env.ROUNDS ?? 3)
 const PARALLEL = 8
 const SHOWN = 20
+// Milliseconds. A request whose answer never comes has a status, too.
+const TIME_LIMIT = 2000
 
 if (process.argv[2] === 'server') await startServer()
 else await measureAll()
@@ -44,7 +46,7 @@ async function measureAll () {
 
 function send (address, agent, { method = 'GET', path, headers, body }) {
   return new Promise((resolve) => {
-    http.request(address + path, { method, agent, headers }, (response) => {
+    http.request(address + path, { method, agent, headers, signal: AbortSignal.timeout(TIME_LIMIT) }, (response) => {
       response.resume().on('close', () => resolve(response.statusCode))
     }).on('error', ({ code }) => resolve(code)).end(body)
   })
