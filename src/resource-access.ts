@@ -193,7 +193,8 @@ function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
 
 function accept (result: Answer, proven: Confirmation | undefined): AuthCredentials {
   if (!result || !isAccepted(result)) throw isStrategyError(result?.error) ? result.error : new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
-  if (!result.credentials) throw new TypeError('verifyToken returned no credentials')
+  // A promise of credentials has no scope yet, and would open every route that wants none.
+  if (!result.credentials || typeof result.credentials !== 'object' || isThenable(result.credentials)) throw new TypeError('verifyToken returned no credentials')
 
   // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
   if (!sameConfirmation(result.confirmation ?? undefined, proven)) {

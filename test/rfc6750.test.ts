@@ -284,6 +284,7 @@ const VERDICTS: [string, () => any, Refusal][] = [
   ['throws an error of the token endpoint', () => { throw new OAuth2Error('invalid_client', 401, 'database away') }, FAILED],
   ['throws a 500 of the protocol', () => { throw new StrategyInternalError(undefined, { cause: away }) }, FAILED],
   ['is valid without credentials', () => ({ isValid: true }), FAILED],
+  ['is valid with a promise of credentials', () => ({ isValid: true, credentials: Promise.resolve({ app: { id: 'reader' }, scope: ['data:read'] }) }), FAILED],
   ['is valid with null credentials', () => ({ isValid: true, credentials: null }), FAILED],
   ...[5, true, null, {}, new Set([READ])].map((scope): [string, () => any, Refusal] =>
     [`is valid with a scope that is ${typeof scope} ${scope}`, () => ({ isValid: true, credentials: { ...CREDENTIALS, scope } }), FAILED]),

@@ -1,8 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { CompactSign, exportJWK, generateKeyPair } from 'jose'
+import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair } from 'jose'
 
 const { privateKey, publicKey } = await generateKeyPair('ES256')
 const jwk = await exportJWK(publicKey)
+
+/** The thumbprint of the one key of this process, to which tokens are bound. */
+export const thumbprint = await calculateJwkThumbprint(jwk)
 
 /** A DPoP proof by the one key of this process, made now. */
 export function proofFor (htm: string, htu: string, { token, nonce }: { token?: string, nonce?: string } = {}): Promise<string> {
