@@ -1003,5 +1003,6 @@ test('RFC 6749 §4.4.2: a request that an adapter has built is answered, though 
   const app = await demoApp()
   const granted = { statusCode: 200, token: tokenOf('reader', [READ]) }
   t.strictSame(await pass(app, Object.assign(new IncomingMessage(new Socket()), { complete: true })), granted, 'a complete request')
+  t.strictSame(await pass(app, new IncomingMessage(new Socket()).destroy()), granted, 'a stream that is destroyed')
   t.strictSame(await pass(app, Object.assign(new EventEmitter(), { socket: new Socket() })), granted, 'no stream')
 })
