@@ -1,8 +1,9 @@
 import createAjvCompiler from '@fastify/ajv-compiler'
+import formbody from '@fastify/formbody'
 import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
-  FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
+  FORM_BODY_LIMIT, formTooLarge, hasTooManyParameters, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
   TemporarilyUnavailableError, tooManyParameters, toOAuth2Error
 } from '../src/index.ts'
 import type { ClientEndpoint, FlowSettings, FormParameters, OAuth2Error } from '../src/index.ts'
@@ -35,14 +36,18 @@ export interface FormEndpoint {
   context: RequestContext
 }
 
+// The parser of @fastify/formbody cannot reject a form: where it throws, older releases of Fastify catch nothing.
+const TOO_MANY_PARAMETERS: FormParameters = Object.freeze({})
+
+function parseBoundedForm (text: string): Record<string, unknown> {
+  return (hasTooManyParameters(text) ? TOO_MANY_PARAMETERS : parseForm(text)) as Record<string, unknown>
+}
+
 /** Prepares a scope for form endpoints: its parsers and schema compilers are not the application's, whatever that has set. */
 export async function prepareFormScope (scope: FastifyInstance, acceptJson: boolean): Promise<void> {
   resetBodyParsing(scope)
-  // Not by @fastify/formbody, whose parser cannot reject a form: it would throw where older releases of Fastify catch nothing.
-  scope.addContentTypeParser(FORM_MEDIA_TYPE, { parseAs: 'string', bodyLimit: FORM_BODY_LIMIT }, (_request, text, done) => {
-    if (hasTooManyParameters(text as string)) done(tooManyParameters(), undefined)
-    else done(null, parseForm(text as string))
-  })
+  await scope.register(formbody, { bodyLimit: FORM_BODY_LIMIT, parser: parseBoundedForm })
+  scope.addHook('preValidation', async ({ body }) => { if (body === TOO_MANY_PARAMETERS) throw tooManyParameters() })
   if (acceptJson) {
     scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: FORM_BODY_LIMIT }, scope.getDefaultJsonParser('error', 'error') as FastifyBodyParser<string>)
   }
