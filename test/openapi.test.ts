@@ -958,3 +958,14 @@ test('A security that names the scheme is only taken out of a clone, also of HEA
     for (const method of ['get', 'head']) t.strictSame(document.paths['/{id}'][method].security, [{ key: [] }], `${order}, ${method}`)
   }
 })
+
+test('Paths below the servers are told apart that end alike', async (t) => {
+  const written = { '/written': { get: { responses: { 200: ANSWER } } } }
+  const app = await documentedApp({ servers: [{ url: '/v1' }], paths: { ...written } })
+  app.get('/v1/data', { preHandler: app.requireScopes(READ) }, handler)
+  app.get('/v1/v2/data', { preHandler: app.requireScopes(WRITE) }, handler)
+  const { paths } = await documentOf(app)
+  t.strictSame(paths['/data'].get.security, [{ demo: [READ] }])
+  t.strictSame(paths['/v2/data'].get.security, [{ demo: [WRITE] }])
+  t.strictSame(paths['/written'], written['/written'])
+})

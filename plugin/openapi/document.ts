@@ -67,13 +67,8 @@ function isMarked (operation: object): boolean {
   return OPERATION_MARK in operation
 }
 
-// Flows in scopes within each other have seen the same routes. What one of them guards, the others take to be open.
 function routesOf (flows: readonly FlowDescription[]): NotedRoute[] {
-  const routes = new Map<object, NotedRoute>()
-  for (const noted of flows.flatMap((flow) => flow.routes)) {
-    if (noted.security !== undefined || !routes.has(noted.route)) routes.set(noted.route, noted)
-  }
-  return [...routes.values()]
+  return flows.flatMap((flow) => flow.routes)
 }
 
 /**

@@ -7,14 +7,13 @@ export interface NotedRoute {
   readonly route: RouteOptions
   /** Undefined for an open route. */
   readonly security: readonly SecurityRequirement[] | undefined
+  /** What the user wrote, where it was taken out of a clone of the schema. */
+  readonly taken: readonly SecurityRequirement[] | undefined
   /** Whether a document has this route as an operation. A hidden route is in none, and no route is in a static document. */
   isDescribed (): boolean
 }
 
 interface SecuredSchema { security?: readonly SecurityRequirement[] }
-
-// By the schema that took the place of the user's: the HEAD route that Fastify adds to a GET one shares it.
-const taken = new WeakMap<object, readonly SecurityRequirement[]>()
 
 /**
  * Notes a route, and the security that its operation gets: what the user wrote, else what the guards need. A route keeps
@@ -25,19 +24,16 @@ const taken = new WeakMap<object, readonly SecurityRequirement[]>()
  * @param required what the guards of the route need; undefined when it has none, and then only the user's words count
  */
 export function noteRoute (route: RouteOptions, schemeName: string, required: readonly SecurityRequirement[] | undefined): NotedRoute {
-  const written = securityOf(route)
+  const { security: written, ...others } = (route.schema ?? {}) as SecuredSchema
   const isNamed = names(written, [schemeName])
-  if (isNamed && route.schema !== undefined && !taken.has(route.schema)) {
-    const { security, ...schema } = route.schema as SecuredSchema
-    taken.set(schema, security!)
-    route.schema = schema as NonNullable<RouteOptions['schema']>
-  }
+  if (isNamed) route.schema = others as NonNullable<RouteOptions['schema']>
   observe(route)
-  return { route, security: required === undefined && !isNamed ? undefined : written ?? required, isDescribed: () => described.has(route) }
-}
-
-function securityOf ({ schema }: RouteOptions): readonly SecurityRequirement[] | undefined {
-  return schema === undefined ? undefined : taken.get(schema) ?? (schema as SecuredSchema | null)?.security
+  return {
+    route,
+    security: required === undefined && !isNamed ? undefined : written ?? required,
+    taken: isNamed ? written : undefined,
+    isDescribed: () => described.has(route)
+  }
 }
 
 /** Tells whether a security names one of these schemes. */
@@ -45,9 +41,9 @@ function names (security: readonly SecurityRequirement[] | undefined, schemeName
   return security?.some((requirement) => schemeNames.some((name) => Object.hasOwn(requirement, name))) === true
 }
 
-/** What the user wrote in the schema that was taken out of it, without the schemes that a document lacks. Undefined where nothing was, or nothing is left. */
-export function otherSecurityOf ({ route: { schema } }: NotedRoute, schemeNames: readonly string[]): readonly SecurityRequirement[] | undefined {
-  const others = taken.get(schema ?? {})?.filter((requirement) => !names([requirement], schemeNames))
+/** What was taken out of a route's schema, without the schemes that a document lacks. Undefined where nothing was, or nothing is left. */
+export function otherSecurityOf ({ taken }: NotedRoute, schemeNames: readonly string[]): readonly SecurityRequirement[] | undefined {
+  const others = taken?.filter((requirement) => !names([requirement], schemeNames))
   return others?.length === 0 ? undefined : others
 }
 
