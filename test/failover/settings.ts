@@ -15,8 +15,8 @@ export const INTROSPECTION_AGE = 60_000
 export const JWKS_AGE = 600_000
 /** Milliseconds in which requests that were under way to the issuer fail when its address is led to another server. */
 export const PROXY_CHANGES_WITHIN = 200
-/** Milliseconds for which a resource server does not look for an unknown key again. */
-export const SEEK_AGAIN_AFTER = 8000
+/** Milliseconds for which a resource server may not look for an unknown key again: the longest of its waits. */
+export const SEEK_AGAIN_AFTER = 30_000
 /** Milliseconds until what was lost is written back: a second to notice it, up to five of delay, and the time to write. */
 export const WRITTEN_BACK_WITHIN = 8000
 /** Milliseconds after the new primary can be reached in which connections are made anew. */
