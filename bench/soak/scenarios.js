@@ -155,8 +155,8 @@ export async function prepare (port, { operator, hasty }) {
     async assertion () {
       const sent = assertion()
       mustBe('an assertion', await assert(sent), 200)
-      mustBe('an assertion again', await assert(sent), 401)
-      mustBe('a forged assertion', await assert(`${sent.slice(0, -8)}AAAAAAAA`), 401)
+      mustBe('an assertion again', await assert(sent), 401, 429)
+      mustBe('a forged assertion', await assert(`${sent.slice(0, -8)}AAAAAAAA`), 401, 429)
     },
     async clientLife () {
       const { client_id: id, client_secret: secret } = await register({})
