@@ -1,7 +1,7 @@
 // Faults that the simulation must see: each is put into the code by one replacement.
 
 export interface Mutation {
-  /** The number of the fault in issue 15 that it brings back. Undefined for another one that was found on the way. */
+  /** Mutations of one number bring back the same fault of release 0.1.0. Undefined for a fault that was found on the way. */
   readonly fault?: number
   readonly name: string
   readonly file: string
