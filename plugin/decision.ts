@@ -1,10 +1,23 @@
 import { brandOf, isThenable, queryStarts, StrategyInternalError } from '../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow, CredentialsOf, RegisteredFlow } from '../src/index.ts'
-import { noteGuards, verifiedBy } from './decided-flows.ts'
 import { FST_OAUTH_ROUTE_NOT_GUARDED } from './errors.ts'
 
 // The same in every copy of the package, and under every name of the decorator.
 const CREDENTIALS = brandOf('credentials')
+
+const keysOfFlows = new WeakMap<object, Set<symbol>>()
+
+/** Notes under which member of a request the guards of a flow store what they have verified. One flow may be registered several times. */
+function noteGuards (flow: object, key: symbol): void {
+  keysOfFlows.set(flow, (keysOfFlows.get(flow) ?? new Set()).add(key))
+}
+
+/** Returns the credentials that a guard of this flow has verified for a request. Undefined without one. */
+function verifiedBy (flow: object, request: object): AuthCredentials | undefined {
+  const verified = request as Readonly<Record<symbol, AuthCredentials | null | undefined>>
+  for (const key of keysOfFlows.get(flow) ?? []) if (verified[key]) return verified[key]
+  return undefined
+}
 
 /** A request, as far as decisions are stored on it. */
 export interface DecidedRequest {

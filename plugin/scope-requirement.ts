@@ -31,7 +31,7 @@ export function toAlternatives (flow: ClientCredentialsFlow, args: readonly unkn
   if (others.length > 0 || Object.keys(unknown).length > 0 || !Array.isArray(anyOf)) throw new FST_OAUTH_INVALID_SCOPE()
   checkScopeNames(flow, anyOf)
   const [one, ...more] = new Set(anyOf)
-  // A list of no alternatives would open the route to nobody.
+  // An empty list would reject every request.
   if (one === undefined) throw new FST_OAUTH_INVALID_SCOPE()
   return [[one], ...more.map((scope) => [scope])]
 }

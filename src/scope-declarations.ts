@@ -7,7 +7,7 @@ import type { ImpliedScopes } from './scope.ts'
 export interface ScopeDeclaration {
   /** For people who read the OpenAPI document. */
   description: string
-  /** Scopes that whoever has this one has too, and what those imply. Each must be declared. Default none. */
+  /** Scopes that this one includes, and what those imply. Each must be declared. Default none. */
   implies?: readonly string[]
 }
 

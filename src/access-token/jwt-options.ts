@@ -40,9 +40,9 @@ export interface JwtAccessTokensOptions {
   cacheSize?: number
   /** Where signatures are made and verified. Default "pool" where there is a second core, else "batch". */
   signing?: Signing
-  /** Is told once per outage that the store of revocations is away. Default nobody is. */
+  /** Is called once per outage of the store of revocations. Default none. */
   onError?: (error: Error) => void
-  /** Takes an issuer without TLS on any host: whoever listens reads secrets and tokens. Default false. */
+  /** Accepts an issuer without TLS on any host: an eavesdropper reads secrets and tokens. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
   /** Default the clock of the machine. */
   now?: Clock

@@ -19,7 +19,7 @@ export async function countFailedProof (throttle: FailureThrottle | undefined, r
 
 function namedClient (request: TokenRequest): string | undefined {
   const { form } = request
-  // Malformed secrets name nobody for certain, and are no proof.
+  // A malformed secret does not identify a client, and is not a proof.
   if (request.header('authorization') !== undefined || parameter(form, 'client_secret') !== undefined) return undefined
   const clientId = parameter(form, 'client_id')
   const assertion = parameter(form, 'client_assertion')

@@ -218,7 +218,7 @@ export async function authenticateClient (
   // §2.3.1: against guessing. Before the secret is compared, or the right one would come through among the wrong ones. Who is
   // proven by keys has guessed nothing.
   const throttle = presented.clientSecret === undefined ? undefined : settings.throttle
-  // Nobody guesses 256 random bits, and nobody may lock out a client that has them by failing in its name.
+  // 256 random bits cannot be guessed, and an attacker must not lock out a client that has them by failing in its name.
   const canBeGuessed = !isGeneratedSecret(presented.clientSecret ?? '')
   const attempt = new Attempt(presented.clientId, request)
   if (canBeGuessed) throttle?.check(attempt)

@@ -15,7 +15,7 @@ import type { ClientCertificate, TokenRequest } from '../request.ts'
 import { ClientKeys } from './client-keys.ts'
 import type { ClientKeysOptions } from './client-keys.ts'
 import type { ClientAuthMethod, ClientMetadata, Clients, PresentedClient } from './index.ts'
-import { readNobody } from './read-nobody.ts'
+import { readUnknownClient } from './read-unknown-client.ts'
 
 /** What the methods of mutual TLS need. */
 export interface MutualTlsOptions {
@@ -119,7 +119,7 @@ function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, 
     const isOwn = client.metadata !== undefined && (registered === undefined || registered === name)
     const { metadata = {} } = client
     const verdict = isOwn ? await judge(certificate, metadata) : undefined
-    if (verdict !== true) await readNobody(clients)
+    if (verdict !== true) await readUnknownClient(clients)
     if (!isOwn) return undefined
     if (verdict === true) return { clientId: client.id, clientAuthData: client, ...(typeof metadata.jwks_uri === 'string' && { recheck: () => recheck(certificate, client.id, metadata) }) }
     // Without a word on its method, the client may be one of another.

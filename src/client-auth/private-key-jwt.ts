@@ -11,7 +11,7 @@ import type { ClientAssertionOptions } from './client-assertion.ts'
 import { ClientKeys } from './client-keys.ts'
 import type { ClientKeysOptions } from './client-keys.ts'
 import type { ClientAuthMethod, ClientMetadata, Clients } from './index.ts'
-import { readNobody } from './read-nobody.ts'
+import { readUnknownClient } from './read-unknown-client.ts'
 
 /** What assertions are judged by that clients sign with a private key. */
 export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
@@ -77,7 +77,7 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
         const found = metadata && await clientKeys.find(metadata)
         return await verifySignature(jwt, found ?? `no client ${toLogText(clientId)} is known that has keys`, verifyOptions)
       } catch (error) {
-        if (clients !== undefined && metadata !== undefined) await readNobody(clients)
+        if (clients !== undefined && metadata !== undefined) await readUnknownClient(clients)
         throw error
       }
     }

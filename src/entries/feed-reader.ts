@@ -67,7 +67,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     this.refresh = new BackgroundRefresh(() => this.#read(), { now, onOutage })
     this.#repair = new FeedRepair({
       state: options.state,
-      // What has expired by both clocks needs nobody. By one of them, it may have been deleted rather than lost.
+      // An entry that has expired by both clocks is not needed. By one of them, it may have been deleted rather than lost.
       mayWriteBack: (entry) => entry.expiresAt >= this.#earliest(),
       writeBack: async (entries) => { this.acknowledged(await options.writeBack(entries)) },
       read: async () => await this.refresh.renew()

@@ -50,7 +50,7 @@ function withoutName (key: JWK): JWK {
 }
 
 /**
- * Verifies the signature of a JWT, and its times, by the public keys of whoever signed it. Of the keys that fit a JWT without kid, at
+ * Verifies the signature of a JWT, and its times, by the public keys of its issuer. Of the keys that fit a JWT without kid, at
  * most 10 are tried.
  *
  * @throws JOSEError, and what the import of an unusable key throws

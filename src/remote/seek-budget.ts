@@ -10,7 +10,7 @@ const REFILL_AFTER = 10
 // Seconds that the document must be old before it is loaded for a name that is sought again. Processes of the other server may
 // need a moment to agree; then the holders of tokens of a dropped key would use up the loads.
 const WAITS = [0, 2, 8, 30] as const
-// Seconds after which a name is forgotten that nobody asks for any more, and how many are remembered at most.
+// Seconds after its last request until a name is forgotten, and how many names are kept at most.
 const FORGET_AFTER = 60
 const MAX_NAMES = 100
 

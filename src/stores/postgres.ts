@@ -19,7 +19,7 @@ export interface PostgresStoreOptions extends SqlStoreOptions {
   prepare?: boolean
 }
 
-// A Client has the same functions: its queries would wait for ever, or come between the statements of a transaction.
+// A Client has the same functions: its queries would wait permanently, or come between the statements of a transaction.
 const POOL: Rule<PostgresPool> = {
   accepts: (value) => hasMethods(value, ['connect']) && typeof (value as PostgresPool).totalCount === 'number',
   demand: 'a Pool of pg',

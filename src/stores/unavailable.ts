@@ -19,7 +19,7 @@ nameErrors(StoreUnavailableError, 'StoreUnavailableError')
 // A chain of causes may be a circle.
 const MAX_CAUSES = 10
 
-/** Tells whether an error comes of a store that is away: it, or one of its causes, is a {@link StoreUnavailableError}, of this or another copy of the package. */
+/** Returns whether an error comes from an unavailable store: it, or one of its causes, is a {@link StoreUnavailableError}, of this or another copy of the package. */
 export function isStoreAway (error: unknown): boolean {
   let cause = error
   for (let depth = 0; depth < MAX_CAUSES && typeof cause === 'object' && cause !== null; depth++) {

@@ -41,7 +41,7 @@ const MAX_KNOWN = 10_000
  * Behind a proxy, set Fastify's `trustProxy`: otherwise all requests have the address of the proxy, and ten wrong secrets lock a client
  * out for all who come by it. The log warns once of that.
  *
- * A secret of the form that ClientRegistry generates cannot be guessed, and is compared at any time: nobody can lock out a client that has
+ * A secret of the form that ClientRegistry generates cannot be guessed, and is compared at any time: an attacker cannot lock out a client that has
  * one. A client with a secret that a human has chosen can be locked out from its own address, by failures in its name.
  *
  * Counts what is presented, whether such a client exists or not, in any case of its id, since some databases know a client by

@@ -57,7 +57,7 @@ export class MemoryClients implements ClientStore {
     const stored = this.#clients.get(id)
     if (stored?.version !== version) return false
     const current = stored.generation
-    // Whoever has read an earlier generation of this very version has read it in a history that was lost.
+    // An earlier generation of this very version was read from a history that was lost.
     if (client.generation !== undefined && client.generation < current) return false
     const written = this.#parts.entries.write({
       entries,

@@ -150,7 +150,7 @@ export class ClientTables implements ClientStore {
     const [stored] = yield [this.#lock, id]
     if (stored === undefined || Number(stored['version']) !== version) return false
     const current = Number(stored['generation'])
-    // Whoever has read an earlier generation of this very version has read it in a history that was lost.
+    // An earlier generation of this very version was read from a history that was lost.
     if (client.generation !== undefined && client.generation < current) return false
     const written = yield * this.#entries.write({
       entries,
