@@ -1,5 +1,5 @@
 // The page of the command line: what --help says of each command.
-import { COMMANDS } from '../src/cli/commands.ts'
+import { COMMANDS } from '../src/cli/commands/index.ts'
 import { helpOf, helpOfAll } from '../src/cli/help.ts'
 
 const HEAD = `# Command line

@@ -22,7 +22,7 @@ const NAMES: Readonly<Record<string, string>> = {
 
 /** The page test/README.md. */
 export function conformityPage (): string {
-  const lines = readdirSync(tests).filter((name) => name.endsWith('.test.ts')).sort().flatMap(linesOf)
+  const lines = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts')).sort().flatMap(linesOf)
   const standards = [...new Set(lines.map(({ standard }) => standard))].sort(compare)
   return [HEAD, ...standards.map((standard) => tableOf(standard, lines.filter((line) => line.standard === standard)))].join('\n')
 }

@@ -1,5 +1,5 @@
 import type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
-import type { CertificateReader, CertifiedRequest } from './client-certificate.ts'
+import type { CertificateReader, CertifiedRequest } from './client-certificate/tls-socket.ts'
 import { fieldValue } from './header-fields.ts'
 
 /** As much of Fastify's request as is read here: every one fits, whatever its type provider, server and route generics. */

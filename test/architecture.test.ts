@@ -46,7 +46,7 @@ const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:diag
 
 // Beyond those of the core. Drivers are loaded by name, when a store is opened.
 const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']
-const isCli = (file: string) => file === 'src/cli.ts' || file.startsWith('src/cli/')
+const isCli = (file: string) => file === 'src/cli/main.ts' || file.startsWith('src/cli/')
 
 t.test('the core imports nothing of Fastify, of the plugin and of the schemas', async (t) => {
   for (const file of layers.src) {
@@ -58,17 +58,17 @@ t.test('the core imports nothing of Fastify, of the plugin and of the schemas', 
 
 t.test('the core reads the clock in one place, and the process in the command line alone', async (t) => {
   for (const file of layers.src) {
-    if (file !== 'src/clock.ts') t.notMatch(textOf(file), /Date\.now|new Date\(\)/, file)
-    if (file !== 'src/cli.ts') t.notMatch(textOf(file), /\bprocess\.\w|= process\b|node:process/, file)
+    if (file !== 'src/lib/clock.ts') t.notMatch(textOf(file), /Date\.now|new Date\(\)/, file)
+    if (file !== 'src/cli/main.ts') t.notMatch(textOf(file), /\bprocess\.\w|= process\b|node:process/, file)
   }
 })
 
 /** What the files of a folder may import beside each other: files of ours, folders of ours that end in "/", and packages. */
 const FOLDERS: Record<string, readonly string[]> = {
-  'src/lib/': ['src/clock.ts', 'src/configuration-error.ts'],
+  'src/lib/': ['src/lib/clock.ts', 'src/errors/configuration-error.ts'],
   'src/stores/contracts/': ['jose'],
-  'src/stores/': ['src/clock.ts', 'src/configuration-error.ts', 'src/lib/', 'node:crypto'],
-  'src/entries/': ['src/clock.ts', 'src/configuration-error.ts', 'src/lib/', 'src/stores/index.ts', 'src/stores/unavailable.ts', 'src/stores/contracts/']
+  'src/stores/': ['src/lib/clock.ts', 'src/errors/configuration-error.ts', 'src/lib/', 'node:crypto'],
+  'src/entries/': ['src/lib/clock.ts', 'src/errors/configuration-error.ts', 'src/lib/', 'src/stores/contract.ts', 'src/errors/store-unavailable.ts', 'src/stores/contracts/']
 }
 const folderOf = (file: string) => Object.keys(FOLDERS).find((folder) => file.startsWith(folder))
 
@@ -87,7 +87,7 @@ t.test('the contracts of the stores take types only', async (t) => {
 })
 
 t.test('only the entry points and the command line import a store', async (t) => {
-  const isPublic = (name: string) => ['src/stores/index.ts', 'src/stores/unavailable.ts'].includes(name) || name.startsWith('src/stores/contracts/')
+  const isPublic = (name: string) => ['src/stores/contract.ts', 'src/errors/store-unavailable.ts'].includes(name) || name.startsWith('src/stores/contracts/')
   for (const file of layers.src.filter((name) => !name.startsWith('src/stores/') && name !== 'src/index.ts' && !isCli(name))) {
     t.strictSame(importsOf(file).filter((name) => name.startsWith('src/stores/') && !isPublic(name)), [], file)
   }

@@ -5,13 +5,14 @@ import { readdirSync } from 'node:fs'
 export const PARTS = {
   'client-auth': ['src/client-auth/**/*.ts'],
   tokens: ['src/token-type/**/*.ts', 'src/access-token/**/*.ts', 'src/throttle/*.ts'],
-  flow: ['src/*.ts', '!src/cli.ts'],
-  keys: ['src/keys/*.ts', 'src/certificate/*.ts', 'src/remote/*.ts'],
-  clients: ['src/clients/*.ts'],
+  flow: ['src/flow/*.ts', 'src/endpoints/*.ts', 'src/resource-server/*.ts', 'src/http/*.ts', 'src/errors/*.ts'],
+  keys: ['src/signing-keys/*.ts', 'src/jws/*.ts', 'src/http-client/*.ts', 'src/lib/**/*.ts'],
+  clients: ['src/client-registry/**/*.ts'],
+  entries: ['src/entries/*.ts'],
   plugin: ['plugin/**/*.ts', '!plugin/admin/*.ts'],
   admin: ['plugin/admin/*.ts'],
   store: ['src/stores/**/*.ts'],
-  cli: ['src/cli.ts', 'src/cli/**/*.ts']
+  cli: ['src/cli/**/*.ts']
 }
 
 // Their subject is another program or the repository, which the mutant is not in, or they take minutes.

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { logAudit } from '../audit-follower.ts'
-import { Outage } from '../outage.ts'
+import { Outage } from '../outage-log.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { clientRoutes } from './client-routes.ts'
 import { keyRoutes } from './key-routes.ts'

@@ -3,7 +3,7 @@ import type { ClientCredentialsFlow, ClientRegistry, SigningKeys } from '../../s
 import { checkOptions, required, table, text, withError, withMethods } from '../../src/lib/options/index.ts'
 import type { OptionsDescription } from '../../src/lib/options/index.ts'
 import { FST_OAUTH_ADMIN_INVALID_OPTION } from '../errors.ts'
-import type { Guard } from '../guard.ts'
+import type { Guard } from '../guard/guard.ts'
 
 /** The options of the admin plugin. */
 export interface ClientAdminPluginOptions {

@@ -2,7 +2,7 @@ import createAjvCompiler from '@fastify/ajv-compiler'
 import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 import { InvalidRequestError } from '../../src/index.ts'
-import { resetBodyParsing } from '../platform-body.ts'
+import { resetBodyParsing } from '../endpoints/platform-body.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 interface SchemaError { instancePath: string, message?: string, keyword: string, params: Record<string, unknown> }

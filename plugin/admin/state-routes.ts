@@ -5,7 +5,7 @@ import { clientParameters } from './parameters.ts'
 import { found } from './refusals.ts'
 import { cutOffTokens } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
-import { tokensOfDisabled } from './tokens-of-clients.ts'
+import { tokensOfDisabled } from './disable-client.ts'
 
 /** Whether clients may get access tokens. */
 export function stateRoutes (settings: AdminSettings): AdminRoute[] {

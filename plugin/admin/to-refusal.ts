@@ -1,7 +1,7 @@
 import type { FastifyError } from 'fastify'
 import { InvalidRequestError, isStrategyError } from '../../src/index.ts'
 import type { OAuth2Error, StrategyError } from '../../src/index.ts'
-import { refusalOf } from '../form-endpoint.ts'
+import { refusalOf } from '../endpoints/form-endpoint.ts'
 import { toRegisteredNames } from './client-metadata.ts'
 import { invalidClientMetadata } from './refusals.ts'
 

@@ -3,13 +3,13 @@ import {
 } from '../../schemas/index.ts'
 import { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE } from '../../src/index.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
-import { AT_ROOT } from '../paths.ts'
-import type { ServedPaths } from '../paths.ts'
+import { AT_ROOT } from '../../src/flow/served-paths.ts'
+import type { ServedPaths } from '../../src/flow/served-paths.ts'
 import { OAUTH_TAG, operationMark } from './marks.ts'
 import type { OperationName } from './marks.ts'
 import { operationIdOf } from './operation-ids.ts'
 import { CACHED, errorResponse, jsonContent, limited, refusedClient, SCHEMA, serverFailed, tooLarge, tooMany, unavailable, UNCACHED } from './responses.ts'
-import { tokenOperation } from './token-route.ts'
+import { tokenOperation } from './token-operation.ts'
 
 /** An operation that is ours, and where it stands. */
 export interface OperationDescription {

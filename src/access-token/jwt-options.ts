@@ -1,11 +1,11 @@
-import type { OAuth2Client } from '../client-auth/index.ts'
-import type { Clock } from '../clock.ts'
-import type { KeySource } from '../keys/index.ts'
+import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { KeySource } from '../signing-keys/key-source.ts'
 import { callable, CLOCK, flag, oneOf, required, seconds, wholeNumber } from '../lib/options/index.ts'
 import type { OptionsDescription } from '../lib/options/index.ts'
-import { AUDIENCE, ENTRY_STORE, ISSUER, KEY_SOURCE, MAX_STALE, ON_ERROR, REVOCATION_STORE } from '../option-rules.ts'
-import type { EntryStore, RevocationStore } from '../stores/index.ts'
-import type { Signing } from './sign.ts'
+import { AUDIENCE, ENTRY_STORE, ISSUER, KEY_SOURCE, MAX_STALE, ON_ERROR, REVOCATION_STORE } from '../flow/option-rules.ts'
+import type { EntryStore, RevocationStore } from '../stores/contract.ts'
+import type { Signing } from '../jws/sign.ts'
 
 /** What JWT access tokens are made and verified with. */
 export interface JwtAccessTokensOptions {

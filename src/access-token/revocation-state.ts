@@ -1,7 +1,7 @@
 import { deleteExpired, mergeExpiry } from '../entries/merging-state.ts'
 import type { MergingState } from '../entries/merging-state.ts'
 import { SplitMap } from '../lib/split-map.ts'
-import type { Revocation } from '../stores/index.ts'
+import type { Revocation } from '../stores/contract.ts'
 
 interface CutOff { readonly issuedBefore: number, readonly expiresAt: number }
 

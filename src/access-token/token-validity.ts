@@ -1,4 +1,4 @@
-import { monotonic } from '../clock.ts'
+import { monotonic } from '../lib/clock.ts'
 import type { Agreement } from '../entries/agreement.ts'
 import type { Entries } from '../entries/entries.ts'
 import { toUnavailable } from '../entries/to-unavailable.ts'

@@ -1,8 +1,8 @@
-import type { ClientChanges } from '../clients/client-registry.ts'
-import { KNOWN_AUTH_METHODS } from '../clients/registration.ts'
-import type { AuthMethods } from '../clients/registration.ts'
+import type { ClientChanges } from '../client-registry/client-registry.ts'
+import { KNOWN_AUTH_METHODS } from '../client-registry/validate-registration.ts'
+import type { AuthMethods } from '../client-registry/validate-registration.ts'
 import { nearestName } from '../lib/options/index.ts'
-import type { SettingsStore } from '../stores/index.ts'
+import type { SettingsStore } from '../stores/contract.ts'
 import type { Io } from './io.ts'
 import { note } from './output.ts'
 

@@ -1,4 +1,4 @@
-import { UsageError } from './failure.ts'
+import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
-import type { Clock } from '../clock.ts'
-import { CommandError, messageOf } from './failure.ts'
+import type { Clock } from '../lib/clock.ts'
+import { CommandError, messageOf } from './errors.ts'
 
 /** Everything that a command uses of its process. */
 export interface Io {

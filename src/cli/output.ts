@@ -1,4 +1,4 @@
-import { OutputClosedError } from './failure.ts'
+import { OutputClosedError } from './errors.ts'
 import type { Io } from './io.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { isStoreAway } from '../stores/unavailable.ts'
-import { CommandError } from './failure.ts'
+import { isStoreAway } from '../errors/store-unavailable.ts'
+import { CommandError } from './errors.ts'
 
 const WRITES: ReadonlySet<unknown> = new Set([
   'addClients', 'replaceClient', 'removeClient', 'replaceKeys', 'replaceSettings', 'raiseAll', 'addRevocation'

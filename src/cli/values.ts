@@ -1,4 +1,4 @@
-import { UsageError } from './failure.ts'
+import { UsageError } from './errors.ts'
 
 /** The options of a command line, as parseArgs returns them. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>

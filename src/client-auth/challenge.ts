@@ -1,7 +1,7 @@
-import { parseAuthorization } from '../authorization.ts'
-import { formatChallenge } from '../challenge.ts'
-import type { TokenRequest } from '../request.ts'
-import type { ClientAuthSettings } from './index.ts'
+import { parseAuthorization } from '../http/authentication.ts'
+import { formatChallenge } from '../http/challenge.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
+import type { ClientAuthSettings } from './authenticate-client.ts'
 
 const BASIC = 'Basic'
 

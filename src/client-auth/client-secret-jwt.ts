@@ -3,11 +3,11 @@ import { jwtVerify } from 'jose'
 import type { JWTVerifyOptions } from 'jose'
 import { callable, checkOptions, required } from '../lib/options/index.ts'
 import type { OptionsDescription } from '../lib/options/index.ts'
-import { algorithmsOf } from '../option-rules.ts'
-import { refuse } from './assertion/read.ts'
-import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption } from './client-assertion.ts'
-import type { ClientAssertionOptions } from './client-assertion.ts'
-import type { ClientAuthMethod } from './index.ts'
+import { algorithmsOf } from '../flow/option-rules.ts'
+import { refuse } from './assertion/read-assertion.ts'
+import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption } from './assertion/self-signed-assertion.ts'
+import type { ClientAssertionOptions } from './assertion/self-signed-assertion.ts'
+import type { ClientAuthMethod } from './authenticate-client.ts'
 
 /** What assertions are judged by that clients make with their secret. */
 export interface ClientSecretJwtOptions extends ClientAssertionOptions {

@@ -1,9 +1,9 @@
-import { parseAuthorization } from '../authorization.ts'
-import { InvalidClientError } from '../errors.ts'
-import { parameter } from '../form.ts'
-import type { TokenRequest } from '../request.ts'
-import { isCredential } from './credential.ts'
-import type { PresentedClient, SecretClientAuthMethod } from './index.ts'
+import { parseAuthorization } from '../http/authentication.ts'
+import { InvalidClientError } from '../errors/oauth-errors.ts'
+import { parameter } from '../http/form.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
+import { isCredential } from '../lib/is-printable.ts'
+import type { PresentedClient, SecretClientAuthMethod } from './authenticate-client.ts'
 
 // RFC 7617 §2: base64 with its padding, which fills the last group of four.
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/

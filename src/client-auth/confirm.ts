@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isThenable } from '../at-once.ts'
-import { InvalidClientError } from '../errors.ts'
-import type { AuthenticatedClient, ClientAuthSettings, OAuth2Client } from './index.ts'
+import { isThenable } from '../lib/maybe-promise.ts'
+import { InvalidClientError } from '../errors/oauth-errors.ts'
+import type { AuthenticatedClient, ClientAuthSettings, OAuth2Client } from './authenticate-client.ts'
 
 /**
  * Confirms a client immediately before it gets a token: it may have been disabled while a slow secret was hashed, and the key

@@ -1,8 +1,8 @@
-import { parameter } from '../form.ts'
-import type { TokenRequest } from '../request.ts'
+import { parameter } from '../http/form.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
 import { Attempt } from '../throttle/attempt.ts'
-import type { FailureThrottle } from '../throttle/index.ts'
-import { subjectOf } from './assertion/read.ts'
+import type { FailureThrottle } from '../throttle/failure-throttle.ts'
+import { subjectOf } from './assertion/read-assertion.ts'
 
 /**
  * Counts a proof that has failed, an assertion or a certificate, for the client that the request names: or anybody could try as often as

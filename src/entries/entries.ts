@@ -1,11 +1,11 @@
-import { systemClock } from '../clock.ts'
-import type { Clock } from '../clock.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type {
   AuditRecord, ClientStore, Entry, EntryPage, EntryStore, FeedMark, SettingsStore, StoredClient, StoredSettings, Written
-} from '../stores/index.ts'
+} from '../stores/contract.ts'
 import { EntryState } from './entry-state.ts'
 import { FeedReader } from './feed-reader.ts'
 

@@ -1,4 +1,4 @@
-import type { FeedMark } from '../stores/index.ts'
+import type { FeedMark } from '../stores/contract.ts'
 
 // So many of the entries that were read last are remembered by their names.
 const MAX_RECENT = 5000

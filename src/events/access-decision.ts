@@ -1,11 +1,11 @@
-import type { AuthCredentials } from '../access-token/index.ts'
-import { parseAuthorization } from '../authorization.ts'
-import { secondsSince } from '../clock.ts'
-import type { StrategyError } from '../errors.ts'
-import type { PlainRequest } from '../request.ts'
-import type { TokenTypes } from '../token-type/index.ts'
+import type { AuthCredentials } from '../access-token/access-tokens.ts'
+import { parseAuthorization } from '../http/authentication.ts'
+import { secondsSince } from '../lib/clock.ts'
+import type { StrategyError } from '../errors/oauth-errors.ts'
+import type { PlainRequest } from '../http/plain-request.ts'
+import type { TokenTypes } from '../token-type/token-type.ts'
 import { toSafeMember } from './client-decision.ts'
-import { CHANNELS, publish } from './index.ts'
+import { CHANNELS, publish } from './event-types.ts'
 
 const { tokenVerified, tokenRejected } = CHANNELS
 

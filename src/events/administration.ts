@@ -1,6 +1,6 @@
-import type { AuditOrigin, AuditRecord } from '../stores/index.ts'
-import { CHANNELS, publish } from './index.ts'
-import type { ChangeEvent, ClientChange } from './index.ts'
+import type { AuditOrigin, AuditRecord } from '../stores/contract.ts'
+import { CHANNELS, publish } from './event-types.ts'
+import type { ChangeEvent, ClientChange } from './event-types.ts'
 
 const { keyRotated, keyRevoked, clientChanged, administrationRecorded } = CHANNELS
 

@@ -1,9 +1,9 @@
-import { secondsSince, monotonic } from '../clock.ts'
-import type { OAuth2Error } from '../errors.ts'
+import { secondsSince, monotonic } from '../lib/clock.ts'
+import type { OAuth2Error } from '../errors/oauth-errors.ts'
 import { holdsSecret, toLogText } from '../lib/log-text.ts'
-import type { PlainRequest } from '../request.ts'
-import { CHANNELS, publish } from './index.ts'
-import type { ClientEndpoint, RequestEvent, TokenIssued } from './index.ts'
+import type { PlainRequest } from '../http/plain-request.ts'
+import { CHANNELS, publish } from './event-types.ts'
+import type { ClientEndpoint, RequestEvent, TokenIssued } from './event-types.ts'
 
 const { tokenIssued, tokenDenied, tokenRevoked } = CHANNELS
 

@@ -1,5 +1,5 @@
-import { monotonic, wallMilliseconds } from '../clock.ts'
-import type { Clock } from '../clock.ts'
+import { monotonic, wallMilliseconds } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Returns the milliseconds since it was made, as the greater of the wall and the monotonic time. */
 export type Age = () => number

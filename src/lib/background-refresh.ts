@@ -1,5 +1,5 @@
-import { monotonic, wallMilliseconds } from '../clock.ts'
-import type { Clock } from '../clock.ts'
+import { monotonic, wallMilliseconds } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 /** When a state is read again. All times are in milliseconds. */
 export interface BackgroundRefreshOptions {

@@ -1,5 +1,5 @@
-import { monotonic } from '../clock.ts'
-import type { Clock } from '../clock.ts'
+import { monotonic } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 /**
  * Returns a clock that follows another one, but never runs ahead of the time that has really passed: a wall clock that was

@@ -1,5 +1,5 @@
 import { hasAdministration } from '../events/administration.ts'
-import type { RequestEvent } from '../events/index.ts'
+import type { RequestEvent } from '../events/event-types.ts'
 import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
 import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { listen } from './listen.ts'

@@ -1,5 +1,5 @@
-import { monotonic } from '../clock.ts'
-import type { RequestEvent, TokenDenied, TokenRejected } from '../events/index.ts'
+import { monotonic } from '../lib/clock.ts'
+import type { RequestEvent, TokenDenied, TokenRejected } from '../events/event-types.ts'
 import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
 import type { OptionsDescription, Rule } from '../lib/options/index.ts'
 import { listen } from './listen.ts'

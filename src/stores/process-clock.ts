@@ -1,5 +1,5 @@
-import { systemClock, wallMilliseconds } from '../clock.ts'
-import type { Clock } from '../clock.ts'
+import { systemClock, wallMilliseconds } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import { steadyClock } from '../lib/steady-clock.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import type { PlainRequest } from '../request.ts'
+import type { PlainRequest } from '../http/plain-request.ts'
 
 /** How a client authenticates: failures of each are counted apart, so that failed proofs lock out no secret. */
 export type AttemptKind = 'secret' | 'proof'

@@ -1,8 +1,8 @@
-import { presentedCertificate } from '../certificate/presented.ts'
-import { thumbprintOf } from '../certificate/thumbprint.ts'
-import { InvalidRequestError, StrategyInvalidTokenError } from '../errors.ts'
-import type { PlainRequest, TokenRequest } from '../request.ts'
-import type { Confirmation, TokenType } from './index.ts'
+import { presentedCertificate } from '../lib/x509/presented.ts'
+import { thumbprintOf } from '../lib/x509/thumbprint.ts'
+import { InvalidRequestError, StrategyInvalidTokenError } from '../errors/oauth-errors.ts'
+import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'
+import type { Confirmation, TokenType } from './token-type.ts'
 
 /**
  * Bearer tokens that are bound to the client's certificate (RFC 8705 §3): whoever shows one does so over a connection

@@ -7,7 +7,7 @@ import { plainEnvironment } from '../support/program.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 // The command line of this checkout.
-const NPX = `npx () { test "$1" = fastify-client-credentials; shift; "${process.execPath}" --import tsx "${ROOT}src/cli.ts" "$@"; }`
+const NPX = `npx () { test "$1" = fastify-client-credentials; shift; "${process.execPath}" --import tsx "${ROOT}src/cli/main.ts" "$@"; }`
 
 /** What came of commands. */
 export interface CommandResult {

@@ -1,5 +1,5 @@
 // What lies between a process and a database: every call takes its time in both directions, and may fail on either way.
-import { StoreUnavailableError } from '../../src/stores/unavailable.ts'
+import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import type { Database } from './database.ts'
 import type { Host } from './host.ts'
 import type { Observations } from './observations.ts'

@@ -13,14 +13,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: 1,
     name: 'Revoking the tokens of a client reports success and revokes nothing',
-    file: 'src/clients/client-registry.ts',
+    file: 'src/client-registry/client-registry.ts',
     search: "'tokens_revoked', (client) => this.#raised(client),",
     replacement: "'tokens_revoked', (client) => ({ client }),"
   },
   {
     fault: 1,
     name: 'Disabling a client leaves its tokens valid',
-    file: 'src/clients/client-registry.ts',
+    file: 'src/client-registry/client-registry.ts',
     search: 'this.#raised({ ...client, isDisabled: true })',
     replacement: '({ client: { ...client, isDisabled: true } })'
   },
@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: 4,
     name: 'A client is not looked at again before it gets a token, and the token carries the last generation',
-    file: 'src/clients/client-authenticator.ts',
+    file: 'src/client-registry/client-authenticator.ts',
     search: 'return isConfirmed ? client : this.#confirmAnew(context)',
     replacement: 'return client'
   },
@@ -69,7 +69,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: 6,
     name: 'The cut-off of a client expires by the lifetime of the process that writes it',
-    file: 'src/access-token/revoke-client.ts',
+    file: 'src/access-token/revoke-client-tokens.ts',
     search: 'Math.max(maxTokenLifetime, settings?.longestTokenLifetime ?? 0)',
     replacement: 'maxTokenLifetime'
   },
@@ -96,7 +96,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: 8,
     name: 'A JWKS is used for twice its maximum age',
-    file: 'src/remote/document.ts',
+    file: 'src/http-client/remote-document.ts',
     search: 'maxAge: maxAge * 1000,',
     replacement: 'maxAge: maxAge * 2000,'
   },
@@ -110,7 +110,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: 10,
     name: 'A command replaces a revoked key by one of its own algorithm',
-    file: 'src/keys/lifecycle.ts',
+    file: 'src/signing-keys/key-schedule.ts',
     search: 'await makeKey(revoked.alg)',
     replacement: 'await makeKey()'
   },
@@ -147,7 +147,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'What is judged is not judged again when it took too long',
-    file: 'src/access-token/jwt.ts',
+    file: 'src/access-token/jwt-access-tokens.ts',
     search: 'if (!this.#validity.isUsable()) continue\n',
     replacement: ''
   },
@@ -171,7 +171,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'A one-time value is accepted although it is reserved',
-    file: 'src/replay.ts',
+    file: 'src/stores/contracts/consume-once.ts',
     search: 'return await replays.reserve(key, reservation) &&',
     replacement: 'await replays.reserve(key, reservation)\n  return'
   },
@@ -195,7 +195,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'A client is not looked at again once its token is made',
-    file: 'src/token-endpoint.ts',
+    file: 'src/endpoints/token.ts',
     search: 'const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })',
     replacement: 'const delivered = confirmed'
   },
@@ -213,7 +213,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'What was cached of clients is kept when history is lost',
-    file: 'src/clients/client-cache.ts',
+    file: 'src/client-registry/client-cache.ts',
     search: 'if (epoch === this.#epoch) return',
     replacement: 'if (epoch >= this.#epoch) return'
   },
@@ -237,28 +237,28 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'Keys that were read do not count until a key that is due is written',
-    file: 'src/keys/signing-keys.ts',
+    file: 'src/signing-keys/signing-keys.ts',
     search: 'if (this.#ring !== undefined) timer ??= setTimeout(resolve, Math.max(WRITE_LIMIT - age(), 0), undefined)',
     replacement: ''
   },
   {
     fault: 6,
     name: 'Keys are dropped by the lifetime that a process was started with',
-    file: 'src/keys/key-upkeep.ts',
+    file: 'src/signing-keys/key-upkeep.ts',
     search: 'known.map(({ longestTokenLifetime }) => longestTokenLifetime)',
     replacement: 'known.map(({ longestTokenLifetime }) => 0 * longestTokenLifetime)'
   },
   {
     fault: 7,
     name: 'A key is dropped by the clock of one process',
-    file: 'src/keys/key-upkeep.ts',
+    file: 'src/signing-keys/key-upkeep.ts',
     search: 'dropped.length === 0 ? [] : await this.#stillNeeded(keys)',
     replacement: 'dropped.length >= 0 ? [] : await this.#stillNeeded(keys)'
   },
   {
     fault: 1,
     name: 'The revocation of a key that was lost meanwhile is a success without effect',
-    file: 'src/keys/key-set-writer.ts',
+    file: 'src/signing-keys/key-set-writer.ts',
     search: ' && !(isThere && entries?.isKeyRevoked(revokedKid as string) === false)',
     replacement: ''
   },

@@ -2,7 +2,7 @@
 import type { Random } from './random.ts'
 import type { RunContext } from './run-context.ts'
 import { SimulatedProcess } from './simulated-process.ts'
-import type { SettingsStore } from '../../src/stores/index.ts'
+import type { SettingsStore } from '../../src/stores/contract.ts'
 
 const RECOVERY = 3000
 

@@ -1,7 +1,7 @@
 // The methods of all store contracts, and what each does.
 import type {
   AuditStore, ClientStore, EntryStore, FailureStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore
-} from '../../src/stores/index.ts'
+} from '../../src/stores/contract.ts'
 
 /** A store that implements all contracts. */
 export type WholeStore =

@@ -1,8 +1,8 @@
 import { constants, createHmac, generateKeyPair, KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { JSONWebKeySet } from 'jose'
-import type { KeySource, SigningKey } from '../../src/keys/index.ts'
-import type { FeedMark, Revocation, StoredToken } from '../../src/stores/index.ts'
+import type { KeySource, SigningKey } from '../../src/signing-keys/key-source.ts'
+import type { FeedMark, Revocation, StoredToken } from '../../src/stores/contract.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 
 export const ISSUER = 'https://as.example'

@@ -44,7 +44,7 @@ export async function startProgram (command: readonly string[], options: { cwd: 
  * @returns its exit status, and what it has written
  */
 export async function runCommandLine (args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null, stdout: string, stderr: string }> {
-  const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+  const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
   const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { env: { ...plainEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk) => { output.stdout += chunk })

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { CommandError, messageOf } from '../failure.ts'
+import { CommandError, messageOf } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { print } from '../output.ts'
 

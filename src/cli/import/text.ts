@@ -1,4 +1,4 @@
-import { CommandError } from '../failure.ts'
+import { CommandError } from '../errors.ts'
 
 /** What a record has at most, in characters: a quote that is never closed must not read a whole file into memory. */
 export const MAX_RECORD = 1_048_576

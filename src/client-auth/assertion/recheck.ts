@@ -1,5 +1,5 @@
-import { TemporarilyUnavailableError } from '../../errors.ts'
-import { RETRY_AFTER } from '../../remote/document.ts'
+import { TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
+import { RETRY_AFTER } from '../../http-client/remote-document.ts'
 
 /** Tells whether what a client was proven by is still in force, synchronously. */
 export type IsCurrent = () => boolean

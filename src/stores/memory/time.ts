@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { FALLBACK_CLOCK_TOLERANCE, FALLBACK_TOKEN_LIFETIME, MIN_ENTRY_LIFETIME } from '../new-entries.ts'
 import { processClock } from '../process-clock.ts'
 import type { ProcessClock } from '../process-clock.ts'

@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../unavailable.ts'
+import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
 import type { Script } from './scripts.ts'
 
 /** The methods of a Redis client that the store calls. A Redis or a Cluster of ioredis or iovalkey has them. */

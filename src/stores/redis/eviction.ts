@@ -1,4 +1,4 @@
-import { FlowConfigurationError } from '../../configuration-error.ts'
+import { FlowConfigurationError } from '../../errors/configuration-error.ts'
 import { ask, runScript } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { EVICTION_POLICY } from './scripts.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { ask, runScript } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { COUNT_FAILURE, FORGET_FAILURES } from './scripts.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { FEED_START, PAGE_SIZE } from '../contracts/feed.ts'
 import type { FeedMark, FeedPage, Marked } from '../contracts/feed.ts'
 import type { Revocation } from '../contracts/revocation-store.ts'

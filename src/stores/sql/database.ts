@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../unavailable.ts'
+import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
 
 /** The value of a "?" in a statement. Lists only by {@link Dialect.list}. */
 export type Value = string | number | null | readonly string[]

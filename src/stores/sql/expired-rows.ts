@@ -1,4 +1,4 @@
-import { monotonic } from '../../clock.ts'
+import { monotonic } from '../../lib/clock.ts'
 import { FALLBACK_CLOCK_TOLERANCE } from '../new-entries.ts'
 import type { SqlDatabase, Value } from './database.ts'
 import type { StoreClock } from './store-clock.ts'

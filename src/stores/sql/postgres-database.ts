@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { StoreUnavailableError } from '../unavailable.ts'
+import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
 import type { Dialect, Row, Statement, Steps, UnopenedDatabase } from './database.ts'
 
 /** The part of a Pool of pg that is needed. */

@@ -1,4 +1,4 @@
-import { FlowConfigurationError } from '../../configuration-error.ts'
+import { FlowConfigurationError } from '../../errors/configuration-error.ts'
 import type { Dialect, Row, SqlDatabase, Statement, Steps } from './database.ts'
 
 /** The statements that lead from one version of the tables to the next. */

@@ -1,5 +1,5 @@
-import { systemClock } from '../../clock.ts'
-import type { Clock } from '../../clock.ts'
+import { systemClock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { CLOCK, flag } from '../../lib/options/index.ts'
 import type { OptionRules } from '../../lib/options/index.ts'
 import { AUDIT_RULES } from '../audit-rules.ts'
@@ -7,7 +7,7 @@ import type {
   AuditRecord, AuditStore, ClientChangeDetails, ClientStore, Entry, EntryPage, EntryStore, FeedMark, FeedPage, KeyChangeDetails, KeySet, KeyStore, Marked,
   ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient, StoredClientChanges, StoredSettings, StoredToken, TokenStore,
   Written
-} from '../index.ts'
+} from '../contract.ts'
 import { addLostEntries } from '../lost-entries.ts'
 import { AuditTable } from './audit-table.ts'
 import { ClientTables } from './client-tables.ts'

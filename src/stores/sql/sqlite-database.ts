@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../unavailable.ts'
+import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
 import type { Dialect, Row, Statement, Steps, UnopenedDatabase, Value } from './database.ts'
 
 /** The part of a SQLite driver that is needed: node:sqlite (from Node 22.13), better-sqlite3 and libsql have it. */

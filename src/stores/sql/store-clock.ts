@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { processClock } from '../process-clock.ts'
 import type { Dialect } from './database.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { StoredToken, TokenStore } from '../contracts/token-store.ts'
 import { isText } from './database.ts'
 import type { SqlDatabase } from './database.ts'

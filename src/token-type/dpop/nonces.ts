@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 // Seconds after which another nonce is handed out. Each is good for twice as long at most, so that one that was handed out at
 // the end of its time can still be used (RFC 9449 §8).

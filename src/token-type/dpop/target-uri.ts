@@ -1,4 +1,4 @@
-import type { PlainRequest } from '../../request.ts'
+import type { PlainRequest } from '../../http/plain-request.ts'
 
 /** The URI that a proof must name: that of the request as clients know it, without query and fragment (RFC 9449 §4.2). */
 export function targetUriOf ({ origin, url }: PlainRequest): string {

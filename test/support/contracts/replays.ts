@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { ReplayStore, Reservation } from '../../../src/stores/index.ts'
+import type { ReplayStore, Reservation } from '../../../src/stores/contract.ts'
 import { movedClock, START, times } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { StoredToken, TokenStore } from '../../../src/stores/index.ts'
+import type { StoredToken, TokenStore } from '../../../src/stores/contract.ts'
 import { movedClock, NUL, START, TOKEN } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,0 +1,91 @@
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import { introspectionResponseSchema, presentedTokenRequestSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
+import {
+  canSignIntrospection, checkPresentedToken, checkTokenParameters, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt,
+  issueAccessToken, NO_STORE, revokeToken, systemClock, wantsIntrospectionJwt
+} from '../../src/index.ts'
+import type { ClientCredentialsFlow } from '../../src/index.ts'
+import { prepareFormScope, serveFormEndpoint } from './form-endpoint.ts'
+import type { FormEndpoint } from './form-endpoint.ts'
+import { redactUrls } from '../redact-urls.ts'
+import { operationMark } from '../openapi/marks.ts'
+import type { ServedPaths } from '../../src/flow/served-paths.ts'
+import { sendJson } from '../reply.ts'
+import type { RequestContext } from '../request.ts'
+
+/** What the endpoints are served from. */
+export interface EndpointsOptions {
+  flow: ClientCredentialsFlow
+  acceptJson: boolean
+  paths: ServedPaths
+  context: RequestContext
+}
+
+/** The endpoints at which clients authenticate, in a scope of their own. */
+export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, { flow, acceptJson, paths, context }) => {
+  await prepareFormScope(fastify, acceptJson)
+  fastify.addHook('onRoute', (route) => { redactUrls(route, fastify.log) })
+  const serve = (url: string | undefined, endpoint: Endpoint) => {
+    if (url !== undefined) serveFormEndpoint(fastify, { url, flow: flow.settings, context, ...endpoint })
+  }
+  serve(paths.token, tokenEndpoint(flow))
+  serve(paths.introspection, introspectionEndpoint(flow))
+  serve(paths.revocation, revocationEndpoint(flow))
+}
+
+// An empty token is rejected by the pipeline, once the client has authenticated.
+const PRESENTED_TOKEN_BODY = { ...presentedTokenRequestSchema, properties: { ...presentedTokenRequestSchema.properties, token: { type: 'string' } } }
+
+type Endpoint = Omit<FormEndpoint, 'url' | 'flow' | 'context'>
+
+// Not reply.serialize, which is the application's own where it has set a reply serializer.
+function sendUncached (reply: FastifyReply, body: object): FastifyReply {
+  return sendJson(reply.headers(NO_STORE), reply.getSerializationFunction('200')!(body as Record<string, unknown>))
+}
+
+function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
+  return {
+    name: 'The token endpoint',
+    kind: 'token',
+    mark: operationMark(flow, 'token'),
+    body: tokenRequestSchema,
+    response: tokenResponseSchema,
+    check: checkTokenParameters,
+    // Not by the schema, which has no further members.
+    answer: async (request, reply) => sendJson(reply.headers(NO_STORE), JSON.stringify(await issueAccessToken(flow.settings, request)))
+  }
+}
+
+function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
+  const { settings } = flow
+  const canSign = canSignIntrospection(settings.accessTokens)
+  return {
+    name: 'The introspection endpoint',
+    kind: 'introspection',
+    mark: operationMark(flow, 'introspection'),
+    body: PRESENTED_TOKEN_BODY,
+    response: introspectionResponseSchema,
+    check: checkPresentedToken,
+    async answer (request, reply) {
+      if (!canSign || !wantsIntrospectionJwt(request)) return sendUncached(reply, await introspectToken(settings, request))
+      const jwt = await introspectTokenAsJwt(settings, request, systemClock())
+      return reply.headers(NO_STORE).type(INTROSPECTION_JWT_MEDIA_TYPE).send(jwt)
+    }
+  }
+}
+
+function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
+  return {
+    name: 'The revocation endpoint',
+    kind: 'revocation',
+    mark: operationMark(flow, 'revocation'),
+    body: PRESENTED_TOKEN_BODY,
+    response: { type: 'object' },
+    check: checkPresentedToken,
+    // RFC 7009 §2.2: the status is the answer. An empty object, since some clients parse whatever they get.
+    async answer (request, reply) {
+      await revokeToken(flow.settings, request)
+      return sendUncached(reply, {})
+    }
+  }
+}

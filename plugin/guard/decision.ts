@@ -1,0 +1,82 @@
+import { brandOf, isThenable, queryStarts, StrategyInternalError } from '../../src/index.ts'
+import type { AuthCredentials, ClientCredentialsFlow, CredentialsOf, RegisteredFlow } from '../../src/index.ts'
+import { FST_OAUTH_ROUTE_NOT_GUARDED } from '../errors.ts'
+
+// The same in every copy of the package, and under every name of the decorator.
+const CREDENTIALS = brandOf('credentials')
+
+const keysOfFlows = new WeakMap<object, Set<symbol>>()
+
+/** Notes under which member of a request the guards of a flow store what they have verified. One flow may be registered several times. */
+function noteGuards (flow: object, key: symbol): void {
+  keysOfFlows.set(flow, (keysOfFlows.get(flow) ?? new Set()).add(key))
+}
+
+/** Returns the credentials that a guard of this flow has verified for a request. Undefined without one. */
+function verifiedBy (flow: object, request: object): AuthCredentials | undefined {
+  const verified = request as Readonly<Record<symbol, AuthCredentials | null | undefined>>
+  for (const key of keysOfFlows.get(flow) ?? []) if (verified[key]) return verified[key]
+  return undefined
+}
+
+/** A request, as far as decisions are stored on it. */
+export interface DecidedRequest {
+  [member: symbol]: unknown
+}
+
+/**
+ * The positive decisions of the guards of one plugin registration. A request reaches the handler of a guarded route only if
+ * one is stored on it: whatever else happens, or fails to happen, rejects it.
+ */
+export class Decisions {
+  // `request.credentials` is for the application: what its hooks, or guards of another flow, write there opens nothing.
+  readonly #key = Symbol('fastify-client-credentials.decision')
+  readonly #decoratorName: string
+
+  constructor (flow: ClientCredentialsFlow, decoratorName: string) {
+    this.#decoratorName = decoratorName
+    noteGuards(flow, this.#key)
+  }
+
+  /** The members that requests are decorated with. */
+  get decorators (): readonly (string | symbol)[] {
+    return [this.#decoratorName, CREDENTIALS, this.#key]
+  }
+
+  /**
+   * Stores the decision that a request has valid credentials.
+   *
+   * @throws StrategyInternalError for anything but credentials that are there, such as a promise of them
+   */
+  store (request: object, credentials: AuthCredentials): AuthCredentials {
+    if (isThenable(credentials) || !Array.isArray(credentials?.scope)) {
+      throw new StrategyInternalError(undefined, { cause: new TypeError('The verification of an access token has returned no credentials') })
+    }
+    const decided = request as Record<string | symbol, unknown>
+    decided[this.#key] = credentials
+    decided[CREDENTIALS] = credentials
+    decided[this.#decoratorName] = credentials
+    return credentials
+  }
+
+  /** The credentials that were decided on for a request. Undefined without a positive decision. */
+  of (request: object): AuthCredentials | undefined {
+    return ((request as DecidedRequest)[this.#key] ?? undefined) as AuthCredentials | undefined
+  }
+}
+
+/**
+ * Returns the credentials of a request on a guarded route, never null, under whatever name the plugin decorates requests with
+ * them. Their type is that of the flow, or of the one that {@link Register} declares.
+ *
+ * @param flow for an application with several: only its own guards count. Default any guard
+ * @throws FST_OAUTH_ROUTE_NOT_GUARDED when no guard has run
+ */
+export function credentialsOf<Flow extends ClientCredentialsFlow = RegisteredFlow> (
+  request: { readonly method: string, readonly url: string },
+  flow?: Flow
+): CredentialsOf<Flow> {
+  const credentials = flow === undefined ? (request as DecidedRequest)[CREDENTIALS] : verifiedBy(flow, request)
+  if (credentials !== null && credentials !== undefined) return credentials as CredentialsOf<Flow>
+  throw new FST_OAUTH_ROUTE_NOT_GUARDED(request.method, request.url.slice(0, queryStarts(request.url).at(-1)))
+}

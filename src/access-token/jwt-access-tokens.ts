@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { isThenable } from '../lib/maybe-promise.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
+import { Agreement } from '../entries/agreement.ts'
+import type { Terms } from '../entries/agreement.ts'
+import { Entries } from '../entries/entries.ts'
+import type { KeySource, SigningKey } from '../signing-keys/key-source.ts'
+import { checkOptions } from '../lib/options/index.ts'
+import { grantAudience } from '../endpoints/resource-indicator.ts'
+import type { RevocationStore } from '../stores/contract.ts'
+import { StoreUnavailableError } from '../errors/store-unavailable.ts'
+import { tokenTypeOf } from '../token-type/token-type.ts'
+import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './validate-claims.ts'
+import type { ClaimsExpectation, UnverifiedClaims } from './validate-claims.ts'
+import type {
+  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
+} from './access-tokens.ts'
+import { createVerifier, decodeObject, readJws, rememberHeader } from '../jws/compact-jws.ts'
+import type { UnverifiedJws, Verifier } from '../jws/compact-jws.ts'
+import { JWT_ACCESS_TOKENS } from './jwt-options.ts'
+import type { JwtAccessTokensOptions } from './jwt-options.ts'
+import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
+import { Revocations } from './revocations.ts'
+import { revokeClient } from './revoke-client-tokens.ts'
+import { createSigner } from '../jws/sign.ts'
+import type { Signer } from '../jws/sign.ts'
+import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
+import { VerifiedTokens } from './token-cache.ts'
+
+export type { JwtAccessTokensOptions } from './jwt-options.ts'
+
+// A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
+const MAX_LENGTH = 16_384
+// The claim that carries the generation of the client.
+const GENERATION_CLAIM = 'gen'
+// Each is lost to a suspension of the process, or to a store that answers slowly.
+const MAX_ATTEMPTS = 5
+
+type Refusal = VerifyTokenResult & { isValid: false }
+interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, alg: string, claims: UnverifiedClaims }
+
+/**
+ * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
+ * and the type, the claims are those of RFC 9068 §2.2, and `sub` is the client (§2.2).
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE, FST_OAUTH_INVALID_OPTION,
+ *   FST_OAUTH_UNKNOWN_OPTION
+ */
+export class JwtAccessTokens implements AccessTokens {
+  readonly metadata: AccessTokensMetadata
+  readonly revoke?: (token: string) => Promise<void>
+  readonly entries: Entries | undefined
+  readonly revocationStore: RevocationStore | undefined
+  readonly start: () => Promise<void>
+  readonly #keys: KeySource
+  readonly #sign: Signer
+  readonly #isSignedBy: Verifier
+  readonly #claims: JwtAccessTokensOptions['claims']
+  readonly #verified: VerifiedTokens<Verdict>
+  readonly #revocations: Revocations | undefined
+  readonly #validity: TokenValidity
+  readonly #agreement: Agreement
+  readonly #now: Clock
+  #epoch = 0
+  readonly #expectation: ClaimsExpectation
+
+  constructor (options: JwtAccessTokensOptions) {
+    checkOptions(options, JWT_ACCESS_TOKENS)
+    const {
+      issuer, audience, keys, revocations, entries, claims, clockTolerance = 5, maxStale = 600, cacheSize, onError = () => {},
+      dangerouslyAllowHttpIssuer = false, signing = availableParallelism() > 1 ? 'pool' : 'batch', now = systemClock
+    } = options
+    this.metadata = resolveMetadata({ issuer, audience, keys, dangerouslyAllowHttpIssuer })
+    this.#keys = keys
+    this.#sign = createSigner(signing)
+    this.#isSignedBy = createVerifier(signing)
+    this.#claims = claims
+    this.#now = now
+    this.#expectation = { ...this.metadata, now, clockTolerance }
+    this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
+    this.entries = entries === undefined ? keys.entries : Entries.of(entries, { now })
+    if (this.entries !== undefined) keys.followSettings?.(this.entries)
+    this.revocationStore = revocations
+    if (revocations !== undefined) {
+      const toleranceOf = () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0)
+      this.#revocations = new Revocations(revocations, { now, clockTolerance: toleranceOf, onOutage: onError })
+      this.revoke = (token) => this.#revoke(token)
+    }
+    this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
+    this.start = async () => { await this.#agreement.start() }
+    this.#validity = new TokenValidity({
+      entries: this.entries, revocations: this.#revocations, keys: keys.state, agreement: this.#agreement, maxStale, clockTolerance
+    })
+  }
+
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
+    const audience = grantAudience(resource, this.metadata.audience, client.audiences)
+    const lifetime = Math.min(accessTokenLifetime, this.#keys.maxTokenLifetime)
+    const iat = this.#now()
+    const accessToken = await this.#sign(await this.#keys.current(), ACCESS_TOKEN_TYPE, {
+      ...this.#claims?.(client, scope),
+      // A function of this name would write all claims (JSON.stringify).
+      toJSON: undefined,
+      iss: this.metadata.issuer,
+      aud: writeAudience(audience),
+      sub: client.id,
+      client_id: client.id,
+      jti: randomUUID(),
+      iat,
+      exp: iat + lifetime,
+      nbf: undefined,
+      scope: scope.length > 0 ? scope.join(' ') : undefined,
+      cnf: confirmation,
+      [GENERATION_CLAIM]: generation > 0 ? generation : undefined
+    })
+    return { accessToken, expiresIn: lifetime, audience }
+  }
+
+  verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
+    const key = this.#verified.keyOf(token)
+    const isRecent = this.#validity.isRecent()
+    const waiting = isRecent ? undefined : this.#validity.whenStale()
+    const verdict = waiting === undefined ? this.#remembered(key, isRecent) : undefined
+    return verdict === undefined ? this.#judge(token, key, { waiting }).then(resultOf) : resultOf(verdict)
+  }
+
+  async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough })
+    if (!('result' in verdict)) return undefined
+    const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
+    // RFC 7662 §2.2: active ends at `exp`. The tolerance is for servers whose clock is another one.
+    if (exp <= this.#now()) return undefined
+    return {
+      ...(iss !== undefined && { iss }),
+      aud,
+      sub,
+      client_id: clientId,
+      ...(scope !== undefined && { scope }),
+      iat,
+      exp,
+      ...(jti !== undefined && { jti }),
+      token_type: tokenTypeOf(cnf),
+      ...(cnf !== undefined && { cnf })
+    }
+  }
+
+  /**
+   * Makes all tokens invalid that were issued to a client until now: every process rejects them within a second.
+   *
+   * @throws TypeError without a store of revocations, for a client that is not in the registry
+   */
+  async revokeClient (clientId: string): Promise<void> {
+    const { maxTokenLifetime } = this.#keys
+    await revokeClient(clientId, {
+      entries: this.entries, revocations: this.#revocations, maxTokenLifetime, clockTolerance: this.#expectation.clockTolerance, now: this.#now
+    })
+  }
+
+  async #revoke (token: string): Promise<void> {
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough: true })
+    if (!('result' in verdict)) return
+    const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
+    await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#expectation.clockTolerance })
+  }
+
+  // For the many requests that bring a token which was verified before: without waiting. Undefined: it must be verified.
+  #remembered (tokenKey: string | undefined, isRecent: boolean): Verdict | Refusal | undefined {
+    this.#forgetAfterLoss()
+    const verdict = this.#verified.get(tokenKey)
+    if (verdict === undefined || !this.#holds(verdict) || !(isRecent || this.#validity.isUsable())) return undefined
+    return this.#unlessRevoked(verdict)
+  }
+
+  // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1).
+  #holds ({ kid, alg }: Verdict): boolean {
+    if (this.#keys.holds !== undefined) return this.#keys.holds(kid, alg)
+    const key = this.#keys.find(kid)
+    if (!isThenable(key)) return key?.alg === alg
+    // It is looked for again where it can be waited for, and a failure is told there.
+    Promise.resolve(key).catch(() => {})
+    return false
+  }
+
+  // Signature and claims need their time, and so does reading anew. What may have changed meanwhile is asked in one synchronous
+  // step at the end, and all over again if by then it was read too long ago, such as before the process was suspended.
+  async #judge (token: string, tokenKey: string | undefined, { isThorough = false, waiting }: { isThorough?: boolean, waiting?: Promise<unknown> | undefined } = {}): Promise<Verdict | Refusal> {
+    await waiting
+    let verdict: Verdict | undefined
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#validity.ready()
+      this.#forgetAfterLoss()
+      verdict ??= this.#verified.get(tokenKey)
+      const key = verdict && await this.#keys.find(verdict.kid)
+      if (verdict === undefined || key === undefined || key.alg !== verdict.alg) {
+        const verified = await this.#verify(token, isThorough)
+        if (!('result' in verified)) return verified
+        verdict = verified
+      }
+      if (!this.#validity.isUsable()) continue
+      if (this.#keys.holds?.(verdict.kid, verdict.alg) === false) return invalid('the key was revoked')
+      if ((verdict.claims.exp as number) + this.#expectation.clockTolerance <= this.#now()) return { isValid: false, message: 'The access token has expired', cause: 'exp is over' }
+      const judged = this.#unlessRevoked(verdict)
+      if (judged === verdict) this.#verified.set(tokenKey, verdict, (verdict.claims.exp as number) + this.#expectation.clockTolerance)
+      return judged
+    }
+    throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been verified'))
+  }
+
+  #forgetAfterLoss (): void {
+    const { epoch } = this.#validity
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    this.#verified.clear()
+  }
+
+  #unlessRevoked (verdict: Verdict): Verdict | Refusal {
+    const { jti, client_id: clientId, iat, [GENERATION_CLAIM]: claimed } = verdict.claims as { jti: string, client_id: string, iat: number, [GENERATION_CLAIM]?: unknown }
+    const generation = typeof claimed === 'number' ? claimed : 0
+    return this.#validity.isRevoked({ id: jti, clientId, kid: verdict.kid, generation, issuedAt: iat }) ? REVOKED : verdict
+  }
+
+  async #terms (): Promise<Terms> {
+    const { agreed = {}, maxTokenLifetime } = this.#keys
+    const { clockTolerance } = this.#expectation
+    const revocations = this.#revocations && await storeIdOf(this.#revocations)
+    return {
+      values: { ...agreed, 'jwt.clockTolerance': clockTolerance, 'jwt.revocations': revocations ?? null },
+      longestTokenLifetime: maxTokenLifetime,
+      largestClockTolerance: Math.max(clockTolerance, Number(agreed['keys.clockTolerance'] ?? 0)),
+      revocationStores: revocations === undefined ? [] : [revocations]
+    }
+  }
+
+  async #verify (token: string, isThorough: boolean): Promise<Verdict | Refusal> {
+    if (token.length > MAX_LENGTH) return invalid('the token is too long')
+    const jws = readJws(token)
+    if (jws === undefined) return invalid('the token is no JWT')
+    const { kid, alg } = jws.header
+    // Anything may stand there.
+    const key = typeof kid === 'string' ? await this.#keys.find(kid, isThorough) : undefined
+    // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
+    if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
+    return await this.#isSignedBy(jws, key) ? this.#judgeSigned(jws, key) : invalid('the signature is wrong')
+  }
+
+  // What is signed with our key is what we wrote, unless the key is used for something else too.
+  #judgeSigned (jws: UnverifiedJws, { kid, alg }: SigningKey): Verdict | Refusal {
+    rememberHeader(jws)
+    if (!isAccessTokenType(jws.header.typ)) return invalid('the JWT is no access token')
+    const claims = decodeObject(jws.payload) ?? {}
+    const result = judgeClaims(claims, this.#expectation)
+    return result.isValid ? { result, kid, alg, claims } : result
+  }
+}
+
+function invalid (cause: string): Refusal {
+  return { isValid: false, cause }
+}
+
+function resultOf (verdict: Verdict | Refusal): VerifyTokenResult {
+  return 'result' in verdict ? verdict.result : verdict
+}

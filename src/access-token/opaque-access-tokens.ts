@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
+import { Agreement } from '../entries/agreement.ts'
+import type { Terms } from '../entries/agreement.ts'
+import { Entries } from '../entries/entries.ts'
+import { checkOptions, CLOCK, flag, required, seconds, wholeNumber } from '../lib/options/index.ts'
+import type { OptionsDescription } from '../lib/options/index.ts'
+import { AUDIENCE, ENTRY_STORE, ISSUER, MAX_STALE, ON_ERROR, TOKEN_STORE } from '../flow/option-rules.ts'
+import { grantAudience } from '../endpoints/resource-indicator.ts'
+import type { EntryStore, RevocationStore, StoredToken, TokenStore } from '../stores/contract.ts'
+import { StoreUnavailableError } from '../errors/store-unavailable.ts'
+import { tokenTypeOf } from '../token-type/token-type.ts'
+import type {
+  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
+} from './access-tokens.ts'
+import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
+import { Revocations } from './revocations.ts'
+import { revokeClient } from './revoke-client-tokens.ts'
+import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
+import { keyOf, VerifiedTokens } from './token-cache.ts'
+
+/** What opaque access tokens are made and verified with. */
+export interface OpaqueAccessTokensOptions {
+  /** The https URL of this server, which introspection and metadata tell; http on loopback only. */
+  issuer: string
+  /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
+  audience: string | readonly string[]
+  /** Keeps the tokens, and what other processes must learn of their end. */
+  store: TokenStore & RevocationStore
+  /**
+   * The store of the clients: tokens are rejected once their client was disabled or removed there, or its tokens were
+   * revoked. Default `store`.
+   */
+  entries?: EntryStore
+  /** Seconds that clocks may differ. Default 5. The same in all processes on one store. */
+  clockTolerance?: number
+  /**
+   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
+   * 503. Default 600.
+   */
+  maxStale?: number
+  /** How many tokens that were found are remembered. Default 10,000. */
+  cacheSize?: number
+  /** Seconds that the longest-living token of a client may live: for so long its revocation is kept. Default 86400. */
+  maxTokenLifetime?: number
+  /** Is told once per outage that revocations cannot be read. Default nobody is. */
+  onError?: (error: Error) => void
+  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read on the way. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
+  now?: Clock
+}
+
+/** The options of OpaqueAccessTokens. */
+export const OPAQUE_ACCESS_TOKENS: OptionsDescription<OpaqueAccessTokensOptions> = {
+  of: 'OpaqueAccessTokens',
+  options: {
+    issuer: required(ISSUER),
+    audience: required(AUDIENCE),
+    store: required(TOKEN_STORE),
+    entries: ENTRY_STORE,
+    clockTolerance: seconds(0),
+    maxStale: MAX_STALE,
+    cacheSize: wholeNumber(0),
+    maxTokenLifetime: seconds(1),
+    onError: ON_ERROR,
+    dangerouslyAllowHttpIssuer: flag(),
+    now: CLOCK
+  }
+}
+
+// Each is lost to a suspension of the process, or to a store that answers slowly.
+const MAX_ATTEMPTS = 5
+
+interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, token: StoredToken }
+
+/**
+ * Opaque access tokens: 256 random bits that say nothing, of which only the SHA-256 is stored. For who must be able to
+ * end a token at once without anything in the token being readable. Each is a row, and each verification a look-up,
+ * unless the token was seen before.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE, FST_OAUTH_INVALID_OPTION,
+ *   FST_OAUTH_UNKNOWN_OPTION
+ */
+export class OpaqueAccessTokens implements AccessTokens {
+  readonly metadata: AccessTokensMetadata
+  readonly entries: Entries | undefined
+  readonly start: () => Promise<void>
+  readonly #store: TokenStore
+  readonly revocationStore: RevocationStore
+  readonly #revocations: Revocations
+  readonly #validity: TokenValidity
+  readonly #agreement: Agreement
+  readonly #found: VerifiedTokens<Found>
+  readonly #maxTokenLifetime: number
+  readonly #clockTolerance: number
+  readonly #now: Clock
+  #epoch = 0
+
+  constructor (options: OpaqueAccessTokensOptions) {
+    checkOptions(options, OPAQUE_ACCESS_TOKENS)
+    const { issuer, audience, store, entries = store, clockTolerance = 5, maxStale = 600, cacheSize, maxTokenLifetime = 86_400, onError = () => {}, dangerouslyAllowHttpIssuer, now = systemClock } = options
+    this.metadata = resolveMetadata({ issuer, audience, dangerouslyAllowHttpIssuer })
+    this.#store = store
+    this.entries = Entries.of(entries, { now })
+    this.revocationStore = store
+    this.#revocations = new Revocations(store, { now, onOutage: onError, clockTolerance: () => Math.max(clockTolerance, this.entries?.settings?.largestClockTolerance ?? 0) })
+    this.#agreement = new Agreement(this.entries?.store ?? {}, async () => await this.#terms(), now)
+    this.start = async () => { await this.#agreement.start() }
+    this.#validity = new TokenValidity({
+      entries: this.entries, revocations: this.#revocations, agreement: this.#agreement, maxStale, clockTolerance
+    })
+    this.#found = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
+    this.#maxTokenLifetime = maxTokenLifetime
+    this.#clockTolerance = clockTolerance
+    this.#now = now
+  }
+
+  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
+    const audience = grantAudience(resource, this.metadata.audience, client.audiences)
+    const lifetime = Math.min(accessTokenLifetime, this.#maxTokenLifetime)
+    const accessToken = randomBytes(32).toString('base64url')
+    const issuedAt = this.#now()
+    await this.#store.saveToken(keyOf(accessToken), {
+      clientId: client.id, scope, audience, issuedAt, expiresAt: issuedAt + lifetime, ...(generation > 0 && { generation }), ...(confirmation && { confirmation })
+    })
+    return { accessToken, expiresIn: lifetime, audience }
+  }
+
+  async verify (token: string): Promise<VerifyTokenResult> {
+    const found = await this.#find(token)
+    return 'result' in found ? found.result : found
+  }
+
+  async introspect (token: string): Promise<TokenInformation | undefined> {
+    const found = await this.#find(token)
+    if (!('result' in found)) return undefined
+    const { clientId, scope, audience, issuedAt, expiresAt, confirmation } = found.token
+    return {
+      iss: this.metadata.issuer,
+      aud: writeAudience(audience),
+      sub: clientId,
+      client_id: clientId,
+      ...(scope.length > 0 && { scope: scope.join(' ') }),
+      iat: issuedAt,
+      exp: expiresAt,
+      token_type: tokenTypeOf(confirmation),
+      ...(confirmation && { cnf: confirmation })
+    }
+  }
+
+  async revoke (token: string): Promise<void> {
+    const found = await this.#find(token)
+    if (!('result' in found)) return
+    // Other processes may have found it before: those learn it from the revocations.
+    await this.#revocations.add({ kind: 'token', id: found.hash, expiresAt: found.token.expiresAt })
+    await this.#store.removeToken(found.hash)
+  }
+
+  /** Makes all tokens invalid that were issued to a client until now: every process rejects them within a second. */
+  async revokeClient (clientId: string): Promise<void> {
+    await revokeClient(clientId, {
+      entries: this.entries, revocations: this.#revocations, maxTokenLifetime: this.#maxTokenLifetime, clockTolerance: this.#clockTolerance, now: this.#now
+    })
+  }
+
+  // The look-up needs its time. What may have changed meanwhile is asked in one synchronous step at the end, and all over again
+  // if by then it was read too long ago, such as before the process was suspended.
+  async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {
+    const hash = keyOf(token)
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#validity.ready()
+      this.#forgetAfterLoss()
+      const found = this.#found.get(hash) ?? await this.#lookUp(hash)
+      if (found === undefined) return { isValid: false, cause: 'the store has no such token' }
+      if (!this.#validity.isUsable()) continue
+      const { clientId, issuedAt, expiresAt, generation = 0 } = found.token
+      if (expiresAt <= this.#now()) return { isValid: false, cause: 'the token has expired' }
+      if (this.#validity.isRevoked({ id: hash, clientId, generation, issuedAt })) return REVOKED
+      this.#found.set(hash, found, expiresAt)
+      return found
+    }
+    throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been found'))
+  }
+
+  #forgetAfterLoss (): void {
+    const { epoch } = this.#validity
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    this.#found.clear()
+  }
+
+  async #terms (): Promise<Terms> {
+    const revocations = await storeIdOf(this.#revocations)
+    return {
+      values: { 'opaque.maxTokenLifetime': this.#maxTokenLifetime, 'opaque.clockTolerance': this.#clockTolerance, 'opaque.revocations': revocations },
+      longestTokenLifetime: this.#maxTokenLifetime,
+      largestClockTolerance: this.#clockTolerance,
+      revocationStores: [revocations]
+    }
+  }
+
+  async #lookUp (hash: string): Promise<Found | undefined> {
+    const stored = await this.#store.findToken(hash)
+    // A token of another audience is for another resource server on the same store.
+    if (stored === undefined || stored.expiresAt <= this.#now() || !stored.audience.some((name) => this.metadata.audience.includes(name))) return undefined
+    const { clientId, scope, confirmation } = stored
+    const credentials = Object.freeze({ app: Object.freeze({ id: clientId }), scope: Object.freeze([...scope]) })
+    return { hash, token: stored, result: { isValid: true, credentials, confirmation: confirmation && Object.freeze({ ...confirmation }) } }
+  }
+}

@@ -1,0 +1,102 @@
+import { FORM_MEDIA_TYPE } from '../../http/form.ts'
+import { measureAge } from '../../lib/age.ts'
+import type { Age } from '../../lib/age.ts'
+import { discoverEndpoint } from '../../http-client/discovery.ts'
+import type { RemoteIssuer } from '../../http-client/discovery.ts'
+import type { RemoteDocument } from '../../http-client/remote-document.ts'
+import { fetchJson } from '../../http-client/fetch-json.ts'
+import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
+import { judgeClaims } from '../validate-claims.ts'
+import type { ClaimsExpectation } from '../validate-claims.ts'
+import type { VerifyTokenResult } from '../access-tokens.ts'
+import { VerifiedTokens } from '../token-cache.ts'
+
+// Seconds that an answer is used, from sending the question.
+const MAX_AGE = 60
+// A process that is suspended each time that it waits for an answer gives up.
+const MAX_ATTEMPTS = 3
+
+/** Who this resource server is at the introspection endpoint. */
+export interface IntrospectionCredentials {
+  /** The client_id that this resource server has at the issuer. */
+  clientId: string
+  /** Its secret, sent by HTTP Basic. */
+  clientSecret: string
+}
+
+interface Answer {
+  readonly result: VerifyTokenResult
+  /** Since the question was sent. */
+  readonly age: Age
+}
+
+/**
+ * Verifies access tokens of any kind by asking the authorization server (RFC 7662). An answer is used for a minute, from
+ * sending the question, by the greater of the wall and the monotonic time: so long may a revocation go unnoticed here.
+ */
+export class RemoteIntrospection {
+  readonly #endpoint: RemoteDocument<string>
+  readonly #remote: RemoteIssuer
+  readonly #authorization: string
+  readonly #answers: VerifiedTokens<Answer>
+  readonly #expectation: ClaimsExpectation
+
+  constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number, credentials: IntrospectionCredentials) {
+    this.#endpoint = discoverEndpoint(remote, 'introspection_endpoint')
+    this.#remote = remote
+    this.#authorization = basic(credentials)
+    this.#answers = new VerifiedTokens({ now: remote.now, max: cacheSize })
+    this.#expectation = expectation
+  }
+
+  /** @throws RemoteUnavailableError if the issuer is unavailable, or does not know the credentials */
+  async verify (token: string): Promise<VerifyTokenResult> {
+    const key = this.#answers.keyOf(token)
+    const cached = this.#answers.get(key)
+    if (cached !== undefined && isRecent(cached.age)) return cached.result
+
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const endpoint = await this.#endpoint.get()
+      const age = measureAge(this.#remote.now)
+      const answer = await this.#ask(endpoint, token)
+      // The process was suspended meanwhile.
+      if (!isRecent(age)) continue
+      const result = judge(answer, this.#expectation)
+      if (result.isValid) this.#answers.set(key, { result, age }, answer.exp as number | undefined ?? Infinity)
+      return result
+    }
+    throw new RemoteUnavailableError('The answer of the issuer was too old each time that it had arrived')
+  }
+
+  async #ask (endpoint: string, token: string): Promise<Record<string, unknown>> {
+    return await fetchJson(this.#remote.fetch, endpoint, {
+      method: 'POST',
+      headers: { authorization: this.#authorization, 'content-type': FORM_MEDIA_TYPE },
+      body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString()
+    })
+  }
+}
+
+function isRecent (age: Age): boolean {
+  return age() < MAX_AGE * 1000
+}
+
+function judge (answer: Record<string, unknown>, expectation: ClaimsExpectation): VerifyTokenResult {
+  if (answer.active !== true) return { isValid: false, cause: 'the issuer says that the token is not active' }
+  const time = expectation.now()
+  // RFC 7662 §2.2 leaves out what RFC 9068 wants: only aud and client_id must be there.
+  const absent = { iss: expectation.issuer, sub: answer.client_id, jti: 'unknown', iat: time, exp: time + MAX_AGE }
+  const verdict = judgeClaims({ ...absent, ...answer }, expectation)
+  if (!verdict.isValid) return verdict
+  const { claims, ...credentials } = verdict.credentials
+  return { ...verdict, credentials }
+}
+
+function basic ({ clientId, clientSecret }: IntrospectionCredentials): string {
+  return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
+}
+
+// RFC 6749 §2.3.1, appendix B. The unreserved characters stay as they are, for servers that decode nothing.
+function formEncode (text: string): string {
+  return encodeURIComponent(text).replaceAll('%20', '+')
+}

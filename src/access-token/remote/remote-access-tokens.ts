@@ -1,0 +1,134 @@
+import { systemClock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { FlowConfigurationError } from '../../errors/configuration-error.ts'
+import { checkOptions, CLOCK, codedError, flag, listOf, nested, oneOf, required, seconds, text, wholeNumber, withError } from '../../lib/options/index.ts'
+import type { OptionsDescription } from '../../lib/options/index.ts'
+import { AUDIENCE, FETCH, ISSUER, MAX_STALE, ON_ERROR } from '../../flow/option-rules.ts'
+import type { Fetch } from '../../http-client/fetch-json.ts'
+import type { AccessTokens, AccessTokensMetadata, VerifyTokenResult } from '../access-tokens.ts'
+import { resolveMetadata } from '../resolve-metadata.ts'
+import { RFC_9068, TOKEN_PRESETS } from './presets.ts'
+import type { TokenPreset, TokenPresetName } from './presets.ts'
+import { RemoteIntrospection } from './introspection-verifier.ts'
+import type { IntrospectionCredentials } from './introspection-verifier.ts'
+import { RemoteJwts } from './jwks-verifier.ts'
+import { toVerificationError } from './unavailable.ts'
+
+/** Whose access tokens a resource server takes, and how it verifies them. */
+export interface RemoteAccessTokensOptions {
+  /** The authorization server's issuer identifier, compared exactly: an https URL without query and fragment; http on loopback only. */
+  issuer: string
+  /** What this resource server is called in the `aud` of tokens; one of several is enough. Never empty. */
+  audience: string | readonly string[]
+  /** Introspects each token (RFC 7662) with these credentials. Default the issuer's JWKS, by which no revocation of a token is noticed. */
+  introspection?: IntrospectionCredentials
+  /**
+   * The authorization server, if its JWTs are not those of RFC 9068: accepts its default access tokens, and neither its ID tokens
+   * nor its tokens for another API. Default none: `typ` at+jwt, `client_id`, `sub`, `jti`, and `scope` as a string.
+   */
+  preset?: TokenPresetName
+  /**
+   * The clients whose tokens are accepted. Required for Cognito, whose tokens name no API. For Spring Authorization Server, a
+   * token of one of them may have the client itself as `aud`. Default all clients.
+   */
+  clientIds?: readonly string[]
+  /** Seconds that clocks may differ. Default 60. */
+  clockTolerance?: number
+  /**
+   * Seconds for which the keys and the metadata of the issuer are used beyond their maximum age (ten minutes, an hour) while the
+   * issuer is unavailable. After that, requests are answered with 503. Default 600.
+   */
+  maxStale?: number
+  /** How many verified tokens are cached. Default 10,000. */
+  cacheSize?: number
+  /** Is called once per outage of the issuer, when its keys or its metadata stay in use. Default nothing is called. */
+  onError?: (error: Error) => void
+  /** Default Node's own. */
+  fetch?: Fetch
+  /**
+   * Accepts an http issuer on any host, and http URLs in its metadata: without TLS, its keys can be replaced on the way.
+   * Default false.
+   */
+  dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
+  now?: Clock
+}
+
+const invalidPreset = codedError('FST_OAUTH_INVALID_PRESET')
+
+/** The options of RemoteAccessTokens. */
+export const REMOTE_ACCESS_TOKENS: OptionsDescription<RemoteAccessTokensOptions> = {
+  of: 'RemoteAccessTokens',
+  options: {
+    issuer: required(ISSUER),
+    audience: required(AUDIENCE),
+    introspection: nested<IntrospectionCredentials>({
+      of: 'RemoteAccessTokens',
+      options: { clientId: required(text()), clientSecret: required(text()) }
+    }),
+    preset: withError(oneOf<TokenPresetName>(...Object.keys(TOKEN_PRESETS) as TokenPresetName[]), invalidPreset),
+    clientIds: withError(listOf<string>((id) => typeof id === 'string' && id !== '', 'client ids'), invalidPreset),
+    clockTolerance: seconds(0),
+    maxStale: MAX_STALE,
+    cacheSize: wholeNumber(0),
+    onError: ON_ERROR,
+    fetch: FETCH,
+    dangerouslyAllowHttpIssuer: flag(),
+    now: CLOCK
+  }
+}
+
+// What is longer is no token, and is neither parsed nor sent on.
+const MAX_LENGTH = 16_384
+
+/**
+ * Access tokens that another authorization server issues: for a resource server. The URLs that are needed are found in the
+ * issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token.
+ *
+ * JWTs (RFC 9068, or those of a `preset`) are verified by the issuer's JWKS: new keys are found as soon as a token names one, and a key that the issuer
+ * has dropped is rejected within ten minutes. With `introspection`, the issuer is asked about tokens of any kind, and its answer
+ * used for a minute, from sending the question.
+ *
+ * While the issuer is unavailable, no valid token is rejected: its keys stay in use for `maxStale`, and where nothing is known
+ * of a token, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE,
+ *   FST_OAUTH_INVALID_PRESET, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
+ */
+export class RemoteAccessTokens implements AccessTokens {
+  readonly metadata: AccessTokensMetadata
+  readonly #verifier: { verify (token: string): Promise<VerifyTokenResult> }
+
+  constructor (options: RemoteAccessTokensOptions) {
+    checkOptions(options, REMOTE_ACCESS_TOKENS)
+    const {
+      introspection, clientIds, clockTolerance = 60, maxStale = 600, cacheSize = 10_000, onError = () => {}, fetch = globalThis.fetch, dangerouslyAllowHttpIssuer, now = systemClock
+    } = options
+    this.metadata = resolveMetadata({ issuer: options.issuer, audience: options.audience, dangerouslyAllowHttpIssuer })
+    const { issuer, audience } = this.metadata
+    const remote = { issuer, fetch, now, maxStale, onError, allowHttp: dangerouslyAllowHttpIssuer }
+    const preset = resolvePreset(options)
+    const expectation = { issuer, audience, now, clockTolerance, preset, clientIds: clientIds === undefined ? undefined : [...clientIds] }
+    this.#verifier = introspection === undefined
+      ? new RemoteJwts(remote, expectation, cacheSize)
+      : new RemoteIntrospection(remote, expectation, cacheSize, introspection)
+  }
+
+  /** @throws StoreUnavailableError if the issuer is unavailable and nothing is known of the token */
+  async verify (token: string): Promise<VerifyTokenResult> {
+    if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
+    try {
+      return await this.#verifier.verify(token)
+    } catch (error) {
+      throw toVerificationError(error)
+    }
+  }
+}
+
+/** @throws FlowConfigurationError FST_OAUTH_INVALID_PRESET */
+function resolvePreset ({ preset: name, clientIds, introspection }: RemoteAccessTokensOptions): TokenPreset {
+  if (name !== undefined && introspection !== undefined) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
+  const preset: TokenPreset = name === undefined ? RFC_9068 : TOKEN_PRESETS[name]
+  if (preset.withoutAudience === 'absent' && clientIds === undefined) throw new FlowConfigurationError('FST_OAUTH_INVALID_PRESET')
+  return preset
+}

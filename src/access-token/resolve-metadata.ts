@@ -1,0 +1,20 @@
+import type { KeySource } from '../signing-keys/key-source.ts'
+import type { AccessTokensMetadata } from './access-tokens.ts'
+
+/** What every kind of access token of ours says of itself. */
+export interface MetadataOptions {
+  issuer: string
+  audience: string | readonly string[]
+  keys?: KeySource
+  dangerouslyAllowHttpIssuer?: boolean | undefined
+}
+
+/** Makes what metadata documents say of tokens, of options that were checked. */
+export function resolveMetadata ({ issuer, audience, keys, dangerouslyAllowHttpIssuer }: MetadataOptions): AccessTokensMetadata {
+  return Object.freeze({ issuer, audience: Object.freeze([audience].flat()), ...(keys && { keys }), ...(dangerouslyAllowHttpIssuer && { dangerouslyAllowHttpIssuer }) })
+}
+
+/** The audience of a token as it is written into it: one as text, since half of the libraries compare it so. */
+export function writeAudience (audience: readonly string[]): string | readonly string[] {
+  return audience.length === 1 ? audience[0]! : audience
+}

@@ -1,0 +1,64 @@
+import type { ClientSecret, IssuedSecret, RegisteredClient } from '../../client-registry/client-registry.ts'
+import type { Invocation } from '../command.ts'
+import { CommandError, OutputClosedError } from '../errors.ts'
+import { alignColumns, isoTime, note, print } from '../output.ts'
+
+/** A client as JSON: the members of the API, with times in ISO 8601. */
+export function clientToJson (client: RegisteredClient) {
+  return { ...client, createdAt: isoTime(client.createdAt), updatedAt: isoTime(client.updatedAt), secrets: client.secrets.map(secretToJson) }
+}
+
+/** Prints a client for humans, or as JSON. */
+export async function printClient ({ io, isJson }: Invocation, client: RegisteredClient): Promise<void> {
+  await print(io, isJson ? JSON.stringify(clientToJson(client)) : describe(client))
+}
+
+/**
+ * Prints a generated secret, alone on its line. Nobody can read it again.
+ *
+ * @throws CommandError when the standard output is closed
+ */
+export async function printSecret ({ io, isJson }: Invocation, id: string, secret: IssuedSecret | undefined, json: object): Promise<void> {
+  try {
+    if (isJson) await print(io, JSON.stringify({ ...json, secret: secret && { ...secret, expiresAt: isoTime(secret.expiresAt) } }))
+    else await print(io, [`client_id      ${id}`, ...secret ? [`client_secret  ${secret.secret}`] : []].join('\n'))
+  } catch (error) {
+    if (secret === undefined || !(error instanceof OutputClosedError)) throw error
+    throw new CommandError(`The secret of "${id}" is lost, since the standard output is closed. Generate another one: client rotate ${id}`)
+  }
+  if (secret) note(io, `Keep the secret now: it is not shown again${secret.expiresAt === undefined ? '' : `. It expires at ${isoTime(secret.expiresAt)}`}`)
+}
+
+function secretToJson ({ createdAt, expiresAt, lastUsedAt, ...secret }: ClientSecret) {
+  return { ...secret, createdAt: isoTime(createdAt), expiresAt: isoTime(expiresAt), lastUsedAt: isoTime(lastUsedAt) }
+}
+
+function describe (client: RegisteredClient): string {
+  const { id, name, isDisabled, scopes, defaultScopes, audiences, introspects, accessTokenLifetime, authMethods, jwks, jwksUri, certificateName, senderConstraint } = client
+  const members = [
+    ['client_id', id],
+    ['state', isDisabled ? 'disabled' : 'enabled'],
+    ['name', name],
+    ['scopes', scopes.join(' ')],
+    ['default scopes', defaultScopes?.join(' ')],
+    ['audiences', audiences?.join(' ')],
+    ['introspects', introspects?.join(' ')],
+    ['token lifetime', accessTokenLifetime === undefined ? undefined : `${accessTokenLifetime} s`],
+    ['authenticates by', authMethods?.join(' ')],
+    ['public keys', jwks?.keys.map(({ kid, kty }) => kid ?? kty).join(' ')],
+    ['public keys at', jwksUri],
+    ['certificate name', certificateName && Object.entries(certificateName).flat().join(' ')],
+    ['tokens bound by', senderConstraint],
+    ['created', isoTime(client.createdAt)],
+    ['changed', isoTime(client.updatedAt)]
+  ].filter((member): member is [string, string] => member[1] !== undefined)
+  return `${alignColumns(members)}\n\n${describeSecrets(client.secrets)}`
+}
+
+function describeSecrets (secrets: readonly ClientSecret[]): string {
+  if (secrets.length === 0) return 'No secrets'
+  return alignColumns([
+    ['SECRET', 'CREATED', 'EXPIRES', 'LAST USED'],
+    ...secrets.map(({ id, createdAt, expiresAt, lastUsedAt }) => [id, isoTime(createdAt), isoTime(expiresAt) ?? 'never', isoTime(lastUsedAt) ?? 'never'])
+  ])
+}

@@ -1,0 +1,33 @@
+import { ClientRegistry } from '../../client-registry/client-registry.ts'
+import type { ClientRegistryOptions, RegisteredClient } from '../../client-registry/client-registry.ts'
+import type { CommandStore, Invocation } from '../command.ts'
+import { peppersFrom } from '../environment.ts'
+import { CommandError } from '../errors.ts'
+
+const PAGE = 500
+
+/** Opens the store and works with the clients in it. */
+export async function withRegistry (
+  { io, withStore }: Invocation, work: (registry: ClientRegistry, store: CommandStore) => Promise<void>, options?: { mayCreate?: boolean }
+): Promise<void> {
+  const peppers = peppersFrom(io.env)
+  // Each client is read once: a cache is of no use.
+  const settings: ClientRegistryOptions = { cacheSize: 0, now: io.now, ...peppers && { peppers } }
+  await withStore(async (store) => await work(new ClientRegistry(store, settings), store), options)
+}
+
+/** Returns a client, or whatever was found of it. @throws CommandError for a client that does not exist */
+export function found<T> (client: T | undefined | false, id: string): T {
+  if (client === undefined || client === false) throw new CommandError(`There is no client "${id}". List the clients: client list`)
+  return client
+}
+
+/** All clients, page by page. */
+export async function * allClients (registry: ClientRegistry): AsyncGenerator<RegisteredClient> {
+  let after: string | undefined
+  do {
+    const { clients, next } = await registry.list({ limit: PAGE, ...after !== undefined && { after } })
+    yield * clients
+    after = next
+  } while (after !== undefined)
+}

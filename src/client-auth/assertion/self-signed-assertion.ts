@@ -1,0 +1,131 @@
+import type { JWTVerifyOptions } from 'jose'
+import { systemClock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { CLOCK, codedError, flag, names, required, seconds } from '../../lib/options/index.ts'
+import type { ErrorFactory, OptionRules } from '../../lib/options/index.ts'
+import { ISSUER, REPLAY_STORE } from '../../flow/option-rules.ts'
+import type { TokenRequest } from '../../http/plain-request.ts'
+import type { ClientNeeds, ReplayStore } from '../../stores/contract.ts'
+import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './validate-claims.ts'
+import { checkClientId, JWT_BEARER, readAssertion, refuse } from './read-assertion.ts'
+import type { Assertion } from './read-assertion.ts'
+import { provenBy } from './recheck.ts'
+import type { IsCurrent } from './recheck.ts'
+import { isCredential } from '../../lib/is-printable.ts'
+import type { ClientAuthMethod, PresentedClient } from '../authenticate-client.ts'
+
+// Seconds.
+const MAX_TOLERANCE = 60
+
+/** What assertions are judged by that clients sign themselves. */
+export interface ClientAssertionOptions {
+  /** This server, as assertions name it in `aud`: its issuer identifier, an https URL without query and fragment; http on loopback only. */
+  issuer: string
+  /** Where assertions are remembered until they expire, since each is good once. */
+  replays: ReplayStore
+  /**
+   * Further values that `aud` may have, such as the URL of the token endpoint, for clients that know no better. An
+   * assertion that is for such a value may have been made for another server, and be sent on by it (RFC 7523bis): name
+   * no value that another server may use. Default none.
+   */
+  tokenEndpointAudience?: string | readonly string[]
+  /**
+   * Seconds from now to the `exp` of an assertion, at most. Default 300: clients of FAPI and OpenID Connect mostly take
+   * 60, some libraries five minutes; what lives longer is of use to a thief, and must be remembered. Authlib signs assertions for
+   * an hour unless told otherwise: set 3600 for such clients, or `expires_in` in them.
+   */
+  maxLifetime?: number
+  /** Seconds that clocks may differ, 60 at most. Default 10, as FAPI 2.0 has it (§5.3.2.1). */
+  clockTolerance?: number
+  /** Takes an issuer without TLS on any host. Default false. */
+  dangerouslyAllowHttpIssuer?: boolean
+  /** Default the clock of the machine. */
+  now?: Clock
+}
+
+/** The rules for the options that private_key_jwt and client_secret_jwt share. */
+export const CLIENT_ASSERTION_RULES: OptionRules<ClientAssertionOptions> = {
+  issuer: required(ISSUER),
+  replays: required(REPLAY_STORE),
+  tokenEndpointAudience: names(),
+  maxLifetime: seconds(1),
+  clockTolerance: seconds(0, MAX_TOLERANCE),
+  dangerouslyAllowHttpIssuer: flag(),
+  now: CLOCK
+}
+
+/** The error for wrong options of these methods. */
+export const invalidAssertionOption: ErrorFactory = codedError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
+
+/** How a method knows its own assertions, and that one is of the client whom it names. */
+export interface AssertionProof {
+  readonly name: string
+  readonly needs: ClientNeeds
+  /** Those that assertions may be signed with. */
+  readonly algorithms: readonly string[]
+  /** Tells whether an algorithm is of this kind, allowed or not. */
+  readonly isOwn: (alg: string) => boolean
+  /**
+   * Verifies the signature.
+   *
+   * @returns a function that tells whether the key that has verified it is still in force
+   * @throws InvalidClientError for one that is wrong, and for a client that is unknown alike
+   */
+  readonly verify: (assertion: Assertion, clientId: string, options: JWTVerifyOptions) => Promise<IsCurrent>
+}
+
+// RFC 8725 §3.11, and the one that RFC 7523bis gives to client assertions.
+const TYPES = ['jwt', 'client-authentication+jwt']
+
+/**
+ * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
+ * `aud` is this server alone (in an array of one too, but under FAPI 2.0), `exp` is near, and the `jti` was never used. What names
+ * another issuer than its subject is not of this method. That its `alg` is the one that the client is registered for,
+ * authenticateClient checks.
+ *
+ * @param options checked by the description of the method
+ */
+export function clientAssertionMethod (options: ClientAssertionOptions, proof: AssertionProof): ClientAuthMethod {
+  const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, now = systemClock } = options
+  const audiences: readonly string[] = Object.freeze([issuer, tokenEndpointAudience].flat())
+
+  async function prove (request: TokenRequest, assertion: Assertion, isAudienceString: boolean): Promise<PresentedClient> {
+    const { alg, claims } = assertion
+    // What costs nothing comes first, and says nothing of the client.
+    if (!proof.algorithms.includes(alg)) throw refuse(`its alg is not among ${proof.algorithms.join(', ')}`)
+    checkType(assertion, TYPES)
+    const clientId = claims.sub
+    if (!isCredential(clientId)) throw refuse('iss and sub are no client_id')
+    checkClientId(request, clientId)
+    checkAudience(claims.aud, isAudienceString)
+    const until = checkTimes(claims, { now, clockTolerance, maxLifetime })
+    const jti = checkJti(claims)
+
+    const verifyOptions = { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance }
+    const recheck = await provenBy(() => proof.verify(assertion, clientId, verifyOptions))
+    // Behind the signature, so that an unauthenticated caller cannot consume it.
+    await useOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
+    await recheck()
+    return { clientId, signingAlgorithm: alg, recheck }
+  }
+
+  // RFC 7523bis §4: the issuer identifier as the only value, a string or an array of it alone. Beside another value, the other
+  // server could send the assertion on. FAPI 2.0 §5.3.2.1 (8) allows the string only.
+  function checkAudience (aud: unknown, isAudienceString: boolean): void {
+    const value: unknown = Array.isArray(aud) && aud.length === 1 && !isAudienceString ? aud[0] : aud
+    if (!audiences.includes(value as string)) throw refuse('aud is not the issuer identifier of this server alone')
+  }
+
+  return Object.freeze({
+    name: proof.name,
+    needs: proof.needs,
+    signingAlgorithms: Object.freeze([...proof.algorithms]),
+    audiences,
+    replayStores: Object.freeze([replays]),
+    authenticate (request: TokenRequest, { isAudienceString = false } = {}) {
+      const assertion = readAssertion(request, [JWT_BEARER])
+      if (assertion === undefined || !proof.isOwn(assertion.alg) || assertion.claims.iss !== assertion.claims.sub) return undefined
+      return prove(request, assertion, isAudienceString)
+    }
+  })
+}

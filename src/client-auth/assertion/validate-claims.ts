@@ -1,0 +1,88 @@
+import { hash } from 'node:crypto'
+import type { Clock } from '../../lib/clock.ts'
+import { isFirstUse } from '../../stores/contracts/consume-once.ts'
+import type { Replays } from '../../stores/contracts/consume-once.ts'
+import type { Reservation } from '../../stores/contract.ts'
+import { refuse } from './read-assertion.ts'
+import type { Assertion } from './read-assertion.ts'
+
+/** What the times of an assertion are judged by. */
+export interface TimesExpectation {
+  now: Clock
+  /** Seconds that clocks may differ. */
+  clockTolerance: number
+  /** Seconds from now to its expiry, at most. */
+  maxLifetime?: number
+}
+
+/**
+ * Checks the times of an assertion (RFC 7523 §3).
+ *
+ * @returns when it can no longer be used, in seconds since 1970
+ * @throws InvalidClientError
+ */
+export function checkTimes ({ exp, nbf, iat }: Assertion['claims'], { now, clockTolerance, maxLifetime = Infinity }: TimesExpectation): number {
+  const time = now()
+  if (!isTime(exp)) throw refuse('exp is missing or no time')
+  if (exp <= time - clockTolerance) throw refuse('it has expired')
+  if (exp > time + maxLifetime + clockTolerance) throw refuse('it lives too long')
+  for (const begin of [nbf, iat]) {
+    if (begin === undefined) continue
+    if (!isTime(begin) || begin > time + clockTolerance) throw refuse('iat or nbf is in the future or no time')
+  }
+  return Math.ceil(exp) + clockTolerance
+}
+
+// A store may keep whole numbers only.
+function isTime (value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER / 2
+}
+
+const MEDIA_TYPE = /^application\//
+
+/** Checks the `typ` of an assertion, so that no other JWT of the same key is one (RFC 8725 §3.11). A JWT without is taken. */
+export function checkType ({ typ }: Assertion, types: readonly string[]): void {
+  if (typ === undefined) return
+  if (typeof typ !== 'string' || !types.includes(typ.toLowerCase().replace(MEDIA_TYPE, ''))) throw refuse('its typ is that of something else')
+}
+
+// Characters. A store must not be filled by those who choose it.
+const MAX_JTI = 256
+
+/** @throws InvalidClientError unless it is a text of 1 to 256 characters */
+export function checkJti ({ jti }: Assertion['claims']): string {
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI) throw refuse('jti is missing, or no text of at most 256 characters')
+  return jti
+}
+
+// Seconds for which the use of an assertion is reserved that says neither when it was made nor, by a limit, for how long.
+const UNKNOWN_LIFETIME = 86_400
+
+/**
+ * How the use of an assertion is reserved: for its whole life, since the clock of another process may be behind. The window
+ * does not depend on the time of the use: it tells whether the assertion may be older than a loss of the store.
+ *
+ * @param expiresAt when no process accepts it any more, as {@link checkTimes} returns it
+ * @param maxLifetime seconds
+ */
+export function reservationOf (
+  { iat }: Assertion['claims'], expiresAt: number, { now, clockTolerance, maxLifetime = Infinity }: TimesExpectation
+): Reservation {
+  const issuedAt = typeof iat === 'number' ? iat : undefined
+  const limit = maxLifetime + 2 * clockTolerance
+  const lifetime = issuedAt === undefined ? Math.max(UNKNOWN_LIFETIME, expiresAt - now()) : Math.max(0, expiresAt - issuedAt)
+  return { window: Math.ceil(limit === Infinity ? lifetime : issuedAt === undefined ? limit : Math.min(limit, lifetime)), issuedAt, expiresAt, clockTolerance }
+}
+
+/**
+ * Uses an assertion up. Call it when everything else is good, so that a stranger cannot use up the assertions of others.
+ *
+ * @param owner who chose the jti: two of them may choose the same
+ * @param reservation see {@link reservationOf}
+ * @throws InvalidClientError when it was used before, or has expired meanwhile
+ */
+export async function useOnce (replays: Replays, owner: string, jti: string, reservation: Reservation): Promise<void> {
+  // A list, since no separator is safe in names that others choose.
+  const key = hash('sha256', JSON.stringify(['client_assertion', owner, jti]), 'base64url')
+  if (!await isFirstUse(replays, key, reservation)) throw refuse('it was used before, or has expired meanwhile')
+}

@@ -1,0 +1,71 @@
+import { FlowConfigurationError } from '../errors/configuration-error.ts'
+import { nearestName } from '../lib/options/index.ts'
+import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
+import type { ClientNeeds } from '../stores/contract.ts'
+import type { ClientAuthMethod, Clients, SecretClientAuthMethod } from './authenticate-client.ts'
+import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
+import { privateKeyJwt } from './private-key-jwt.ts'
+
+/**
+ * A client authentication method: one of ours by its name in RFC 8414 and RFC 8705, or an object. The names of methods
+ * without secrets need clients that are kept with their keys (`useClients`). "none" has no effect: this grant has no
+ * public clients.
+ */
+export type ClientAuthMethodOption = MethodName | 'none' | ClientAuthMethod
+
+type MethodName = keyof typeof METHODS
+
+/**
+ * What getClient gets as the secret, where these are the methods of a flow: `string | undefined` where one of them works without.
+ * Where nothing is known of them, as in options of the bare type `ClientCredentialsFlowOptions`, it is a string.
+ */
+export type SecretOf<Method extends ClientAuthMethodOption> =
+  ClientAuthMethodOption extends Method ? string : [Method] extends ['client_secret_basic' | 'client_secret_post' | 'none' | SecretClientAuthMethod] ? string : string | undefined
+
+/** What methods are made with that are set by their name. */
+export interface NamedMethodSettings {
+  readonly clients: Clients | undefined
+  /** The issuer identifier, which assertions name as their audience. */
+  readonly issuer: string | undefined
+  /** The algorithms of assertions. Default those of the method. */
+  readonly algorithms: readonly string[] | undefined
+}
+
+const METHODS = {
+  client_secret_basic: () => clientSecretBasic,
+  client_secret_post: () => clientSecretPost,
+  private_key_jwt ({ clients, issuer, algorithms }: NamedMethodSettings) {
+    if (clients?.replays === undefined || issuer === undefined) throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
+    // Whether the issuer may be http, the access tokens have decided.
+    return privateKeyJwt({ issuer, clients, replays: clients.replays, dangerouslyAllowHttpIssuer: true, ...(algorithms && { algorithms }) })
+  },
+  // These two refuse to go without clients themselves.
+  tls_client_auth: ({ clients }: NamedMethodSettings) => tlsClientAuth({ clients: clients as Clients }),
+  self_signed_tls_client_auth: ({ clients }: NamedMethodSettings) => selfSignedTlsClientAuth({ clients: clients as Clients })
+} satisfies Record<string, (settings: NamedMethodSettings) => ClientAuthMethod>
+
+/**
+ * Makes the methods of a flow. The last of a name wins, in the place of the first; client_secret_basic when there is none.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_AUTH_METHOD, FST_OAUTH_AUTH_METHOD_INCOMPLETE
+ */
+export function resolveAuthMethods (options: readonly ClientAuthMethodOption[], settings: NamedMethodSettings): readonly ClientAuthMethod[] {
+  const methods = new Map<string, ClientAuthMethod>()
+  for (const option of options) {
+    if (option === 'none') continue
+    const method = typeof option !== 'string' ? option : Object.hasOwn(METHODS, option) ? METHODS[option](settings) : undefined
+    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD', hintOf(option))
+    methods.set(method.name, method)
+  }
+  return Object.freeze(methods.size > 0 ? [...methods.values()] : [clientSecretBasic])
+}
+
+function hintOf (option: unknown): string | undefined {
+  const nearest = typeof option === 'string' ? nearestName(option, Object.keys(METHODS)) : undefined
+  return nearest && `Did you mean "${nearest}"?`
+}
+
+/** What clients need for each of some methods. */
+export function needsOf (methods: readonly ClientAuthMethod[]): Record<string, ClientNeeds> {
+  return Object.fromEntries(methods.map(({ name, needs = 'secret' }) => [name, needs]))
+}

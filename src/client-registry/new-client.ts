@@ -1,0 +1,118 @@
+import { randomInt } from 'node:crypto'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contract.ts'
+import { wrongClient } from '../errors/client-error.ts'
+import { isSecret, toPlainHash } from './secrets/fast-secrets.ts'
+import type { SecretHashes } from './secrets/fast-secrets.ts'
+import { generateClientId, generateSecret, generateSecretId, isGeneratedSecret } from '../lib/generated-secret.ts'
+import { checkRegistration, isSeconds, needsSecret } from './validate-registration.ts'
+import type { AuthMethods } from './validate-registration.ts'
+import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
+
+/** A secret that was just made. `secret` is shown this once: what is stored is its hash. */
+export interface IssuedSecret {
+  /** Names the secret, and tells nothing of it: for revokeSecret. */
+  id: string
+  /** The secret itself, which nobody can show again. */
+  secret: string
+  /** Seconds since 1970. Undefined for one that does not expire. */
+  expiresAt: number | undefined
+}
+
+/** How a new secret is to be. */
+export interface SecretOptions {
+  /** Seconds until it expires. Default never. */
+  lifetime?: number
+}
+
+/** A client to be added. */
+export interface NewClient extends ClientRegistration, SecretOptions {
+  /** Visible ASCII characters, 255 at most, no quote and no backslash. Default one that is generated. */
+  id?: string
+  /**
+   * A secret that was made elsewhere: not empty, 1,024 characters at most, none of them a control character. It is hashed with
+   * scrypt, since a human may have chosen it, unless it has the form of those that are generated here. Whether it can be
+   * guessed is NOT checked. Default one is generated, unless the client has keys or a certificate: `null` for none in any case.
+   */
+  secret?: string | null
+  /**
+   * In place of `secret`, the hash of one that was made elsewhere: `sha256:` and its SHA-256, in hex or base64url. Only for
+   * secrets of 128 random bits or more: nothing slows down who has the hash and guesses. Not where there are peppers, unless
+   * null is among them.
+   */
+  secretHash?: string
+}
+
+/** What new clients and secrets are made with. */
+export interface ClientMaker {
+  readonly hashes: SecretHashes
+  readonly slowHashes: SlowSecretHashes
+  /** The client authentication methods that clients can be registered for. */
+  readonly methods: () => AuthMethods
+  readonly now: () => number
+}
+
+// Room for as many changes again.
+const MAX_FIRST_VERSION = 2 ** 30
+/** Seconds: 100 years. */
+export const MAX_LIFETIME = 3_155_760_000
+/** What the lifetime of a secret must be. */
+export const LIFETIME_DEMAND = 'lifetime must be a whole number of seconds above zero, of 100 years at most'
+const CLIENT_ID = /^[\x21\x23-\x5B\x5D-\x7E]{1,255}$/
+
+/** Tells whether a text can be a client_id: visible ASCII of RFC 6749 appendix A.1, without quote and backslash. */
+export function isClientId (id: unknown): id is string {
+  return typeof id === 'string' && CLIENT_ID.test(id)
+}
+
+/**
+ * Makes a client ready to be stored.
+ *
+ * @throws FlowConfigurationError that names what is wrong
+ */
+export async function makeClient (maker: ClientMaker, client: NewClient): Promise<{ stored: StoredClient, issued: IssuedSecret | undefined }> {
+  const { id = generateClientId(), secret, secretHash, lifetime } = client
+  const registration = checkNewClient(client, maker.methods())
+
+  const createdAt = maker.now()
+  const isGenerated = secret === undefined && secretHash === undefined && needsSecret(registration, maker.methods())
+  const { made, issued } = isGenerated ? makeSecret(maker, { lifetime }) : { made: await importSecret(maker, client), issued: undefined }
+  const secrets = made === undefined ? [] : [made]
+  // From a number that nobody knows: whoever changes a client that is removed meanwhile, and added anew, must not find the
+  // same version there, and bring old secrets back.
+  return { stored: { scopes: [], ...registration, id, version: randomInt(MAX_FIRST_VERSION), secrets, createdAt, updatedAt: createdAt }, issued }
+}
+
+/** Checks a client before it is added, but for its secret. @throws FlowConfigurationError that names what is wrong */
+export function checkNewClient (client: NewClient, methods?: AuthMethods): ClientRegistration {
+  const { id, secret, secretHash, lifetime, ...members } = client
+  const registration = checkRegistration(members, methods)
+  if (id !== undefined && !isClientId(id)) throw wrongClient('id must be at most 255 visible ASCII characters without quote and backslash')
+  if (secret !== undefined && secretHash !== undefined) throw wrongClient('secret and secretHash exclude each other')
+  return registration
+}
+
+/** Generates a secret. @throws FlowConfigurationError for a wrong lifetime */
+export function makeSecret (maker: ClientMaker, { lifetime }: { lifetime: number | undefined }): { made: StoredSecret, issued: IssuedSecret } {
+  const secret = generateSecret()
+  const made = { ...newSecret(maker, lifetime), hash: maker.hashes.hash(secret) }
+  return { made, issued: { id: made.id, secret, expiresAt: made.expiresAt } }
+}
+
+async function importSecret (maker: ClientMaker, { secret, secretHash, lifetime }: NewClient): Promise<StoredSecret | undefined> {
+  const { hashes, slowHashes } = maker
+  const made = newSecret(maker, lifetime)
+  if (secretHash !== undefined) {
+    const hash = toPlainHash(secretHash)
+    if (hash === undefined || hashes.parse(hash) === undefined) throw wrongClient('secretHash must be "sha256:" and a SHA-256 in hex or base64url, and null among the peppers if there are any')
+    return { ...made, hash }
+  }
+  if (secret === undefined || secret === null) return undefined
+  if (!isSecret(secret)) throw wrongClient('secret must have 1 to 1,024 characters, none of them a control character')
+  return isGeneratedSecret(secret) ? { ...made, hash: hashes.hash(secret) } : { ...made, hash: await slowHashes.hash(secret), isImported: true }
+}
+
+function newSecret ({ now }: ClientMaker, lifetime: number | undefined): Omit<StoredSecret, 'hash'> {
+  if (lifetime !== undefined && !(isSeconds(lifetime) && lifetime <= MAX_LIFETIME)) throw wrongClient(LIFETIME_DEMAND)
+  const createdAt = now()
+  return { id: generateSecretId(), createdAt, ...(lifetime !== undefined && { expiresAt: createdAt + lifetime }) }
+}

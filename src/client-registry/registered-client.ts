@@ -1,0 +1,41 @@
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contract.ts'
+
+/** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
+export interface ClientSecret {
+  /** Names the secret, and tells nothing of it: for revokeSecret. */
+  id: string
+  /** Whether somebody else has chosen it, so that it is hashed slowly. */
+  isImported: boolean
+  /** Seconds since 1970. */
+  createdAt: number
+  /** Undefined for one that does not expire. */
+  expiresAt: number | undefined
+  /** To the minute, and written in batches: a minute late, or so. */
+  lastUsedAt: number | undefined
+}
+
+/** A client as operators see it. Times are in seconds since 1970. */
+export interface RegisteredClient extends ClientRegistration {
+  /** The client_id. */
+  id: string
+  scopes: readonly string[]
+  /** Whether it gets no tokens until it is enabled. */
+  isDisabled: boolean
+  /** What may be known of its secrets, those that have expired since the last change included. */
+  secrets: readonly ClientSecret[]
+  /** Seconds since 1970. */
+  createdAt: number
+  /** Seconds since 1970, of the last change but to the use of its secrets. */
+  updatedAt: number
+}
+
+/** Leaves of a stored client what may be shown: no hash. */
+export function toRegisteredClient (
+  { version, generation, secrets, ...client }: StoredClient, lastUseOf: (clientId: string, secretId: string) => number | undefined
+): RegisteredClient {
+  return { ...client, isDisabled: client.isDisabled === true, secrets: secrets.map((secret) => toClientSecret(secret, lastUseOf(client.id, secret.id))) }
+}
+
+function toClientSecret ({ id, isImported = false, createdAt, expiresAt }: StoredSecret, lastUsedAt: number | undefined): ClientSecret {
+  return { id, isImported, createdAt, expiresAt, lastUsedAt }
+}

@@ -1,0 +1,138 @@
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
+import type { ScryptOptions } from 'node:crypto'
+import { promisify } from 'node:util'
+import { monotonic } from '../../lib/clock.ts'
+import { RETRY_AFTER, TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
+import type { PresentedSecret, SecretHashes } from './fast-secrets.ts'
+
+const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt)
+
+// One of the settings that OWASP gives as equal: 32 MiB, a fifth of a second.
+const COST = { log2N: 15, r: 8, p: 3 }
+// Room for a hash that was made with a cost of two steps more, and for no more than that, whatever the store says.
+const MAX_MEMORY = 129 * 2 ** 20
+const SALT_BYTES = 16
+const DIGEST_BYTES = 32
+// At once: the thread pool has four threads, and signs too.
+const MAX_RUNNING = 2
+// In all, as a bound of the memory. What one address can make wait, SlowHashBudget bounds.
+const MAX_WAITING = 1000
+// Without an address. Those beyond wait two seconds or so; for others a try later is as fast.
+const MAX_WAITING_NOWHERE = 16
+// The lesser counts: a server that starts beside others must not hold rejections for seconds as long as it runs.
+const MEASURED = 2
+const STORED = /^scrypt:(?:([\w-]{8}):)?(1[0-7]),([1-8]),(\d):([\w-]+):([\w-]{43})$/
+
+/** A stored hash of a secret that a human may have chosen. */
+export interface SlowDigest {
+  /** As it is stored. */
+  readonly text: string
+  readonly index: number
+  readonly cost: Readonly<typeof COST>
+  readonly salt: Buffer
+  readonly digest: Buffer
+}
+
+/**
+ * The slow hashes of secrets, as they are stored: `scrypt:<log2 N>,<r>,<p>:<salt>:<digest>`, with the fingerprint of the
+ * pepper behind the first colon where there is one: then it is the HMAC that is hashed. Few at once, in the thread pool, and those
+ * who wait take turns by the lane that they come from.
+ */
+export class SlowSecretHashes {
+  readonly #hashes: SecretHashes
+  readonly #lanes = new Map<string, Array<() => void>>()
+  #waiting = 0
+  #running = 0
+  #time = 0
+
+  constructor (hashes: SecretHashes) {
+    this.#hashes = hashes
+  }
+
+  /** Milliseconds that a hash takes on this machine; 0 as long as none was computed. */
+  get time (): number {
+    return this.#time
+  }
+
+  /** Measures how long a hash takes. */
+  async measure (): Promise<void> {
+    const presented = this.#hashes.present('')
+    for (let count = 0; count < MEASURED; count++) {
+      const { log2N, r, p } = COST
+      const begunAt = monotonic()
+      await derive(presented.text, randomBytes(SALT_BYTES), DIGEST_BYTES, { N: 2 ** log2N, r, p, maxmem: MAX_MEMORY })
+      const time = monotonic() - begunAt
+      this.#time = count === 0 ? time : Math.min(this.#time, time)
+    }
+  }
+
+  /** Makes what is stored of a new secret. @throws TemporarilyUnavailableError when too many wait */
+  async hash (secret: string): Promise<string> {
+    const { fingerprint } = this.#hashes
+    const blank = { index: 0, cost: COST, salt: randomBytes(SALT_BYTES) }
+    const digest = await this.#run(this.#hashes.present(secret), blank)
+    const { log2N, r, p } = COST
+    return ['scrypt', ...fingerprint === undefined ? [] : [fingerprint], `${log2N},${r},${p}`, blank.salt.toString('base64url'), digest.toString('base64url')].join(':')
+  }
+
+  /** Reads what is stored. Undefined for what cannot be compared: its pepper is not here, or it is another kind of hash. */
+  parse (text: string): SlowDigest | undefined {
+    const [, fingerprint, log2N, r, p, salt, digest] = STORED.exec(text) ?? []
+    const index = this.#hashes.indexOf(fingerprint)
+    if (salt === undefined || digest === undefined || index === -1) return undefined
+    const cost = { log2N: Number(log2N), r: Number(r), p: Number(p) }
+    return { text, index, cost, salt: Buffer.from(salt, 'base64url'), digest: Buffer.from(digest, 'base64url') }
+  }
+
+  /**
+   * @param lane where the request came from: each gets its turn, however many requests another one sends
+   * @throws TemporarilyUnavailableError when too many wait
+   */
+  async verify (presented: PresentedSecret, stored: SlowDigest, lane?: string): Promise<boolean> {
+    return timingSafeEqual(await this.#run(presented, stored, lane), stored.digest)
+  }
+
+  async #run ({ text, digests }: PresentedSecret, { index, cost: { log2N, r, p }, salt }: Pick<SlowDigest, 'index' | 'cost' | 'salt'>, lane = ''): Promise<Buffer> {
+    await this.#enter(lane)
+    try {
+      // Without a pepper the secret itself: a SHA-256 of it may be known from elsewhere.
+      const secret = this.#hashes.indexOf(undefined) === index ? text : digests[index] as Buffer
+      const begunAt = monotonic()
+      const digest = await derive(secret, salt, DIGEST_BYTES, { N: 2 ** log2N, r, p, maxmem: MAX_MEMORY })
+      // For secrets that were imported after the start.
+      if (this.#time === 0) this.#time = monotonic() - begunAt
+      return digest
+    } finally {
+      this.#leave()
+    }
+  }
+
+  async #enter (lane: string): Promise<void> {
+    if (this.#running < MAX_RUNNING) {
+      this.#running++
+      return
+    }
+    const waiting = this.#lanes.get(lane) ?? []
+    if (this.#waiting >= MAX_WAITING || (lane === '' && waiting.length >= MAX_WAITING_NOWHERE)) {
+      throw new TemporarilyUnavailableError(undefined, { cause: 'too many client secrets wait to be hashed', retryAfter: RETRY_AFTER })
+    }
+    this.#lanes.set(lane, waiting)
+    this.#waiting++
+    await new Promise<void>((resolve) => { waiting.push(resolve) })
+  }
+
+  #leave (): void {
+    const [first] = this.#lanes
+    if (first === undefined) {
+      this.#running--
+      return
+    }
+    const [lane, waiting] = first
+    const next = waiting.shift()!
+    // To the end of the line.
+    this.#lanes.delete(lane)
+    if (waiting.length > 0) this.#lanes.set(lane, waiting)
+    this.#waiting--
+    next()
+  }
+}

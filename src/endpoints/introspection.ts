@@ -1,0 +1,80 @@
+import type { AccessTokens, TokenInformation } from '../access-token/access-tokens.ts'
+import { createSigner } from '../jws/sign.ts'
+import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { ClientDecision } from '../events/client-decision.ts'
+import { answerClient } from './with-client-errors.ts'
+import { readPresentedToken } from './presented-token.ts'
+import type { PresentedTokenSettings } from './presented-token.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
+
+/** The body of an introspection response (RFC 7662 §2.2). */
+export type IntrospectionResponse = { active: false } | { active: true } & TokenInformation
+
+/** The media type of an introspection response that is a signed JWT (RFC 9701 §4). */
+export const INTROSPECTION_JWT_MEDIA_TYPE = 'application/token-introspection+jwt'
+
+/** The `typ` of such a JWT, by which nobody takes it for an access token (RFC 9701 §5, §8.1). */
+const INTROSPECTION_JWT_TYPE = 'token-introspection+jwt'
+
+// RFC 9110 §12.4.2.
+const NOT_ACCEPTABLE = /^q=0(?:\.0{0,3})?$/
+
+const INACTIVE = Object.freeze({ active: false })
+
+// A signature on its own turn of the event loop: these are rare.
+const sign = createSigner('pool')
+
+/**
+ * Introspection (RFC 7662): tells a resource server, or the client itself, whether a token is valid and what it says.
+ * Whoever may not know it gets the same answer as for a token that does not exist (§2.2, §4).
+ *
+ * @throws OAuth2Error
+ */
+export function introspectToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<IntrospectionResponse> {
+  return answerClient(settings, request, 'introspection', async (...asked) => (await introspect(...asked)).response)
+}
+
+/**
+ * The same as {@link introspectToken}, as a JWT for the caller that is signed with the keys of access tokens (RFC 9701 §5).
+ *
+ * @param issuedAt now, in seconds since 1970
+ * @throws OAuth2Error
+ */
+export function introspectTokenAsJwt (settings: PresentedTokenSettings, request: TokenRequest, issuedAt: number): Promise<string> {
+  return answerClient(settings, request, 'introspection', async (...asked) => {
+    const { client, response } = await introspect(...asked)
+    const { issuer, keys } = settings.accessTokens!.metadata!
+    return sign(await keys!.current(), INTROSPECTION_JWT_TYPE, { iss: issuer, aud: client.id, iat: issuedAt, token_introspection: response })
+  })
+}
+
+/** Tells whether introspection responses can be signed: when access tokens are. */
+export function canSignIntrospection (accessTokens: AccessTokens | undefined): boolean {
+  return accessTokens?.introspect !== undefined && accessTokens.metadata?.keys !== undefined
+}
+
+/** Tells whether a request wants its introspection response signed (RFC 9701 §4). */
+export function wantsIntrospectionJwt (request: TokenRequest): boolean {
+  return request.header('accept')?.split(',').some((range) => {
+    const [type, ...parameters] = range.toLowerCase().split(';').map((part) => part.trim())
+    return type === INTROSPECTION_JWT_MEDIA_TYPE && !parameters.some((text) => NOT_ACCEPTABLE.test(text))
+  }) === true
+}
+
+async function introspect (
+  settings: PresentedTokenSettings,
+  request: TokenRequest,
+  decision: ClientDecision | undefined
+): Promise<{ client: OAuth2Client, response: IntrospectionResponse }> {
+  const { client, token } = await readPresentedToken(settings, request, decision)
+  const information = await settings.accessTokens?.introspect?.(token)
+  const response = information !== undefined && mayKnow(client, information) ? { active: true as const, ...information } : INACTIVE
+  return { client, response: response as IntrospectionResponse }
+}
+
+// RFC 7662 §4: a token of another resource server is nobody else's business.
+function mayKnow ({ id, introspects = [] }: OAuth2Client, { client_id: clientId, aud }: TokenInformation): boolean {
+  // In a string, `includes` would find a part of a name.
+  if (!Array.isArray(introspects)) throw new TypeError('getClient returned a client whose introspects are no list')
+  return clientId === id || [aud].flat().some((audience) => introspects.includes(audience))
+}

@@ -1,0 +1,197 @@
+import type { GenerateAccessToken, OAuth2AccessTokenResult } from '../access-token/access-tokens.ts'
+import { isB64Token } from '../http/authentication.ts'
+import { confirmClient } from '../client-auth/confirm.ts'
+import { authenticateClient } from '../client-auth/authenticate-client.ts'
+import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { ClientDecision } from '../events/client-decision.ts'
+import { InvalidClientError, InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from '../errors/oauth-errors.ts'
+import { parameter, refuseRepeatedParameters } from '../http/form.ts'
+import { answerClient } from './with-client-errors.ts'
+import type { FormParameters, TokenRequest } from '../http/plain-request.ts'
+import { parseResource } from './resource-indicator.ts'
+import { grantScope, parseScope } from '../http/scope.ts'
+import type { ImpliedScopes } from '../http/scope.ts'
+import { pickTokenType } from '../token-type/token-type.ts'
+import type { TokenType, TokenTypes } from '../token-type/token-type.ts'
+
+/** The one grant type of this server (RFC 6749 §4.4.2). */
+export const GRANT_TYPE = 'client_credentials'
+
+/** The body of a successful token response (RFC 6749 §5.1). */
+export interface TokenResponse {
+  access_token: string
+  token_type: string
+  /** Seconds. */
+  expires_in: number
+  /** Always there, unless the token has no scope at all. */
+  scope?: string
+  /** What generateAccessToken has returned as `parameters`. */
+  [name: string]: unknown
+}
+
+/** What the token endpoint runs on. */
+export interface TokenEndpointSettings extends ClientAuthSettings {
+  readonly tokenTypes: TokenTypes
+  /** Seconds. */
+  readonly accessTokenLifetime: number
+  /** The names of the declared scopes; undefined when the flow declares none. */
+  readonly scopeNames: ReadonlySet<string> | undefined
+  /** Which other scopes each scope implies, all of them. Undefined where none does. */
+  readonly impliedScopes?: ImpliedScopes | undefined
+  readonly generateAccessToken: GenerateAccessToken
+}
+
+/**
+ * The client credentials grant (RFC 6749 §4.4): from a token request to the body of its response.
+ * The caller has seen to the method and the media type. Publishes what comes of it.
+ *
+ * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
+ */
+export function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
+  return answerClient(settings, request, 'token', grantAccessToken)
+}
+
+async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
+  const { form } = request
+
+  // §3.2: no parameter more than once. §4.4.2, §5.2: a missing grant_type is a malformed request, another one is not supported.
+  const grantType = checkTokenParameters(form)
+  if (grantType !== GRANT_TYPE) throw new UnsupportedGrantTypeError()
+
+  // §3.3: the grammar of scope. Left out or empty, the client gets its default scopes, or all that it has.
+  const scopeParameter = parameter(form, 'scope')
+  const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
+
+  // §2.3, §3.2.1: the client must authenticate, in one way only.
+  const authenticated = await authenticateClient(settings, request, grantType, requestedScope, decision)
+  const { client } = authenticated
+
+  const granted = grantTo(client, requestedScope, settings)
+
+  // RFC 8707 §2: what the token is to be for. Whoever makes the token knows which there are.
+  const resource = parseResource(form.resource)
+
+  // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
+  const tokenType = tokenTypeFor(client, settings.tokenTypes, request)
+  const confirmation = tokenType.confirmTokenRequest === undefined ? undefined : await tokenType.confirmTokenRequest(request)
+
+  // The client may have been changed or disabled since it was read. The token carries the generation of that first read.
+  const confirmed = await confirmClient(settings, authenticated)
+  const scope = confirmed === client ? granted : grantTo(confirmed, requestedScope, settings)
+  const accessTokenLifetime = confirmed.accessTokenLifetime ?? settings.accessTokenLifetime
+  const generated = await settings.generateAccessToken({
+    client: confirmed,
+    grantType,
+    scope: [...scope],
+    tokenType: tokenType.name,
+    accessTokenLifetime,
+    origin: authenticated.context.origin,
+    resource,
+    confirmation,
+    ...furtherParameters(form),
+    generation: client.generation
+  })
+
+  // Making the token may have taken its time: a secret that was revoked meanwhile obtains none.
+  const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })
+  if (delivered !== confirmed) checkSameScope(scope, grantTo(delivered, requestedScope, settings))
+
+  // §5.1: never a refresh token (§4.4.3), always the scope.
+  const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
+  decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as OAuth2AccessTokenResult).audience })
+  return response
+}
+
+function checkSameScope (granted: readonly string[], now: readonly string[]): void {
+  if (granted.join(' ') !== now.join(' ')) throw new InvalidClientError(undefined, { cause: 'the scopes of the client were changed while its request was under way' })
+}
+
+function grantTo (client: OAuth2Client, requestedScope: readonly string[] | undefined, { scopeNames, impliedScopes }: TokenEndpointSettings): readonly string[] {
+  // §5.2: the client must be registered for this grant.
+  if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
+  // §3.3: what is asked for is granted whole or rejected.
+  return grantScope(requestedScope ?? (client.defaultScopes && listOf(client, 'defaultScopes')), listOf(client, 'scopes'), scopeNames, impliedScopes)
+}
+
+// RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.
+function tokenTypeFor ({ metadata }: OAuth2Client, types: TokenTypes, request: TokenRequest): TokenType {
+  const bound = isSet(metadata, 'dpop_bound_access_tokens')
+    ? 'jkt'
+    : isSet(metadata, 'tls_client_certificate_bound_access_tokens') ? 'x5t#S256' : undefined
+  if (bound === undefined) return pickTokenType(types, request)
+  const type = types.find(({ confirmationName }) => confirmationName === bound)
+  if (type === undefined) throw new InvalidRequestError('The client may have bound access tokens only, and none are made here')
+  return type
+}
+
+// Many databases have 1 for true. Not to know it would issue tokens that are bound to nothing.
+function isSet (metadata: ClientMetadata | undefined, name: string): boolean {
+  const value = metadata?.[name] ?? false
+  if (typeof value !== 'boolean') throw new TypeError(`getClient returned a client whose ${name} is no boolean`)
+  return value
+}
+
+/**
+ * Checks the parameters of a token request as far as they can be without a client.
+ *
+ * @returns the grant_type, which may be any
+ * @throws InvalidRequestError when one is repeated (RFC 6749 §3.2) or grant_type is missing (§5.2)
+ */
+export function checkTokenParameters (form: FormParameters): string {
+  // Which of two values counts must never be a guess. RFC 8707 §2: a token may be for several resources.
+  refuseRepeatedParameters(form, 'resource')
+  const grantType = parameter(form, 'grant_type')
+  if (grantType === undefined) throw new InvalidRequestError('The parameter grant_type is missing')
+  return grantType
+}
+
+// A column of a table is easily taken for a list. In a string, `includes` would find "read" in "admin:read".
+function listOf (client: OAuth2Client, name: 'grants' | 'scopes' | 'defaultScopes'): readonly string[] {
+  const list = client[name] ?? []
+  if (!Array.isArray(list)) throw new TypeError(`getClient returned a client whose ${name} are no list`)
+  return list
+}
+
+function toResponse (
+  tokenType: string,
+  accessTokenLifetime: number,
+  generated: OAuth2AccessTokenResult | string | undefined,
+  scope: readonly string[]
+): TokenResponse {
+  if (generated === undefined || generated === null) throw new TypeError('generateAccessToken returned no token')
+  const accessToken = typeof generated === 'string' ? generated : generated.accessToken
+  const expiresIn = typeof generated === 'string' ? accessTokenLifetime : generated.expiresIn ?? accessTokenLifetime
+  if (typeof accessToken !== 'string' || !isB64Token(accessToken)) {
+    throw new TypeError('generateAccessToken returned a token that no Authorization header can carry (RFC 6750 section 2.1)')
+  }
+  if (!Number.isSafeInteger(expiresIn) || expiresIn <= 0) {
+    throw new TypeError('generateAccessToken returned an expiresIn that is no positive number of seconds')
+  }
+
+  const response: TokenResponse = { ...furtherMembers(generated), access_token: accessToken, token_type: tokenType, expires_in: expiresIn }
+  if (scope.length > 0) response.scope = scope.join(' ')
+  return response
+}
+
+// RFC 6749 §2.3.1, §4.4.2, RFC 7521 §4.2, RFC 8707 §2.
+const DEFINED_PARAMETERS: ReadonlySet<string> = new Set([
+  'grant_type', 'scope', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'resource'
+])
+
+// RFC 6749 §5.1, and an error of §5.2 that a client could take for one.
+const DEFINED_MEMBERS: ReadonlySet<string> = new Set(['access_token', 'token_type', 'expires_in', 'refresh_token', 'scope', 'error', 'error_description', 'error_uri'])
+
+// Repeated ones were rejected, and one without a value counts as left out (§3.2).
+function furtherParameters (form: FormParameters): { parameters?: Record<string, string> } {
+  const names = Object.keys(form).filter((name) => !DEFINED_PARAMETERS.has(name) && parameter(form, name) !== undefined)
+  return names.length === 0 ? {} : { parameters: Object.fromEntries(names.map((name) => [name, parameter(form, name) as string])) }
+}
+
+function furtherMembers (generated: OAuth2AccessTokenResult | string): Record<string, unknown> {
+  const parameters: unknown = typeof generated === 'string' ? undefined : generated.parameters
+  if (parameters === undefined) return {}
+  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) throw new TypeError('generateAccessToken returned parameters that are no object')
+  // What JSON cannot have fails here, where it is a server_error, and not when the response is written.
+  const members = JSON.parse(JSON.stringify(parameters)) as Record<string, unknown>
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !DEFINED_MEMBERS.has(name)))
+}

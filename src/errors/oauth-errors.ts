@@ -1,0 +1,185 @@
+import type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
+import { nameErrors } from '../lib/brand.ts'
+import { ERROR_BRAND, isErrorOf, ProtocolError } from './protocol-error.ts'
+import type { ErrorSide, ProtocolErrorOptions } from './protocol-error.ts'
+
+/** Tells whether a value is an error of the token endpoint, of this or another copy of the package. */
+export function isOAuth2Error (value: unknown): value is OAuth2Error {
+  return isErrorOf('oauth2', value)
+}
+
+/** Tells whether a value is an error of a resource request, of this or another copy of the package. */
+export function isStrategyError (value: unknown): value is StrategyError {
+  return isErrorOf('strategy', value)
+}
+
+/** What a callback threw, as an error: a log shows nothing of a text that is thrown. */
+export function thrown (reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason))
+}
+
+/**
+ * Base of every error of the token endpoint (RFC 6749 §5.2). `instanceof` with this class is true for the errors of every copy
+ * of the package; tell its subclasses apart by `code`.
+ */
+export class OAuth2Error extends ProtocolError<OAuth2ErrorCode> {
+  static override [Symbol.hasInstance] (value: unknown): boolean {
+    return this === OAuth2Error ? isOAuth2Error(value) : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+
+  // RFC 6749 §5.1 asks for both on answers with tokens. An error is no more to be cached.
+  override get headers (): Record<string, string> {
+    return { ...super.headers, ...NO_STORE }
+  }
+}
+
+/** The header fields that keep an answer out of every cache (RFC 6749 §5.1). */
+export const NO_STORE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
+
+/** 400: the request lacks a parameter, repeats one, uses two ways to authenticate, or is malformed. */
+export class InvalidRequestError extends OAuth2Error {
+  constructor (description = 'The request is malformed', options?: ProtocolErrorOptions & { status?: number }) {
+    super('invalid_request', options?.status ?? 400, description, options)
+  }
+}
+
+/** 405: the token endpoint takes POST only (RFC 6749 §3.2). */
+export class MethodNotAllowedError extends OAuth2Error {
+  constructor (description = 'The token endpoint takes POST only', options?: ProtocolErrorOptions) {
+    super('invalid_request', 405, description, options)
+  }
+
+  override get headers (): Record<string, string> {
+    return { ...super.headers, allow: 'POST' }
+  }
+}
+
+/** 401: client authentication failed, or there was none. Says no more, so that unknown clients cannot be told from wrong secrets. */
+export class InvalidClientError extends OAuth2Error {
+  constructor (description = 'Client authentication failed', options?: ProtocolErrorOptions) {
+    super('invalid_client', 401, description, options)
+  }
+}
+
+/** 400: the client is not registered for this grant. */
+export class UnauthorizedClientError extends OAuth2Error {
+  constructor (description = 'The client may not use this grant type', options?: ProtocolErrorOptions) {
+    super('unauthorized_client', 400, description, options)
+  }
+}
+
+/** 400: the grant_type is not client_credentials. */
+export class UnsupportedGrantTypeError extends OAuth2Error {
+  constructor (description = 'The grant type must be client_credentials', options?: ProtocolErrorOptions) {
+    super('unsupported_grant_type', 400, description, options)
+  }
+}
+
+/** 400: the scope is malformed, unknown, or more than the client has. */
+export class InvalidScopeError extends OAuth2Error {
+  constructor (description = 'The requested scope is invalid', options?: ProtocolErrorOptions) {
+    super('invalid_scope', 400, description, options)
+  }
+}
+
+/** 400: a resource that was asked for is malformed, unknown, or not for this client (RFC 8707 §2). */
+export class InvalidTargetError extends OAuth2Error {
+  constructor (description = 'The requested resource is invalid', options?: ProtocolErrorOptions) {
+    super('invalid_target', 400, description, options)
+  }
+}
+
+/** 500: a callback failed. The code is borrowed from RFC 6749 §4.1.2.1, since §5.2 has none. */
+export class ServerError extends OAuth2Error {
+  constructor (description = 'The server failed to handle the request', options?: ProtocolErrorOptions) {
+    super('server_error', 500, description, options)
+  }
+}
+
+/** 503 unless told otherwise: try again later. The code is borrowed from RFC 6749 §4.1.2.1. */
+export class TemporarilyUnavailableError extends OAuth2Error {
+  constructor (description = 'The server cannot handle the request now', options?: ProtocolErrorOptions & { status?: number }) {
+    super('temporarily_unavailable', options?.status ?? 503, description, options)
+  }
+}
+
+/**
+ * Base of every error of a resource request (RFC 6750 §3.1). `instanceof` with this class is true for the errors of every copy
+ * of the package; tell its subclasses apart by `code`.
+ */
+export class StrategyError extends ProtocolError<StrategyErrorCode> {
+  static override [Symbol.hasInstance] (value: unknown): boolean {
+    return this === StrategyError ? isStrategyError(value) : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+}
+
+/** 400: the Authorization field is malformed, or the token is sent in more than one way. */
+export class StrategyInvalidRequestError extends StrategyError {
+  constructor (description = 'The Authorization header is malformed', options?: ProtocolErrorOptions) {
+    super('invalid_request', 400, description, options)
+  }
+}
+
+/**
+ * 401: nothing was presented. Its challenge carries no error code (RFC 6750 §3.1, last paragraph), and the code of its
+ * body is none of RFC 6750's, so that nobody takes it for a bad token.
+ */
+export class StrategyMissingTokenError extends StrategyError {
+  constructor (description = 'An access token is required', options?: ProtocolErrorOptions) {
+    super('unauthorized', 401, description, options)
+  }
+}
+
+/** 401: the token is unknown, expired, revoked or otherwise invalid. */
+export class StrategyInvalidTokenError extends StrategyError {
+  constructor (description = 'The access token is invalid', options?: ProtocolErrorOptions) {
+    super('invalid_token', 401, description, options)
+  }
+}
+
+/** 403: the token is valid, but lacks a scope. */
+export class StrategyInsufficientScopeError extends StrategyError {
+  constructor (description = 'The access token lacks a scope', options?: ProtocolErrorOptions) {
+    super('insufficient_scope', 403, description, options)
+  }
+}
+
+/** 500: verifyToken failed, which says nothing about the token. */
+export class StrategyInternalError extends StrategyError {
+  constructor (description = 'The server failed to verify the access token', options?: ProtocolErrorOptions) {
+    super('server_error', 500, description, options)
+  }
+}
+
+/** 503: what the token is verified by is away, which says nothing about the token. */
+export class StrategyUnavailableError extends StrategyError {
+  constructor (description = 'The server cannot verify the access token now', options?: ProtocolErrorOptions) {
+    super('temporarily_unavailable', 503, description, options)
+  }
+}
+
+/** Seconds after which a client may try again when a store is away: the usual restart, and no more load than one try in that time. */
+export const RETRY_AFTER = 2
+
+Object.defineProperty(OAuth2Error.prototype, ERROR_BRAND, { value: 'oauth2' satisfies ErrorSide })
+Object.defineProperty(StrategyError.prototype, ERROR_BRAND, { value: 'strategy' satisfies ErrorSide })
+
+for (const [name, constructor] of Object.entries({
+  OAuth2Error,
+  InvalidRequestError,
+  MethodNotAllowedError,
+  InvalidClientError,
+  UnauthorizedClientError,
+  UnsupportedGrantTypeError,
+  InvalidScopeError,
+  InvalidTargetError,
+  ServerError,
+  TemporarilyUnavailableError,
+  StrategyError,
+  StrategyInvalidRequestError,
+  StrategyMissingTokenError,
+  StrategyInvalidTokenError,
+  StrategyInsufficientScopeError,
+  StrategyInternalError,
+  StrategyUnavailableError
+})) nameErrors(constructor, name)

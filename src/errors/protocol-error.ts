@@ -1,0 +1,95 @@
+import { toSafeText } from '../http/challenge.ts'
+import { brandOf, readBrand } from '../lib/brand.ts'
+
+/** What an error may carry besides its description. */
+export interface ProtocolErrorOptions {
+  /** The reason, for the log only. It never reaches the caller. */
+  cause?: unknown
+  /** The value of the WWW-Authenticate field (RFC 9110 §11.6.1). */
+  challenge?: string | undefined
+  /** Seconds after which the caller may try again: the Retry-After field (RFC 9110 §10.2.3). */
+  retryAfter?: number
+}
+
+/** The body of an error answer (RFC 6749 §5.2). */
+export interface OAuth2ErrorBody {
+  error: string
+  error_description: string
+}
+
+/** The member that errors are recognised by: its value is the side of the server that answers with them. */
+export const ERROR_BRAND = brandOf('error')
+
+/**
+ * An error that carries its whole answer as data: status, header fields and body. One error may be thrown for many requests:
+ * nothing is ever written onto it.
+ * Its message is the error_description and reaches the caller; what only the log may know is in `cause`.
+ */
+export abstract class ProtocolError<Code extends string = string> extends Error {
+  /** The error code, as the RFC spells it. */
+  readonly code: Code
+  /** The HTTP status. */
+  readonly status: number
+  /** The status, under the name that Fastify, http-errors and error handlers read. */
+  readonly statusCode: number
+  /** Whether the message may be sent to the caller, as http-errors has it. False for a failure of the server. */
+  readonly expose: boolean
+  /** The value of the WWW-Authenticate field, when the answer has one. An error that a flow returns or a guard throws has the one of its request. */
+  readonly challenge: string | undefined
+  readonly retryAfter: number | undefined
+
+  constructor (code: Code, status: number, description: string, options: ProtocolErrorOptions = {}) {
+    super(toSafeText(description), options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.status = status
+    this.statusCode = status
+    this.expose = status < 500
+    this.challenge = options.challenge
+    this.retryAfter = options.retryAfter
+  }
+
+  /** The same as `code`, under the name that `@saurbit/oauth2` gives it. */
+  get errorCode (): Code {
+    return this.code
+  }
+
+  /** The JSON body of the answer. */
+  get body (): OAuth2ErrorBody {
+    return { error: this.code, error_description: this.message }
+  }
+
+  /** The header fields of the answer, names in lower case. */
+  get headers (): Record<string, string> {
+    const headers: Record<string, string> = {}
+    if (this.challenge !== undefined) headers['www-authenticate'] = this.challenge
+    if (this.retryAfter !== undefined) headers['retry-after'] = String(this.retryAfter)
+    return headers
+  }
+}
+
+/** The token endpoint and its siblings, or a protected resource. */
+export type ErrorSide = 'oauth2' | 'strategy'
+
+/** Tells whether a value is an error of a side, of this or another copy of the package. */
+export function isErrorOf (side: ErrorSide, value: unknown): boolean {
+  if (readBrand(value, ERROR_BRAND) !== side) return false
+  const { code, status } = value as ProtocolError
+  return typeof code === 'string' && Number.isInteger(status) && status >= 400 && status <= 599
+}
+
+/**
+ * Returns an error with the challenge of one answer. An error that has no challenge yet is copied, with all of its data: other
+ * requests may have got the same one.
+ */
+export function withChallenge<E extends ProtocolError> (error: E, challenge: string | undefined): E {
+  if (challenge === undefined || error.challenge !== undefined) return error
+  const copy = new Error(error.message)
+  Object.setPrototypeOf(copy, Object.getPrototypeOf(error) as object)
+  for (const [name, { enumerable = false }] of Object.entries(Object.getOwnPropertyDescriptors(error))) {
+    Object.defineProperty(copy, name, { value: error[name as keyof E], enumerable, writable: true, configurable: true })
+  }
+  // A getter of a subclass may read private members, which a copy does not have.
+  const answer = { body: error.body, headers: { ...error.headers, 'www-authenticate': challenge } }
+  for (const [name, value] of Object.entries(answer)) Object.defineProperty(copy, name, { value, writable: true, configurable: true })
+  return Object.assign(copy, { challenge }) as unknown as E
+}

@@ -1,0 +1,184 @@
+import type { AuthCredentials, CredentialsWithScopeList, StrategyResult, VerifiedCredentials } from '../access-token/access-tokens.ts'
+import { revocationStoreOf } from '../access-token/revocations.ts'
+import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
+import { isStrategyError, StrategyInternalError, thrown } from '../errors/oauth-errors.ts'
+import type { OAuth2Error } from '../errors/oauth-errors.ts'
+import { needsOf } from '../client-auth/named-methods.ts'
+import { keepsSettings } from '../entries/agreement.ts'
+import { declareFlow } from '../entries/declared-flows.ts'
+import { checkEvictions, registerReplayStores } from '../entries/replay-stores.ts'
+import { publishDenial } from '../events/client-decision.ts'
+import { resolveFlowOptions } from './flow-options.ts'
+import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
+import { toOAuth2Error } from '../endpoints/with-client-errors.ts'
+import { toSecurityRequirement, toSecuritySchemes } from './security-scheme.ts'
+import type { SecurityRequirement, SecuritySchemes } from './security-scheme.ts'
+import { brandOf, readBrand } from '../lib/brand.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
+import { verifyAccess } from '../resource-server/verify-request.ts'
+import { GRANT_TYPE, issueAccessToken } from '../endpoints/token.ts'
+import type { TokenResponse } from '../endpoints/token.ts'
+import { readRequest, readTokenRequest } from '../http/web-request.ts'
+
+/** The outcome of a token request. On failure, `error` knows status, header fields and body of the answer. */
+export type OAuth2FlowTokenResponse =
+  | { success: true, tokenResponse: TokenResponse, grantType: string }
+  | { success: false, error: OAuth2Error }
+
+/** The types of a flow: the names of its scopes, its clients, and the credentials that its routes get. */
+export interface FlowTypes<Scope extends string, Client extends OAuth2Client, Credentials extends AuthCredentials> {
+  readonly scope: Scope
+  readonly client: Client
+  readonly credentials: Credentials
+}
+
+const BRAND: unique symbol = brandOf('flow') as never
+const SETTINGS_VERSION = 1
+
+/**
+ * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework
+ * that has web `Request`s. Make one with {@link ClientCredentialsFlowBuilder}. It cannot be changed afterwards.
+ *
+ * Its types come from the builder: the names of the scopes, what getClient returns, and the credentials that verifyToken returns.
+ */
+export class ClientCredentialsFlow<
+  Scope extends string = string,
+  Client extends OAuth2Client = OAuth2Client,
+  Credentials extends VerifiedCredentials = AuthCredentials
+> {
+  /** For TypeScript only: there is no such member. */
+  declare readonly '~types'?: FlowTypes<Scope, Client, CredentialsWithScopeList<Credentials>>
+  // The shape of the settings: another copy of the package may be another version of it.
+  readonly [BRAND] = SETTINGS_VERSION
+  /** What the pipeline runs on, frozen: for adapters that fill plain requests themselves. */
+  readonly settings: FlowSettings
+
+  /** @throws FlowConfigurationError when an option is wrong */
+  constructor (options: Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials>> = {}) {
+    this.settings = resolveFlowOptions(options as unknown as Partial<ClientCredentialsFlowOptions>)
+  }
+
+  /** Always "client_credentials". */
+  get grantType (): string {
+    return GRANT_TYPE
+  }
+
+  /** The token_type of every token response, such as "Bearer". */
+  get tokenType (): string {
+    return this.settings.tokenType.name
+  }
+
+  /**
+   * Compares the settings of this process with those that all processes on its stores have agreed on. The plugin calls it
+   * when the server starts; call it yourself where you use the flow without the plugin. Registers the stores, too, that
+   * one-time values are reserved in, and the scopes and methods of the flow, for the command line.
+   *
+   * @returns warnings about protection that is missing, for the log
+   * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER, FST_OAUTH_REDIS_EVICTS
+   * @throws StoreUnavailableError then the first use tries again
+   */
+  async start (): Promise<readonly string[]> {
+    const { accessTokens, clients, clientAuthMethods, tokenTypes } = this.settings
+    await clients?.start?.()
+    await accessTokens?.start?.()
+    const store = (clients?.entries ?? accessTokens?.entries)?.store
+    const settings = store !== undefined && keepsSettings(store) ? store : undefined
+    if (settings !== undefined && this.settings.tokenEndpoint.startsWith('/')) {
+      const { securitySchemeName, tokenEndpoint, scopeNames } = this.settings
+      await declareFlow(settings, `${securitySchemeName} ${tokenEndpoint}`, { scopes: scopeNames === undefined ? null : [...scopeNames], methods: needsOf(clientAuthMethods) })
+    }
+    const replayStores = [...clientAuthMethods, ...tokenTypes].flatMap(({ replayStores = [] }) => replayStores)
+    const evictionWarnings = await checkEvictions([...replayStores, revocationStoreOf(accessTokens) ?? {}])
+    return [...evictionWarnings, ...await registerReplayStores(settings, replayStores)]
+  }
+
+  /**
+   * Answers a token request (RFC 6749 §4.4.2). Consumes its body. Never throws.
+   *
+   * Answer success with 200, `tokenResponse` and `Cache-Control: no-store` (§5.1); failure with the `status`, `headers`
+   * and `body` of `error`, whose `cause` is for the log. Does NOT check that the request came over TLS.
+   */
+  async token (request: Request): Promise<OAuth2FlowTokenResponse> {
+    try {
+      const tokenResponse = await issueAccessToken(this.settings, await this.#read(request))
+      return { success: true, tokenResponse, grantType: GRANT_TYPE }
+    } catch (error) {
+      return { success: false, error: error as OAuth2Error }
+    }
+  }
+
+  /**
+   * Verifies the access token in the Authorization header of a request (RFC 6750 §2.1). Leaves its body alone. Never throws.
+   *
+   * Does NOT check scopes: compare `credentials.scope` with what the resource needs. Does NOT look for a second token in
+   * the body.
+   */
+  async verifyToken (request: Request): Promise<StrategyResult<CredentialsWithScopeList<Credentials>>> {
+    try {
+      const credentials = await verifyAccess(this.settings, readRequest(request))
+      return { success: true, credentials: credentials as CredentialsWithScopeList<Credentials> }
+    } catch (error) {
+      return { success: false, error: isStrategyError(error) ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
+    }
+  }
+
+  /** The token endpoint as it was set: a path, or an absolute URL. */
+  getTokenEndpoint (): string {
+    return this.settings.tokenEndpoint
+  }
+
+  /** Scope name to description. */
+  getScopes (): Readonly<Record<Scope, string>> {
+    return this.settings.scopes as Readonly<Record<Scope, string>>
+  }
+
+  /** The key of the security scheme in OpenAPI. */
+  getSecuritySchemeName (): string {
+    return this.settings.securitySchemeName
+  }
+
+  /** The description of the security scheme in OpenAPI. */
+  getDescription (): string | undefined {
+    return this.settings.description
+  }
+
+  /** Seconds. */
+  getAccessTokenLifetime (): number {
+    return this.settings.accessTokenLifetime
+  }
+
+  /** The names of the client authentication methods that the token endpoint takes. */
+  getTokenEndpointAuthMethods (): string[] {
+    return this.settings.clientAuthMethods.map(({ name }) => name)
+  }
+
+  /** The OpenAPI security requirement of an operation that needs all these scopes. */
+  toOpenAPIPathItem (scopes: readonly string[] = []): SecurityRequirement {
+    return toSecurityRequirement(this.settings, scopes)
+  }
+
+  /** The OpenAPI security scheme, under its name: what goes into `components.securitySchemes`. */
+  toOpenAPISecurityScheme (): SecuritySchemes {
+    return toSecuritySchemes(this.settings)
+  }
+
+  async #read (request: Request): Promise<TokenRequest> {
+    try {
+      return await readTokenRequest(request)
+    } catch (error) {
+      const refusal = toOAuth2Error(error)
+      // A web Request tells neither who it is nor where it came from.
+      publishDenial(this.settings, {}, 'token', refusal)
+      throw refusal
+    }
+  }
+}
+
+/**
+ * Tells whether a value is a flow, of this or another copy of the package: "other version" for one that was built by a copy
+ * whose flows have other settings.
+ */
+export function isFlow (value: unknown): boolean | 'other version' {
+  const version = readBrand(value, BRAND)
+  return version === undefined || version === SETTINGS_VERSION ? version !== undefined : 'other version'
+}

@@ -1,0 +1,257 @@
+import type { AccessTokens, GenerateAccessToken, VerifiedCredentials, VerifyToken } from '../access-token/access-tokens.ts'
+import { needsOf, resolveAuthMethods } from '../client-auth/named-methods.ts'
+import type { ClientAuthMethodOption, SecretOf } from '../client-auth/named-methods.ts'
+import type { ClientAuthMethod, Clients, GetClient, OAuth2Client } from '../client-auth/authenticate-client.ts'
+import { FlowConfigurationError } from '../errors/configuration-error.ts'
+import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from '../http/issuer.ts'
+import { callable, checkOptions, codedError, flag, hasMethods, isTable, listOf, oneOf, orNull, seconds, text, wholeNumber, withError, withMethods } from '../lib/options/index.ts'
+import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { assertionAlgorithms, violationsOf } from './profile.ts'
+import type { Profile } from './profile.ts'
+import type { ResourceAccessSettings } from '../resource-server/verify-request.ts'
+import { declareScopes } from './scope-declarations.ts'
+import type { ScopeDeclarations } from './scope-declarations.ts'
+import { isSecureUrl } from '../lib/secure-url.ts'
+import type { TokenEndpointSettings } from '../endpoints/token.ts'
+import { FailureThrottle } from '../throttle/failure-throttle.ts'
+import { DEFAULT_REJECTION_DELAY, RejectionDelay } from '../throttle/rejection-delay.ts'
+import { BearerTokenType } from '../token-type/bearer.ts'
+import type { TokenType } from '../token-type/token-type.ts'
+import { byScheme, checkTokenTypes } from '../token-type/token-types.ts'
+
+/** Everything that a flow is made of. Each member has a setter on the builder. */
+export interface ClientCredentialsFlowOptions<
+  Scope extends string = string,
+  Client extends OAuth2Client = OAuth2Client,
+  Credentials extends VerifiedCredentials = VerifiedCredentials,
+  Method extends ClientAuthMethodOption = ClientAuthMethodOption
+> {
+  /** A path, which the plugin serves, or the absolute URL of another server. Default "/token". */
+  tokenEndpoint: string
+  /** The key of the security scheme in OpenAPI, and the realm of every challenge. Default "oauth2-flow". */
+  securitySchemeName: string
+  /** The description of the security scheme in OpenAPI. Default none. */
+  description: string | undefined
+  /** Scope name to human description, or to that and the scopes that it implies. Default none: then the scopes of the client alone count. */
+  scopes: ScopeDeclarations<Scope>
+  /** Seconds. Default 3600. */
+  accessTokenLifetime: number
+  /** Default Bearer. */
+  tokenType: TokenType
+  /** Further ways to present tokens: the proof in a request picks among all. Default none. */
+  otherTokenTypes: readonly TokenType[]
+  /** Default client_secret_basic. */
+  clientAuthenticationMethods: readonly Method[]
+  /** Default: knows no client, so every request is invalid_client. */
+  getClient: GetClient<Client, SecretOf<Method>>
+  /** Fills getClient where that is not set. Default nothing. */
+  clients: Clients | undefined
+  /** Default one in memory, of 10 failures a minute; null for none. */
+  throttle: FailureThrottle | null | undefined
+  /**
+   * Milliseconds after which the token, introspection and revocation endpoints send a rejection, counted from the arrival of the
+   * request, so that its time does not tell which clients exist: 0 to 60,000, 0 for at once. At most 1,000 are held back. Default
+   * 10, and twice the time of a slow hash once a client of the registry has a secret that is hashed slowly. Set it where a
+   * `getClient` of your own hashes slowly.
+   */
+  rejectionDelay: number | undefined
+  /** Default: makes no token, so every request is server_error. */
+  generateAccessToken: GenerateAccessToken<Client>
+  /** Default: no token is valid. */
+  verifyToken: VerifyToken<Credentials>
+  /** Fills generateAccessToken and verifyToken where those are not set, and says what else can be done with tokens. Default nothing. */
+  accessTokens: AccessTokens | undefined
+  /** Rules that the whole flow is held to when it is built. Default none. */
+  profile: Profile | undefined
+  /**
+   * Accepts a token endpoint, and an `origin` of the plugin, that are http URLs on any host: without TLS, secrets and tokens can
+   * be read on the way. Default that of the access tokens, else false.
+   */
+  dangerouslyAllowHttpIssuer: boolean | undefined
+}
+
+/** The name of a callback that a flow works without, by denying. */
+export type CallbackName = 'getClient' | 'generateAccessToken' | 'verifyToken'
+
+/** What the pipeline runs on: the options of a flow, checked, complete and frozen. */
+export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSettings {
+  readonly tokenEndpoint: string
+  readonly securitySchemeName: string
+  readonly description: string | undefined
+  readonly tokenType: TokenType
+  readonly scopes: Readonly<Record<string, string>>
+  readonly accessTokens: AccessTokens | undefined
+  readonly clients: Clients | undefined
+  /** Whether URLs of this server may be http on any host. */
+  readonly dangerouslyAllowHttpIssuer: boolean
+  /** The URL of the protected resource (RFC 9728): the audience of tokens, when that is a URL. */
+  readonly resource: string | undefined
+  /** The callbacks that were never set. */
+  readonly missingCallbacks: readonly CallbackName[]
+}
+
+/** Secure by default: short-lived bearer tokens, HTTP Basic, and callbacks that deny. */
+export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.freeze({
+  tokenEndpoint: '/token',
+  securitySchemeName: 'oauth2-flow',
+  description: undefined,
+  scopes: Object.freeze({}),
+  accessTokenLifetime: 3600,
+  tokenType: new BearerTokenType(),
+  otherTokenTypes: Object.freeze([]),
+  clientAuthenticationMethods: Object.freeze(['client_secret_basic'] as const),
+  getClient: () => undefined,
+  clients: undefined,
+  throttle: undefined,
+  rejectionDelay: undefined,
+  generateAccessToken: () => undefined,
+  verifyToken: () => undefined,
+  accessTokens: undefined,
+  profile: undefined,
+  dangerouslyAllowHttpIssuer: undefined
+})
+
+const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
+
+// ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
+const PATH = /^\/(?!\/)[^\s#:*%]*$/
+// OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
+const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
+
+// Milliseconds.
+const MAX_REJECTION_DELAY = 60_000
+
+const isCallback: Rule<never> = withError(callable<never>(), codedError('FST_OAUTH_INVALID_CALLBACK'))
+const isTokenType = (value: unknown) => typeof value === 'object' && typeof (value as TokenType | null)?.name === 'string'
+const isMethod = (value: unknown) => typeof value === 'string' || (typeof (value as ClientAuthMethod | null)?.name === 'string' && hasMethods(value, ['authenticate']))
+const invalidTokenType = codedError('FST_OAUTH_INVALID_TOKEN_TYPE')
+
+/** The options of a flow. */
+export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentialsFlowOptions>> = {
+  of: 'ClientCredentialsFlow',
+  options: {
+    tokenEndpoint: {
+      accepts: (value, options) => typeof value === 'string' && isTokenEndpoint(value, allowsHttp(options)),
+      demand: 'a path, or the absolute https URL of another server',
+      fix: 'Pass one of them. For http inside of a private network, set dangerouslyAllowHttpIssuer: true',
+      error: codedError('FST_OAUTH_INVALID_TOKEN_ENDPOINT')
+    },
+    securitySchemeName: {
+      accepts: (value) => typeof value === 'string' && COMPONENT_NAME.test(value),
+      demand: 'a string of letters, digits, ".", "_" and "-"',
+      error: codedError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
+    },
+    description: text(0),
+    // What is wrong with them, declareScopes says.
+    scopes: { accepts: isTable, demand: 'an object of scope name to description', error: codedError('FST_OAUTH_INVALID_SCOPES') },
+    accessTokenLifetime: withError(seconds(1), codedError('FST_OAUTH_INVALID_LIFETIME')),
+    tokenType: { accepts: isTokenType, demand: 'an object with a name', error: invalidTokenType },
+    otherTokenTypes: withError(listOf<TokenType>(isTokenType, 'objects with a name', 0), invalidTokenType),
+    clientAuthenticationMethods: withError(listOf<ClientAuthMethodOption>(isMethod, 'client authentication methods', 0), codedError('FST_OAUTH_INVALID_AUTH_METHOD')),
+    getClient: isCallback,
+    clients: withError(withMethods<Clients>('the clients', 'getClient', 'findClient'), codedError('FST_OAUTH_INVALID_CALLBACK'), 'Pass a ClientRegistry'),
+    rejectionDelay: withError(wholeNumber(0, { max: MAX_REJECTION_DELAY, unit: 'milliseconds' }), codedError('FST_OAUTH_INVALID_REJECTION_DELAY')),
+    throttle: orNull(withMethods<FailureThrottle>('a throttle', 'check', 'failed', 'succeeded'), 'none'),
+    generateAccessToken: isCallback,
+    verifyToken: isCallback,
+    accessTokens: { accepts: isAccessTokens, demand: 'access tokens: an object with the method verify, and perhaps issue', fix: 'Pass new JwtAccessTokens(...), or another kind' },
+    profile: withError(oneOf<Profile>('fapi2'), codedError('FST_OAUTH_UNKNOWN_PROFILE')),
+    dangerouslyAllowHttpIssuer: flag()
+  }
+}
+
+/**
+ * Checks and completes the options of a flow. Does not change them.
+ *
+ * @throws FlowConfigurationError
+ */
+export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOptions>): FlowSettings {
+  checkOptions(options, CLIENT_CREDENTIALS_FLOW)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const resolved: ClientCredentialsFlowOptions = {
+    ...FLOW_DEFAULTS,
+    ...(options.clients && { getClient: (request: Parameters<Clients['getClient']>[0], sender?: Parameters<Clients['getClient']>[1]) => (options.clients as Clients).getClient(request, sender) }),
+    ...(options.accessTokens && optionsOf(options.accessTokens)),
+    ...given
+  }
+  const { tokenEndpoint, securitySchemeName, description, accessTokenLifetime } = resolved
+  const { descriptions: scopes, implied: impliedScopes } = declareScopes(resolved.scopes)
+  checkEntries(resolved)
+  const tokenTypes = checkTokenTypes(resolved.tokenType, resolved.otherTokenTypes)
+  const { profile, clients, accessTokens } = resolved
+  const clientAuthMethods = resolveAuthMethods(resolved.clientAuthenticationMethods, {
+    clients, issuer: accessTokens?.metadata?.issuer, algorithms: assertionAlgorithms(profile)
+  })
+  clients?.learnMethods?.(needsOf(clientAuthMethods))
+  const resource = accessTokens?.metadata?.audience.find((audience) => isIssuer(audience, allowsHttp(options)))
+  const scopeNames = Object.keys(scopes)
+  const settings: FlowSettings = Object.freeze({
+    tokenEndpoint,
+    securitySchemeName,
+    realm: securitySchemeName,
+    description,
+    scopes,
+    impliedScopes,
+    scopeNames: scopeNames.length > 0 ? new Set(scopeNames) : undefined,
+    accessTokenLifetime,
+    tokenType: resolved.tokenType,
+    tokenTypes,
+    tokenTypesByScheme: byScheme(tokenTypes),
+    clientAuthMethods,
+    getClient: resolved.getClient as Clients['getClient'],
+    clients,
+    dangerouslyAllowHttpIssuer: allowsHttp(options),
+    isAudienceString: profile === 'fapi2',
+    throttle: resolved.throttle === null ? undefined : resolved.throttle ?? new FailureThrottle(),
+    heldRejections: rejectionDelayOf(resolved),
+    generateAccessToken: resolved.generateAccessToken,
+    verifyToken: resolved.verifyToken,
+    recheckToken: ofAccessTokens.has(resolved.verifyToken) ? resolved.verifyToken : undefined,
+    accessTokens,
+    resource,
+    resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
+    missingCallbacks: Object.freeze(CALLBACKS.filter((name) => resolved[name] === FLOW_DEFAULTS[name]))
+  })
+  const violations = profile === undefined ? [] : violationsOf(settings)
+  if (violations.length > 0) throw new FlowConfigurationError('FST_OAUTH_PROFILE', violations.join('; '))
+  return settings
+}
+
+function rejectionDelayOf ({ rejectionDelay, clients }: ClientCredentialsFlowOptions): RejectionDelay {
+  if (rejectionDelay === undefined) return new RejectionDelay(() => Math.max(DEFAULT_REJECTION_DELAY, Math.ceil(2 * (clients?.slowHashTime ?? 0))))
+  return new RejectionDelay(() => rejectionDelay)
+}
+
+// The callbacks that verify by a kind of access token: at little cost, and as often as needed. One of the application is called once.
+const ofAccessTokens = new WeakSet<VerifyToken>()
+
+/** What a kind of access token fills: the callbacks that it has, and itself. */
+export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredentialsFlowOptions> {
+  const { issue } = accessTokens
+  const verifyToken: VerifyToken = (token, context) => accessTokens.verify(token, context)
+  ofAccessTokens.add(verifyToken)
+  return {
+    accessTokens,
+    ...(issue !== undefined && { generateAccessToken: (context) => issue.call(accessTokens, context) }),
+    verifyToken
+  }
+}
+
+// A client that is disabled in a store that the tokens do not follow would keep its tokens.
+function checkEntries ({ clients, accessTokens }: ClientCredentialsFlowOptions): void {
+  if (clients?.entries === undefined || accessTokens?.issue === undefined || !('entries' in accessTokens)) return
+  if (accessTokens.entries !== clients.entries) throw new FlowConfigurationError('FST_OAUTH_ENTRIES_ELSEWHERE')
+}
+
+/** Whether a value is a kind of access token. */
+export function isAccessTokens (value: unknown): value is AccessTokens {
+  return hasMethods(value, ['verify']) && ['function', 'undefined'].includes(typeof (value as AccessTokens).issue)
+}
+
+function isTokenEndpoint (text: string, allowHttp: boolean): boolean {
+  return PATH.test(text) || (isSecureUrl(text, allowHttp) && !text.includes('#'))
+}
+
+function allowsHttp ({ dangerouslyAllowHttpIssuer, accessTokens }: Readonly<Record<string, unknown>> & { accessTokens?: AccessTokens | undefined }): boolean {
+  return (dangerouslyAllowHttpIssuer ?? accessTokens?.metadata?.dangerouslyAllowHttpIssuer) === true
+}

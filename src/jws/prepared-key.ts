@@ -1,0 +1,67 @@
+import { constants, verify } from 'node:crypto'
+import type { SigningOptions, SignKeyObjectInput, VerifyKeyObjectInput } from 'node:crypto'
+import type { SigningKey } from '../signing-keys/key-source.ts'
+import { checkFit, isSigningAlgorithm } from '../signing-keys/jwk.ts'
+import type { SigningAlgorithm } from '../signing-keys/jwk.ts'
+import { toWebCryptoKey } from './web-crypto-key.ts'
+import type { WebCryptoKey } from './web-crypto-key.ts'
+
+/** What node:crypto takes to sign and to verify by a key. */
+export interface PreparedKey {
+  readonly digest: string | null
+  readonly privateInput: SignKeyObjectInput
+  readonly publicInput: VerifyKeyObjectInput
+  /** Takes the place of node:crypto where that does not take a KeyObject together with options, as in workerd. */
+  readonly webCrypto?: WebCryptoKey
+}
+
+interface SignatureAlgorithm {
+  readonly digest: string | null
+  readonly options?: SigningOptions
+}
+
+const ALGORITHMS: Record<SigningAlgorithm, SignatureAlgorithm> = {
+  // RFC 7518 §3.4: an ECDSA signature is r and s, not their DER.
+  ES256: { digest: 'sha256', options: { dsaEncoding: 'ieee-p1363' } },
+  RS256: { digest: 'sha256' },
+  // RFC 7518 §3.5: a salt as long as the digest.
+  PS256: { digest: 'sha256', options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } },
+  // Ed25519 hashes by itself.
+  EdDSA: { digest: null }
+}
+
+const prepared = new WeakMap<SigningKey, PreparedKey>()
+
+/**
+ * Prepares a key, once.
+ *
+ * @throws TypeError for an algorithm that access tokens cannot be signed with, and for a key that does not fit its own:
+ * node:crypto would sign with it, by another algorithm than the header says
+ */
+export function prepareKey (key: SigningKey): PreparedKey {
+  const known = prepared.get(key)
+  if (known !== undefined) return known
+  const { alg, privateKey, publicKey } = key
+  if (!isSigningAlgorithm(alg)) throw new TypeError('Access tokens are signed by ES256, EdDSA, RS256 or PS256')
+  for (const half of [privateKey, publicKey]) checkFit(half, alg)
+  const { digest, options } = ALGORITHMS[alg]
+  const publicInput = { key: publicKey, ...options }
+  const made: PreparedKey = {
+    digest,
+    privateInput: { key: privateKey, ...options },
+    publicInput,
+    ...(!isUsable(digest, publicInput) && { webCrypto: toWebCryptoKey(key, alg) })
+  }
+  prepared.set(key, made)
+  return made
+}
+
+// Tried once per key, with a signature that is none. Any other error than that of the key says so again when it matters.
+function isUsable (digest: string | null, publicInput: VerifyKeyObjectInput): boolean {
+  try {
+    verify(digest, Buffer.alloc(0), publicInput, Buffer.alloc(0))
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ERR_INVALID_ARG_TYPE'
+  }
+}

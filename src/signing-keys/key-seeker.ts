@@ -1,0 +1,38 @@
+import type { Clock } from '../lib/clock.ts'
+import { measureAge } from '../lib/age.ts'
+import type { Age } from '../lib/age.ts'
+import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+
+// Milliseconds between two reads for keys that are not known: anybody can invent a kid.
+const SEEK_AFTER = 100
+
+/**
+ * Reads the keys for tokens that name a key which is not known. Where none was announced, a new key signs at once: its tokens
+ * wait for a read that begins after they came, one for all that wait.
+ */
+export class KeySeeker {
+  readonly #state: BackgroundRefresh
+  readonly #now: Clock
+  #waiting: Promise<void> | undefined
+  #sinceRead: Age = () => Infinity
+
+  constructor (state: BackgroundRefresh, now: Clock) {
+    this.#state = state
+    this.#now = now
+  }
+
+  /** Waits for the next read. Never rejects. */
+  async seek (): Promise<void> {
+    this.#waiting ??= this.#readSoon()
+    await this.#waiting
+  }
+
+  async #readSoon (): Promise<void> {
+    const pause = SEEK_AFTER - Math.min(this.#state.age(), this.#sinceRead())
+    await new Promise((resolve) => { setTimeout(resolve, Math.max(pause, 0)) })
+    // Those who come from now on need a later read.
+    this.#waiting = undefined
+    this.#sinceRead = measureAge(this.#now)
+    await this.#state.renew()
+  }
+}

@@ -1,0 +1,95 @@
+import type { Clock } from '../lib/clock.ts'
+import { toAuditRecord } from '../entries/audit.ts'
+import type { Entries } from '../entries/entries.ts'
+import { publishKeyChanges } from '../events/administration.ts'
+import type { AuditRecord, KeySet, KeyStore, StoredKey } from '../stores/contract.ts'
+import type { KeyChange } from './key-schedule.ts'
+import type { SealingKeys } from './sealing-keys.ts'
+import type { ChangeOptions } from './signing-keys-options.ts'
+
+/** What a writer of keys works with. */
+export interface KeySetWriterOptions {
+  readonly store: KeyStore
+  readonly sealing: SealingKeys
+  readonly entries: Entries | undefined
+  readonly now: Clock
+  /** Puts keys into effect. @param step tells which set was read, or written, later. @returns the error of a key that cannot be opened */
+  readonly adopt: (set: KeySet, step: number) => Promise<Error | undefined>
+}
+
+// Each attempt is lost to another process that has changed something. So many in a row: the store never accepts a change.
+const MAX_ATTEMPTS = 100
+
+/** Changes the keys in the store by compare-and-set: reads, decides and writes, until no other process came in between. */
+export class KeySetWriter {
+  readonly #options: KeySetWriterOptions
+  #steps = 0
+  #hasStarted = false
+  #isReadable = true
+
+  constructor (options: KeySetWriterOptions) {
+    this.#options = options
+  }
+
+  /** Whether the last read of the store has succeeded. */
+  get isReadable (): boolean {
+    return this.#isReadable
+  }
+
+  /**
+   * @param options.onRead is called as soon as keys that were read are in effect: what is written then may take its time
+   * @returns the keys after the change
+   */
+  async change (change: KeyChange, { revokedKid, by, onRead }: ChangeOptions & { revokedKid?: string, onRead?: () => void } = {}): Promise<readonly StoredKey[]> {
+    const { store, sealing, entries, now, adopt } = this.#options
+    let isThere = false
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const step = ++this.#steps
+      this.#isReadable = false
+      const set = await store.readKeys()
+      this.#isReadable = true
+      // What others have changed counts, even if this process cannot write.
+      const valid = this.#withoutRevoked(set.keys)
+      const problem = await adopt({ version: set.version, keys: valid }, step)
+      onRead?.()
+      if (problem !== undefined && revokedKid === undefined) throw problem
+      isThere ||= set.keys.some(({ kid }) => kid === revokedKid)
+      const changed = await change(valid, now())
+      // Keys that another process has sealed are left alone but at start, and when there is something to write anyway:
+      // processes whose lists begin with different sealing keys would write in turns permanently.
+      const keys = await sealing.seal(changed, !this.#hasStarted || changed !== set.keys)
+      // The store may have lost the key since this was tried first, and a process may have it: then its revocation is written.
+      if (keys === set.keys && !(isThere && entries?.isKeyRevoked(revokedKid as string) === false)) return this.#done(set.keys, keys, { kid: revokedKid, by })
+      const revokedKids = kidsWithout(set.keys, valid).concat(revokedKid !== undefined && isThere ? revokedKid : [])
+      const audit = toAuditRecord(by, describe(valid, keys, revokedKid), now())
+      const written = await store.replaceKeys({ version: set.version, keys }, { revokedKids: [...new Set(revokedKids)], audit })
+      if (written === false) continue
+      entries?.acknowledged(written)
+      await adopt({ version: set.version + 1, keys }, ++this.#steps)
+      return this.#done(set.keys, keys, { kid: revokedKid, by })
+    }
+    throw new Error(`The store has rejected ${MAX_ATTEMPTS} changes to the signing keys in a row`)
+  }
+
+  #done (before: readonly StoredKey[], after: readonly StoredKey[], revoked: { kid: string | undefined } & ChangeOptions): readonly StoredKey[] {
+    this.#hasStarted = true
+    publishKeyChanges(before, after, revoked)
+    return after
+  }
+
+  // A store that has lost history may have a revoked key again.
+  #withoutRevoked (keys: readonly StoredKey[]): readonly StoredKey[] {
+    const { entries } = this.#options
+    return entries !== undefined && keys.some(({ kid }) => entries.isKeyRevoked(kid)) ? keys.filter(({ kid }) => !entries.isKeyRevoked(kid)) : keys
+  }
+}
+
+function kidsWithout (keys: readonly StoredKey[], others: readonly StoredKey[]): string[] {
+  return keys === others ? [] : keys.filter((key) => !others.includes(key)).map(({ kid }) => kid)
+}
+
+// What an administrator has done: revoked a key, or added one.
+function describe (before: readonly StoredKey[], after: readonly StoredKey[], revokedKid: string | undefined): Pick<AuditRecord, 'object' | 'id' | 'change'> {
+  const added = after.find(({ kid }) => before.every((key) => key.kid !== kid))
+  return { object: 'key', id: revokedKid ?? added?.kid ?? '', change: revokedKid === undefined ? 'added' : 'revoked' }
+}

@@ -1,0 +1,29 @@
+import type { JWK } from 'jose'
+import { FlowConfigurationError } from '../errors/configuration-error.ts'
+import type { StoredKey } from '../stores/contract.ts'
+import type { SigningKey } from './key-source.ts'
+import { importKey, toKeyObjects, toPublicJwk } from './jwk.ts'
+import type { SealingKeys } from './sealing-keys.ts'
+
+/** A stored key that is ready for use. */
+export interface OpenKey {
+  readonly key: SigningKey
+  readonly publicJwk: JWK
+}
+
+/**
+ * Makes a stored key ready for use, unsealed where it is sealed, and checked as one that was made elsewhere is: whoever
+ * writes to the store may have put another in its place.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_SEALED_SIGNING_KEY, FST_OAUTH_WRONG_SIGNING_KEY
+ */
+export async function openKey ({ kid, alg, privateJwk }: StoredKey, sealing: SealingKeys): Promise<OpenKey> {
+  const jwk = typeof privateJwk === 'string' ? await sealing.open(privateJwk) : privateJwk
+  const named = jwk && await importKey(jwk, alg, alg).catch(() => undefined)
+  if (named?.kid !== kid) throw new FlowConfigurationError('FST_OAUTH_WRONG_SIGNING_KEY')
+  const objects = toKeyObjects(named.privateJwk)
+  return {
+    key: Object.freeze({ kid, alg, ...objects }),
+    publicJwk: Object.freeze({ ...toPublicJwk(objects.publicKey), kid, alg, use: 'sig' })
+  }
+}

@@ -1,0 +1,87 @@
+import { compactVerify } from 'jose'
+import { keyOf } from '../../access-token/token-cache.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { PlainRequest } from '../../http/plain-request.ts'
+import type { Reservation } from '../../stores/contract.ts'
+import { NonceWanted, ProofMissing, ProofRefusal } from './proof-errors.ts'
+import type { Nonces } from './nonces.ts'
+import type { ProofKeys } from './proof-key.ts'
+import { isSameTarget, targetUriOf } from './target-uri.ts'
+
+/** What proofs are verified by. */
+export interface ProofRules {
+  readonly keys: ProofKeys
+  /** Undefined where proofs need no nonce. */
+  readonly nonces: Nonces | undefined
+  /** Seconds. */
+  readonly maxAge: number
+  readonly now: Clock
+}
+
+/** A proof that is right, if it was not used before. */
+export interface VerifiedProof {
+  /** What a token is bound to by it: the RFC 7638 thumbprint of its key (RFC 9449 §6.1). */
+  readonly confirmation: { readonly jkt: string }
+  /** Under which it is remembered: of one length, whatever the sender has chosen as jti. */
+  readonly replayKey: string
+  /** How its use is reserved. */
+  readonly reservation: Reservation
+}
+
+// A proof with an RSA key of 4096 bits has some 2,000 characters.
+const MAX_LENGTH = 8192
+const MAX_JTI_LENGTH = 256
+// Seconds that clocks of clients may be ahead (FAPI 2.0 §5.3.2.1: ten are to be taken, more than sixty are not).
+const AHEAD = 10
+
+/**
+ * Verifies the proof of a request by the twelve checks of RFC 9449 §4.3. Does NOT check whether it was used before.
+ *
+ * @param token the access token that comes with it; undefined at the token endpoint
+ * @throws ProofRefusal; NonceWanted when nothing is wrong but the nonce
+ */
+export async function verifyProof (rules: ProofRules, request: PlainRequest, token?: string): Promise<VerifiedProof> {
+  // 1: exactly one field. Several reach us joined by a comma, which no JWT has.
+  const proof = request.header('dpop')
+  if (proof === undefined || proof === '') throw new ProofMissing('the request has no proof')
+  if (proof.length > MAX_LENGTH || proof.includes(',')) throw new ProofRefusal('there is more than one proof, or it is too long')
+
+  // 2, 4, 5, 7: a JWT of this type, by an algorithm that is taken, with a public key.
+  const { alg, key, jkt } = await rules.keys.read(proof)
+  // 6: signed with that key.
+  const { htm, htu, iat, jti, ath, nonce } = await verifySignature(proof, key, alg)
+
+  // 3, 8, 9: made for this request.
+  if (htm !== request.method) throw new ProofRefusal('the htm of the proof is not the method')
+  if (typeof htu !== 'string' || !isSameTarget(htu, targetUriOf(request))) throw new ProofRefusal('the htu of the proof is not the URL')
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw new ProofRefusal('the jti of the proof is missing, or too long')
+
+  // 12: made for this token. With the key that the token is bound to: that is compared when the token is known.
+  if (token !== undefined && ath !== keyOf(token)) throw new ProofRefusal('the ath of the proof is not the hash of the token')
+
+  // 11: made now.
+  const time = rules.now()
+  if (typeof iat !== 'number' || !(iat <= time + AHEAD) || !(iat > time - rules.maxAge)) throw new ProofRefusal('the iat of the proof is not now')
+
+  // 10: made upon an answer of ours. Last, since whoever fails here may simply try again.
+  if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(nonce))) throw new NonceWanted('the proof lacks our nonce')
+  return { confirmation: { jkt }, replayKey: keyOf(`dpop ${jkt} ${jti}`), reservation: reservationOf(iat, rules) }
+}
+
+// The clocks of two processes may differ as much as those of any two machines in this package.
+const CLOCK_TOLERANCE = 60
+
+function reservationOf (iat: number, { maxAge }: ProofRules): Reservation {
+  return { window: maxAge + AHEAD, issuedAt: iat, expiresAt: Math.ceil(iat) + maxAge, clockTolerance: CLOCK_TOLERANCE }
+}
+
+async function verifySignature (proof: string, key: Parameters<typeof compactVerify>[1], alg: string): Promise<Record<string, unknown>> {
+  try {
+    const { payload } = await compactVerify(proof, key, { algorithms: [alg] })
+    const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
+    if (typeof claims === 'object' && claims !== null) return claims as Record<string, unknown>
+  } catch (error) {
+    throw new ProofRefusal('the signature of the proof is wrong', { cause: error })
+  }
+  throw new ProofRefusal('the proof has no claims')
+}
