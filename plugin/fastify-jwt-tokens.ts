@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { grantAudience, isAccessTokenType, isIssuer, judgeClaims, systemClock } from '../src/index.ts'
 import type { AccessTokens, GenerateAccessToken, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
-import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text, withError } from '../src/lib/options/index.ts'
-import type { OptionsDescription, Rule } from '../src/lib/options/index.ts'
+import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text, withError } from '../src/options/check-options.ts'
+import type { OptionsDescription, Rule } from '../src/options/check-options.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
 /** As much of `app.jwt`, which `@fastify/jwt` decorates, as is used here. */

@@ -43,7 +43,7 @@ export type { Fetch } from './http-client/fetch-json.ts'
 export { guardedFetch } from './http-client/guarded-fetch.ts'
 export type { GuardedFetchOptions } from './http-client/guarded-fetch.ts'
 export type { KeySource, SigningKey } from './signing-keys/key-source.ts'
-export type { SigningAlgorithm } from './signing-keys/jwk.ts'
+export type { SigningAlgorithm } from './signing-keys/private-jwk.ts'
 export type { KeyState } from './signing-keys/key-schedule.ts'
 export { SigningKeys } from './signing-keys/signing-keys.ts'
 export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions } from './signing-keys/signing-keys.ts'
@@ -58,7 +58,7 @@ export type {
   AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
   FeedPage, KeySet, KeyStore, Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient,
   StoredClientChanges, StoredKey, StoredSecret, StoredSettings, StoredToken, TokenStore, Written
-} from './stores/contract.ts'
+} from './stores/contracts/index.ts'
 
 export { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt, wantsIntrospectionJwt } from './endpoints/introspection.ts'
 export type { IntrospectionResponse } from './endpoints/introspection.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ClientCredentialsFlow, ClientRegistry, SigningKeys } from '../../src/index.ts'
-import { checkOptions, required, table, text, withError, withMethods } from '../../src/lib/options/index.ts'
-import type { OptionsDescription } from '../../src/lib/options/index.ts'
+import { checkOptions, required, table, text, withError, withMethods } from '../../src/options/check-options.ts'
+import type { OptionsDescription } from '../../src/options/check-options.ts'
 import { FST_OAUTH_ADMIN_INVALID_OPTION } from '../errors.ts'
 import type { Guard } from '../guard/guard.ts'
 

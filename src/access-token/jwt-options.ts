@@ -1,10 +1,10 @@
 import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'
-import { callable, CLOCK, flag, oneOf, required, seconds, wholeNumber } from '../lib/options/index.ts'
-import type { OptionsDescription } from '../lib/options/index.ts'
-import { AUDIENCE, ENTRY_STORE, ISSUER, KEY_SOURCE, MAX_STALE, ON_ERROR, REVOCATION_STORE } from '../flow/option-rules.ts'
-import type { EntryStore, RevocationStore } from '../stores/contract.ts'
+import { callable, CLOCK, flag, oneOf, required, seconds, wholeNumber } from '../options/check-options.ts'
+import type { OptionsDescription } from '../options/check-options.ts'
+import { AUDIENCE, ENTRY_STORE, ISSUER, KEY_SOURCE, MAX_STALE, ON_ERROR, REVOCATION_STORE } from '../stores/contracts/option-rules.ts'
+import type { EntryStore, RevocationStore } from '../stores/contracts/index.ts'
 import type { Signing } from '../jws/sign.ts'
 
 /** What JWT access tokens are made and verified with. */

@@ -1,7 +1,7 @@
 import { deleteExpired, mergeExpiry } from '../entries/merging-state.ts'
 import type { MergingState } from '../entries/merging-state.ts'
 import { SplitMap } from '../lib/split-map.ts'
-import type { Revocation } from '../stores/contract.ts'
+import type { Revocation } from '../stores/contracts/index.ts'
 
 interface CutOff { readonly issuedBefore: number, readonly expiresAt: number }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { FeedReader } from '../entries/feed-reader.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
-import type { Marked, Revocation, RevocationStore } from '../stores/contract.ts'
+import type { Marked, Revocation, RevocationStore } from '../stores/contracts/index.ts'
 import { RevocationState } from './revocation-state.ts'
 
 /** What the revocations of a store are followed with. */

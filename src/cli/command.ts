@@ -1,4 +1,4 @@
-import type { AuditStore, ClientStore, EntryStore, KeyStore, RevocationStore, SettingsStore } from '../stores/contract.ts'
+import type { AuditStore, ClientStore, EntryStore, KeyStore, RevocationStore, SettingsStore } from '../stores/contracts/index.ts'
 import type { Io } from './io.ts'
 import type { Values } from './values.ts'
 

@@ -1,4 +1,4 @@
-import type { AuditOrigin } from '../stores/contract.ts'
+import type { AuditOrigin } from '../stores/contracts/index.ts'
 import type { Invocation } from './command.ts'
 
 /** The origin of a change for its audit record: the user of the operating system, and the host. */

@@ -1,6 +1,6 @@
 import type { ClientRegistry } from '../client-registry/client-registry.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { StoredSettings } from '../stores/contract.ts'
+import type { StoredSettings } from '../stores/contracts/index.ts'
 import type { Invocation } from './command.ts'
 import { CommandError } from './errors.ts'
 import { withRegistry } from './commands/with-registry.ts'

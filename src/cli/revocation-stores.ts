@@ -1,4 +1,4 @@
-import type { RevocationStore } from '../stores/contract.ts'
+import type { RevocationStore } from '../stores/contracts/index.ts'
 import { redisStore } from '../stores/redis.ts'
 import type { Invocation, Option } from './command.ts'
 import { loadDriver } from './load-driver.ts'

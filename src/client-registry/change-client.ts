@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { secretEntryId } from '../entries/entry-state.ts'
-import type { AuditRecord, ClientStore, Entry, StoredClient, StoredSecret, Written } from '../stores/contract.ts'
+import type { AuditRecord, ClientStore, Entry, StoredClient, StoredSecret, Written } from '../stores/contracts/index.ts'
 import { wrongClient } from '../errors/client-error.ts'
 
 // Each time one of those who change a client at once is through: as many can be at it.

@@ -5,7 +5,7 @@ import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Read } from '../lib/background-refresh.ts'
-import type { ClientStore, FeedMark, StoredClient } from '../stores/contract.ts'
+import type { ClientStore, FeedMark, StoredClient } from '../stores/contracts/index.ts'
 import { ClientLookups } from './client-lookups.ts'
 
 // Milliseconds. A change in another process is seen within a second.

@@ -1,4 +1,4 @@
-import type { ClientStore, StoredClient } from '../stores/contract.ts'
+import type { ClientStore, StoredClient } from '../stores/contracts/index.ts'
 
 interface Lookup {
   promise: Promise<StoredClient | undefined>

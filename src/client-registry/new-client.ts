@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contract.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contracts/index.ts'
 import { wrongClient } from '../errors/client-error.ts'
 import { isSecret, toPlainHash } from './secrets/fast-secrets.ts'
 import type { SecretHashes } from './secrets/fast-secrets.ts'

@@ -1,4 +1,4 @@
-import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contract.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contracts/index.ts'
 
 /** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
 export interface ClientSecret {

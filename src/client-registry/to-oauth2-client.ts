@@ -1,5 +1,5 @@
 import type { ClientMetadata, OAuth2Client } from '../client-auth/authenticate-client.ts'
-import type { CertificateName, StoredClient } from '../stores/contract.ts'
+import type { CertificateName, StoredClient } from '../stores/contracts/index.ts'
 import { GRANT_TYPE } from '../endpoints/token.ts'
 
 /** RFC 8705 §2.1.2. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
-import type { AgreedValues, SettingsStore, StoredSettings } from '../stores/contract.ts'
+import type { AgreedValues, SettingsStore, StoredSettings } from '../stores/contracts/index.ts'
 import { toUnavailable } from './to-unavailable.ts'
 
 /** What a process needs all others on a store to agree with. */

@@ -1,5 +1,5 @@
 import { toLogText } from '../lib/log-text.ts'
-import type { AuditOrigin, AuditRecord, AuditStore } from '../stores/contract.ts'
+import type { AuditOrigin, AuditRecord, AuditStore } from '../stores/contracts/index.ts'
 
 /** Makes the record of a change. Undefined where nobody is named who has made it. */
 export function toAuditRecord (

@@ -1,4 +1,4 @@
-import type { DeclaredFlow, SettingsStore, StoredSettings } from '../stores/contract.ts'
+import type { DeclaredFlow, SettingsStore, StoredSettings } from '../stores/contracts/index.ts'
 import { changeSettings } from './agreement.ts'
 
 /**

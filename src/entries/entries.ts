@@ -5,7 +5,7 @@ import type { Age } from '../lib/age.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type {
   AuditRecord, ClientStore, Entry, EntryPage, EntryStore, FeedMark, SettingsStore, StoredClient, StoredSettings, Written
-} from '../stores/contract.ts'
+} from '../stores/contracts/index.ts'
 import { EntryState } from './entry-state.ts'
 import { FeedReader } from './feed-reader.ts'
 

@@ -1,5 +1,5 @@
 import { SplitMap } from '../lib/split-map.ts'
-import type { ClientEntry, Entry } from '../stores/contract.ts'
+import type { ClientEntry, Entry } from '../stores/contracts/index.ts'
 import { deleteExpired, mergeExpiry } from './merging-state.ts'
 import type { MergingState } from './merging-state.ts'
 

@@ -1,4 +1,4 @@
-import type { FeedMark } from '../stores/contract.ts'
+import type { FeedMark } from '../stores/contracts/index.ts'
 
 // So many of the entries that were read last are remembered by their names.
 const MAX_RECENT = 5000

@@ -1,4 +1,4 @@
-import type { EvictionAware, HistoryAware, ReplayStore, SettingsStore, StoredSettings } from '../stores/contract.ts'
+import type { EvictionAware, HistoryAware, ReplayStore, SettingsStore, StoredSettings } from '../stores/contracts/index.ts'
 import { changeSettings } from './agreement.ts'
 
 /**

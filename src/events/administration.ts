@@ -1,4 +1,4 @@
-import type { AuditOrigin, AuditRecord } from '../stores/contract.ts'
+import type { AuditOrigin, AuditRecord } from '../stores/contracts/index.ts'
 import { CHANNELS, publish } from './event-types.ts'
 import type { ChangeEvent, ClientChange } from './event-types.ts'
 

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { AuditActor, AuditRecord } from '../stores/contract.ts'
+import type { AuditActor, AuditRecord } from '../stores/contracts/index.ts'
 
 /** The endpoints at which clients authenticate. */
 export type ClientEndpoint = 'token' | 'introspection' | 'revocation'

@@ -4,7 +4,7 @@ import type { Clients, GetClient, OAuth2Client } from '../client-auth/authentica
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { CLIENT_CREDENTIALS_FLOW, isAccessTokens, optionsOf } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions } from './flow-options.ts'
-import { checkOptions } from '../lib/options/index.ts'
+import { checkOptions } from '../options/check-options.ts'
 import type { Profile } from './profile.ts'
 import type { ScopeDeclarations } from './scope-declarations.ts'
 import type { FailureThrottle } from '../throttle/failure-throttle.ts'

@@ -1,5 +1,5 @@
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
-import { isTable } from '../lib/options/index.ts'
+import { isTable } from '../options/check-options.ts'
 import { isScopeToken } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
 

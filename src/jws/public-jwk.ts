@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import type { JWK } from 'jose'
-import { weaknessOf } from './weak-keys.ts'
+import { weaknessOf } from '../lib/weak-keys.ts'
 
 // Anybody may make the server verify a signature by a client's keys, and try those that a JWT without kid could mean.
 const MAX_KEYS = 100

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { JSONWebKeySet, JWK, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
-import { weaknessOf } from './weak-keys.ts'
+import { weaknessOf } from '../lib/weak-keys.ts'
 
 // Anybody who can name no key makes us try each. Issuers have a handful.
 const MAX_KEYS = 100

@@ -1,7 +1,7 @@
 import { hasAdministration } from '../events/administration.ts'
 import type { RequestEvent } from '../events/event-types.ts'
-import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
-import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { checkArgument, checkOptions, flag, required, withMethods } from '../options/check-options.ts'
+import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { listen } from './listen.ts'
 
 /** As much of pino, and of `app.log`, as is used here. */

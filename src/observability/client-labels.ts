@@ -1,5 +1,5 @@
-import { required, wholeNumber } from '../lib/options/index.ts'
-import type { OptionsDescription } from '../lib/options/index.ts'
+import { required, wholeNumber } from '../options/check-options.ts'
+import type { OptionsDescription } from '../options/check-options.ts'
 
 /** The label of every client that came when there were enough. */
 const OTHER = 'other'

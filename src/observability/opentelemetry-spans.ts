@@ -1,7 +1,7 @@
 import { monotonic } from '../lib/clock.ts'
 import type { RequestEvent, TokenDenied, TokenRejected } from '../events/event-types.ts'
-import { checkArgument, checkOptions, flag, required, withMethods } from '../lib/options/index.ts'
-import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { checkArgument, checkOptions, flag, required, withMethods } from '../options/check-options.ts'
+import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { listen } from './listen.ts'
 
 type Attributes = Record<string, string | number | string[] | undefined>

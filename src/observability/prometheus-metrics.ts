@@ -1,5 +1,5 @@
-import { checkArgument, checkOptions, hasMethods, nested, required, withMethods } from '../lib/options/index.ts'
-import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { checkArgument, checkOptions, hasMethods, nested, required, withMethods } from '../options/check-options.ts'
+import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { CLIENT_LABEL, clientLabels } from './client-labels.ts'
 import type { ClientLabelOptions } from './client-labels.ts'
 import { listen } from './listen.ts'

@@ -1,5 +1,5 @@
 import type { JWK } from 'jose'
-import type { KeySet } from '../stores/contract.ts'
+import type { KeySet } from '../stores/contracts/index.ts'
 import type { SigningKey } from './key-source.ts'
 import { currentIndex, scheduleKeys } from './key-schedule.ts'
 import type { ScheduledKey } from './key-schedule.ts'

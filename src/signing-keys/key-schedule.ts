@@ -1,7 +1,7 @@
 // What a key is at a moment follows from its times alone, so that all processes agree without talking to each other.
 // Nothing in here reads a clock or a store. Times and durations are in seconds.
-import type { StoredKey } from '../stores/contract.ts'
-import type { NamedKey, SigningAlgorithm } from './jwk.ts'
+import type { StoredKey } from '../stores/contracts/index.ts'
+import type { NamedKey, SigningAlgorithm } from './private-jwk.ts'
 
 /** Announced only, signing, or still needed by tokens that it has signed. */
 export type KeyState = 'next' | 'current' | 'retired'

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import type { Entries } from '../entries/entries.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
-import type { AgreedValues } from '../stores/contract.ts'
+import type { AgreedValues } from '../stores/contracts/index.ts'
 
 /** A key that signs, or has signed, tokens of this server. */
 export interface SigningKey {

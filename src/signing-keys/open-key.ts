@@ -1,8 +1,8 @@
 import type { JWK } from 'jose'
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
-import type { StoredKey } from '../stores/contract.ts'
+import type { StoredKey } from '../stores/contracts/index.ts'
 import type { SigningKey } from './key-source.ts'
-import { importKey, toKeyObjects, toPublicJwk } from './jwk.ts'
+import { importKey, toKeyObjects, toPublicJwk } from './private-jwk.ts'
 import type { SealingKeys } from './sealing-keys.ts'
 
 /** A stored key that is ready for use. */

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose'
 import type { JWK } from 'jose'
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
-import type { StoredKey } from '../stores/contract.ts'
+import type { StoredKey } from '../stores/contracts/index.ts'
 
 interface SealingKey {
   /** Its RFC 7638 thumbprint, which tells nothing of 256 random bits (RFC 7638 §7). */

@@ -1,14 +1,14 @@
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
-import { checkOptions, CLOCK } from '../lib/options/index.ts'
-import type { OptionsDescription } from '../lib/options/index.ts'
+import { checkOptions, CLOCK } from '../options/check-options.ts'
+import type { OptionsDescription } from '../options/check-options.ts'
 import { AUDIT_RULES } from './audit-rules.ts'
 import { FEED_START } from './contracts/feed.ts'
 import type {
   AuditRecord, AuditStore, ClientChangeDetails, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark, FeedPage, KeyChangeDetails, KeySet, KeyStore,
   Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient, StoredClientChanges, StoredSettings, StoredToken,
   TokenStore, Written
-} from './contract.ts'
+} from './contracts/index.ts'
 import { addLostEntries } from './lost-entries.ts'
 import { MemoryAudit } from './memory/audit.ts'
 import { MemoryClients } from './memory/clients.ts'

@@ -1,5 +1,5 @@
-import { checkArgument, checkOptions, codedError, flag, hasMethods, required } from '../lib/options/index.ts'
-import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { checkArgument, checkOptions, codedError, flag, hasMethods, required } from '../options/check-options.ts'
+import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { PostgresDatabase } from './sql/postgres-database.ts'
 import type { PostgresPool } from './sql/postgres-database.ts'
 import { SQL_STORE_RULES, SqlStore } from './sql/sql-store.ts'

@@ -1,5 +1,5 @@
-import { checkArgument, checkOptions, codedError, required, withError, withMethods } from '../lib/options/index.ts'
-import type { OptionsDescription, Rule } from '../lib/options/index.ts'
+import { checkArgument, checkOptions, codedError, required, withError, withMethods } from '../options/check-options.ts'
+import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { SqliteDatabase } from './sql/sqlite-database.ts'
 import type { SqliteHandle } from './sql/sqlite-database.ts'
 import { SQL_STORE_RULES, SqlStore } from './sql/sql-store.ts'

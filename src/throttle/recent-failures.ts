@@ -1,6 +1,6 @@
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../lib/clock.ts'
-import type { FailureStore } from '../stores/contract.ts'
+import type { FailureStore } from '../stores/contracts/index.ts'
 
 interface Failures { count: number, forgottenAt: number }
 

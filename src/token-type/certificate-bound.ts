@@ -1,4 +1,4 @@
-import { presentedCertificate } from '../lib/x509/presented.ts'
+import { presentedCertificate } from '../http/presented-certificate.ts'
 import { thumbprintOf } from '../lib/x509/thumbprint.ts'
 import { InvalidRequestError, StrategyInvalidTokenError } from '../errors/oauth-errors.ts'
 import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'

@@ -1,5 +1,5 @@
 import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'
-import type { ReplayStore } from '../stores/contract.ts'
+import type { ReplayStore } from '../stores/contracts/index.ts'
 
 /** What binds a token to its sender: the members of the `cnf` claim (RFC 7800), such as `jkt` or `x5t#S256`. */
 export type Confirmation = Readonly<Record<string, string>>

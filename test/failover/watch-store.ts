@@ -2,7 +2,7 @@
 // written back to it.
 import type {
   ClientStore, Entry, EntryStore, FeedPage, KeyStore, Revocation, RevocationStore, StoredClientChanges, Written
-} from '../../src/stores/contract.ts'
+} from '../../src/stores/contracts/index.ts'
 import type { Feed, Report } from './messages.ts'
 import { now } from './time.ts'
 

@@ -18,7 +18,7 @@ import {
   workloadIdentities
 } from '../../src/index.ts'
 import { SIGNING_KEYS } from '../../src/signing-keys/signing-keys-options.ts'
-import { nearestName } from '../../src/lib/options/index.ts'
+import { nearestName } from '../../src/options/check-options.ts'
 import { AUDIT_LOG } from '../../src/observability/audit-log.ts'
 import { OPENTELEMETRY_SPANS } from '../../src/observability/opentelemetry-spans.ts'
 import { PROMETHEUS_METRICS } from '../../src/observability/prometheus-metrics.ts'

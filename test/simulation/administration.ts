@@ -1,5 +1,5 @@
 // Changes by an administrator, at one of the authorization servers.
-import type { AuditOrigin } from '../../src/stores/contract.ts'
+import type { AuditOrigin } from '../../src/stores/contracts/index.ts'
 import type { AdministrationKind } from './plan.ts'
 import type { EndedTokens } from './ledger.ts'
 import { pickToken, runningServers } from './pick.ts'

@@ -1,5 +1,5 @@
 // What a process was told, by pages of feeds and by the acknowledgements of its own writes.
-import type { ClientEntry, Entry, Revocation } from '../../src/stores/contract.ts'
+import type { ClientEntry, Entry, Revocation } from '../../src/stores/contracts/index.ts'
 
 export class Held {
   /** Of each client, the entry of the greatest generation. */

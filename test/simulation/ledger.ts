@@ -1,5 +1,5 @@
 // What was issued, revoked and decided in a run, by the simulation's own time.
-import type { Entry, Written } from '../../src/stores/contract.ts'
+import type { Entry, Written } from '../../src/stores/contracts/index.ts'
 import type { Replica } from './replica.ts'
 
 /** An access token. All times are true times in milliseconds, but those of its claims. */

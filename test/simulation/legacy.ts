@@ -1,7 +1,7 @@
 // A model of a process of release 0.1.0, as far as others notice it: it issues tokens without a generation, by a client that
 // it has read up to a second ago, and changes clients without writing entries.
 import crypto from 'node:crypto'
-import type { StoredClient, StoredKey } from '../../src/stores/contract.ts'
+import type { StoredClient, StoredKey } from '../../src/stores/contracts/index.ts'
 import { recordToken } from './record-token.ts'
 import { API, ISSUER } from './run-context.ts'
 import type { RunContext } from './run-context.ts'

@@ -1,5 +1,5 @@
 // What a process has asked the databases, and what it was told: the simulation's own record, which the checkers decide by.
-import type { Entry, FeedPage, Revocation, StoredClient, Written } from '../../src/stores/contract.ts'
+import type { Entry, FeedPage, Revocation, StoredClient, Written } from '../../src/stores/contracts/index.ts'
 import type { Database } from './database.ts'
 import { Held } from './held.ts'
 import type { Host } from './host.ts'

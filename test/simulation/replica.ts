@@ -1,7 +1,7 @@
 // One copy of a database: the real MemoryStore, to which the same writes are applied as to the other copies, by the clock and
 // the random numbers of the copy that they were written to first. So a standby has the same positions and names.
 import { MemoryStore } from '../../src/stores/memory.ts'
-import type { StoredClient, StoredKey, StoredToken, Written } from '../../src/stores/contract.ts'
+import type { StoredClient, StoredKey, StoredToken, Written } from '../../src/stores/contracts/index.ts'
 import type { Machine, SimulatedTimer } from './globals.ts'
 import { switchTo } from './globals.ts'
 import { Random } from './random.ts'

@@ -2,7 +2,7 @@
 import type { Random } from './random.ts'
 import type { RunContext } from './run-context.ts'
 import { SimulatedProcess } from './simulated-process.ts'
-import type { SettingsStore } from '../../src/stores/contract.ts'
+import type { SettingsStore } from '../../src/stores/contracts/index.ts'
 
 const RECOVERY = 3000
 

@@ -17,7 +17,7 @@ import type { RunContext } from './run-context.ts'
 import { OBSERVER, SimulatedProcess } from './simulated-process.ts'
 import type { ProcessKind } from './simulated-process.ts'
 import type { ClientRegistry } from '../../src/index.ts'
-import type { Written } from '../../src/stores/contract.ts'
+import type { Written } from '../../src/stores/contracts/index.ts'
 import { EPOCH, World } from './world.ts'
 
 /** What was found wrong in a run. */

@@ -1,7 +1,7 @@
 // The methods of all store contracts, and what each does.
 import type {
   AuditStore, ClientStore, EntryStore, FailureStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore
-} from '../../src/stores/contract.ts'
+} from '../../src/stores/contracts/index.ts'
 
 /** A store that implements all contracts. */
 export type WholeStore =

@@ -1,5 +1,5 @@
 // What one copy of a database has held, and since when: written down by the simulation from what was written to it.
-import type { Entry, Revocation, StoredClient, Written } from '../../src/stores/contract.ts'
+import type { Entry, Revocation, StoredClient, Written } from '../../src/stores/contracts/index.ts'
 
 interface Since<T> { readonly at: number, readonly value: T }
 

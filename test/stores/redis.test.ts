@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 import {
   ClientCredentialsFlowBuilder, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys
 } from '../../src/index.ts'
-import type { Reservation } from '../../src/stores/contract.ts'
+import type { Reservation } from '../../src/stores/contracts/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import type { RedisClient, RedisStore } from '../../src/stores/redis.ts'
 import { messageFrom } from '../support/program.ts'

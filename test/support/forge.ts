@@ -2,7 +2,7 @@ import { constants, createHmac, generateKeyPair, KeyObject, sign } from 'node:cr
 import { promisify } from 'node:util'
 import type { JSONWebKeySet } from 'jose'
 import type { KeySource, SigningKey } from '../../src/signing-keys/key-source.ts'
-import type { FeedMark, Revocation, StoredToken } from '../../src/stores/contract.ts'
+import type { FeedMark, Revocation, StoredToken } from '../../src/stores/contracts/index.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 
 export const ISSUER = 'https://as.example'

@@ -1,7 +1,7 @@
 // The Redis store of release 0.1.0, as far as it shares keys with this release: its scripts and its commands.
 import { createHash, randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { Revocation } from '../../src/stores/contract.ts'
+import type { Revocation } from '../../src/stores/contracts/index.ts'
 
 const SKEW = 60
 const PAGE = 1000

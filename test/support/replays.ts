@@ -1,4 +1,4 @@
-import type { ReplayStore, Reservation } from '../../src/stores/contract.ts'
+import type { ReplayStore, Reservation } from '../../src/stores/contracts/index.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 
 /** Keeps the reservations of one-time values, for tests that look at them. */

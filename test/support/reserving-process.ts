@@ -1,6 +1,6 @@
 // One of several processes that reserve the same keys in one Redis. It reports how many of its calls were the first use.
 import { Redis } from 'ioredis'
-import type { Reservation } from '../../src/stores/contract.ts'
+import type { Reservation } from '../../src/stores/contracts/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 
 /** What such a process is told to reserve. */

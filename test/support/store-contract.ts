@@ -1,8 +1,8 @@
-// What every store must do, whatever it keeps things in: one contract for each interface of src/stores/contract.ts. A store that
+// What every store must do, whatever it keeps things in: one contract for each interface of src/stores/contracts/index.ts. A store that
 // is added runs through those that it implements.
 import type {
   AuditStore, ClientStore, EntryStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore
-} from '../../src/stores/contract.ts'
+} from '../../src/stores/contracts/index.ts'
 import { auditContract, auditPageContract } from './contracts/audit.ts'
 import { clientChangeContract, clientChangePageContract } from './contracts/client-changes.ts'
 import { clientContract } from './contracts/clients.ts'

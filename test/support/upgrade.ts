@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import { FEED_START } from '../../src/stores/contract.ts'
+import { FEED_START } from '../../src/stores/contracts/index.ts'
 import { CLIENT, clientNamed, idsOf, idsOfClients, KEY, markOf, RESERVATION, START, TOKEN, unmarked } from './store-contract.ts'
 import type { WholeStore } from './store-contract.ts'
 

@@ -1,4 +1,4 @@
-import type { AuditActor, AuditRecord, AuditStore } from '../../stores/contract.ts'
+import type { AuditActor, AuditRecord, AuditStore } from '../../stores/contracts/index.ts'
 import type { Command, Invocation } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { alignColumns, isoTime, print } from '../output.ts'

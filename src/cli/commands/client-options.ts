@@ -1,5 +1,5 @@
 import type { ClientChanges, ClientRegistration } from '../../client-registry/client-registry.ts'
-import type { CertificateName } from '../../stores/contract.ts'
+import type { CertificateName } from '../../stores/contracts/index.ts'
 import type { Option } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { parseJson, readInput } from '../io.ts'

@@ -1,5 +1,5 @@
 import type { ClientRegistry } from '../../client-registry/client-registry.ts'
-import type { AuditOrigin } from '../../stores/contract.ts'
+import type { AuditOrigin } from '../../stores/contracts/index.ts'
 import { TOKEN_BOUNDS } from '../bounds.ts'
 import type { Command, Invocation, Option } from '../command.ts'
 import { originOf } from '../origin.ts'

@@ -1,4 +1,4 @@
-import type { AgreedValues, AuditRecord, StoredSettings } from '../../stores/contract.ts'
+import type { AgreedValues, AuditRecord, StoredSettings } from '../../stores/contracts/index.ts'
 import { CommandError } from '../errors.ts'
 import { checkSettings } from './settings-values.ts'
 

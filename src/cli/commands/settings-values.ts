@@ -1,5 +1,5 @@
-import { isSigningAlgorithm } from '../../signing-keys/jwk.ts'
-import type { AgreedValues } from '../../stores/contract.ts'
+import { isSigningAlgorithm } from '../../signing-keys/private-jwk.ts'
+import type { AgreedValues } from '../../stores/contracts/index.ts'
 import { UsageError } from '../errors.ts'
 import { toSeconds } from '../values.ts'
 

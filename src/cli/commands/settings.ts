@@ -1,4 +1,4 @@
-import type { StoredSettings } from '../../stores/contract.ts'
+import type { StoredSettings } from '../../stores/contracts/index.ts'
 import type { Command, CommandStore, Invocation } from '../command.ts'
 import { CommandError, UsageError } from '../errors.ts'
 import { originOf } from '../origin.ts'

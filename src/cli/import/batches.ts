@@ -1,5 +1,5 @@
 import type { ClientRegistry } from '../../client-registry/client-registry.ts'
-import type { AuditOrigin, ClientStore } from '../../stores/contract.ts'
+import type { AuditOrigin, ClientStore } from '../../stores/contracts/index.ts'
 import type { Row } from './rows.ts'
 import type { SecretsOutput } from './secrets-output.ts'
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import { isFirstUse } from '../../stores/contracts/consume-once.ts'
 import type { Replays } from '../../stores/contracts/consume-once.ts'
-import type { Reservation } from '../../stores/contract.ts'
+import type { Reservation } from '../../stores/contracts/index.ts'
 import { refuse } from './read-assertion.ts'
 import type { Assertion } from './read-assertion.ts'
 

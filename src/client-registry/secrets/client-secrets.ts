@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
-import type { StoredSecret } from '../../stores/contract.ts'
+import type { StoredSecret } from '../../stores/contracts/index.ts'
 import { networkOf } from '../../throttle/attempt.ts'
 import { randomDigest } from './fast-secrets.ts'
 import type { PresentedSecret, SecretHashes, StoredDigest } from './fast-secrets.ts'

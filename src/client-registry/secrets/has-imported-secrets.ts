@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { toUnavailable } from '../../entries/to-unavailable.ts'
 import { BackgroundRefresh } from '../../lib/background-refresh.ts'
-import type { ClientStore } from '../../stores/contract.ts'
+import type { ClientStore } from '../../stores/contracts/index.ts'
 
 // Milliseconds. A client that is added elsewhere tells by its own secret as soon as it comes.
 const FRESH = 5000

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { measureAge } from '../../lib/age.ts'
 import type { Age } from '../../lib/age.ts'
-import type { ClientStore, SecretUse } from '../../stores/contract.ts'
+import type { ClientStore, SecretUse } from '../../stores/contracts/index.ts'
 
 // Seconds between two notes of one secret, and between two writings.
 const INTERVAL = 60

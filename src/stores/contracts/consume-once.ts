@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
-import type { ReplayStore, Reservation } from '../contract.ts'
+import type { ReplayStore, Reservation } from './index.ts'
 
 /** Where one-time values are reserved, and the clock by which they expire. */
 export interface Replays {

@@ -1,13 +1,13 @@
 import { systemClock } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { CLOCK, flag } from '../../lib/options/index.ts'
-import type { OptionRules } from '../../lib/options/index.ts'
+import { CLOCK, flag } from '../../options/check-options.ts'
+import type { OptionRules } from '../../options/check-options.ts'
 import { AUDIT_RULES } from '../audit-rules.ts'
 import type {
   AuditRecord, AuditStore, ClientChangeDetails, ClientStore, Entry, EntryPage, EntryStore, FeedMark, FeedPage, KeyChangeDetails, KeySet, KeyStore, Marked,
   ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient, StoredClientChanges, StoredSettings, StoredToken, TokenStore,
   Written
-} from '../contract.ts'
+} from '../contracts/index.ts'
 import { addLostEntries } from '../lost-entries.ts'
 import { AuditTable } from './audit-table.ts'
 import { ClientTables } from './client-tables.ts'

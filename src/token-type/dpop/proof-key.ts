@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, decodeProtectedHeader, importJWK } from 'jose'
 import type { CryptoKey, JWK } from 'jose'
 import { LruMap } from 'toad-cache'
-import { weaknessOf } from '../../jws/weak-keys.ts'
+import { weaknessOf } from '../../lib/weak-keys.ts'
 import { ProofRefusal } from './proof-errors.ts'
 
 /** The key that a proof is signed with, as its header brings it. */

@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { FEED_START } from '../../../src/stores/contract.ts'
-import type { AuditRecord, AuditStore, ClientStore, EntryStore, KeyStore, SettingsStore } from '../../../src/stores/contract.ts'
+import { FEED_START } from '../../../src/stores/contracts/index.ts'
+import type { AuditRecord, AuditStore, ClientStore, EntryStore, KeyStore, SettingsStore } from '../../../src/stores/contracts/index.ts'
 import { AUDIT, CLIENT, clientNamed, DAY, KEY, markOf, movedClock, readOn, START, times, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { FEED_START } from '../../../src/stores/contract.ts'
-import type { ClientStore } from '../../../src/stores/contract.ts'
+import { FEED_START } from '../../../src/stores/contracts/index.ts'
+import type { ClientStore } from '../../../src/stores/contracts/index.ts'
 import { CLIENT, clientNamed, DAY, idsOfClients, movedClock, START, times } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

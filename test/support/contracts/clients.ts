@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { ClientStore, StoredClient } from '../../../src/stores/contract.ts'
+import type { ClientStore, StoredClient } from '../../../src/stores/contracts/index.ts'
 import { added, CLIENT, clientNamed, FULL_CLIENT, idsOfClients, NUL, START, times } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { FailureStore } from '../../../src/stores/contract.ts'
+import type { FailureStore } from '../../../src/stores/contracts/index.ts'
 import { movedClock, START, times } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,8 +1,8 @@
 // What the contracts of the stores are tried with.
 import type { Test } from 'tap'
 import type { Clock } from '../../../src/lib/clock.ts'
-import { FEED_START } from '../../../src/stores/contract.ts'
-import type { AuditRecord, FeedMark, Revocation, StoredClient, StoredKey, StoredToken } from '../../../src/stores/contract.ts'
+import { FEED_START } from '../../../src/stores/contracts/index.ts'
+import type { AuditRecord, FeedMark, Revocation, StoredClient, StoredKey, StoredToken } from '../../../src/stores/contracts/index.ts'
 
 /** Opens an empty store. It closes what it has opened by t.teardown. */
 export type MakeStore<Store> = (t: Test, now: Clock) => Promise<Store>

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { ClientStore, Entry, EntryStore, SettingsStore, StoredClient, Written } from '../../../src/stores/contract.ts'
+import type { ClientStore, Entry, EntryStore, SettingsStore, StoredClient, Written } from '../../../src/stores/contracts/index.ts'
 import { CLIENT, clientNamed, DAY, movedClock, readOn, START, times, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

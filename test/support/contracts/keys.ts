@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { EntryStore, KeySet, KeyStore } from '../../../src/stores/contract.ts'
+import type { EntryStore, KeySet, KeyStore } from '../../../src/stores/contracts/index.ts'
 import { DAY, KEY, START, times, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { FEED_START } from '../../../src/stores/contract.ts'
-import type { FeedMark, Revocation, RevocationStore } from '../../../src/stores/contract.ts'
+import { FEED_START } from '../../../src/stores/contracts/index.ts'
+import type { FeedMark, Revocation, RevocationStore } from '../../../src/stores/contracts/index.ts'
 import { CLIENT_REVOCATION, DAY, idsOf, markOf, movedClock, readOn, START, times, TOKEN_REVOCATION, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { SettingsStore, StoredSettings } from '../../../src/stores/contract.ts'
+import type { SettingsStore, StoredSettings } from '../../../src/stores/contracts/index.ts'
 import { START, times } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

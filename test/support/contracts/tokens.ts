@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { StoredToken, TokenStore } from '../../../src/stores/contract.ts'
+import type { StoredToken, TokenStore } from '../../../src/stores/contracts/index.ts'
 import { movedClock, NUL, START, TOKEN } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 

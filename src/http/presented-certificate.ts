@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
-import { weaknessOfKey } from '../../jws/weak-keys.ts'
-import type { ClientCertificate, PlainRequest } from '../../http/plain-request.ts'
+import { weaknessOfKey } from '../lib/weak-keys.ts'
+import type { ClientCertificate, PlainRequest } from './plain-request.ts'
 
 const weaknesses = new WeakMap<X509Certificate, boolean>()
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 
 /** What a value must be. `T` is the type of the values that are accepted. */
 export interface Rule<T> {

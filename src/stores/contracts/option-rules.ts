@@ -1,11 +1,11 @@
-import { isIssuer } from '../http/issuer.ts'
-import type { KeySource } from '../signing-keys/key-source.ts'
-import { callable, codedError, hasMethods, isTable, listOf, names, seconds, withError, withMethods } from '../lib/options/index.ts'
-import type { Rule } from '../lib/options/index.ts'
-import type { Fetch } from '../http-client/fetch-json.ts'
+import { isIssuer } from '../../http/issuer.ts'
+import type { KeySource } from '../../signing-keys/key-source.ts'
+import { callable, codedError, hasMethods, isTable, listOf, names, seconds, withError, withMethods } from '../../options/check-options.ts'
+import type { Rule } from '../../options/check-options.ts'
+import type { Fetch } from '../../http-client/fetch-json.ts'
 import type {
   AuditOrigin, ClientStore, EntryStore, FailureStore, KeyStore, ReplayStore, RevocationStore, TokenStore
-} from '../stores/contract.ts'
+} from './index.ts'
 
 // The rules for what several parts have as options. They look at methods only, so that an implementation of the user's own,
 // or of another copy of this package, is accepted.

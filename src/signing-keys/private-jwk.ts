@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { calculateJwkThumbprint } from 'jose'
 import type { JWK } from 'jose'
-import { weaknessOfKey } from '../jws/weak-keys.ts'
+import { weaknessOfKey } from '../lib/weak-keys.ts'
 
 const generatePair = promisify(generateKeyPair)
 

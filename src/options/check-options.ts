@@ -1,5 +1,5 @@
-import { FlowConfigurationError } from '../../errors/configuration-error.ts'
-import type { FlowErrorCode } from '../../errors/configuration-error.ts'
+import { FlowConfigurationError } from '../errors/configuration-error.ts'
+import type { FlowErrorCode } from '../errors/configuration-error.ts'
 import { nearestName } from './nearest-name.ts'
 import { enumerate } from './rules.ts'
 import type { ErrorFactory, RequiredRule, Rule } from './rules.ts'
