@@ -6,8 +6,8 @@ import ts from 'typescript'
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 
 const CORE_SECTIONS: ReadonlyArray<readonly [folder: string, title: string]> = [
-  ['client-auth/', 'Client authentication'], ['clients/', 'Clients'], ['access-token/', 'Access tokens'], ['keys/', 'Signing keys'],
-  ['token-type/', 'Token types'], ['throttle/', 'Throttle'], ['remote/', 'Fetching from elsewhere'], ['errors', 'Errors'], ['', 'The flow and its parts']
+  ['client-auth/', 'Client authentication'], ['client-registry/', 'Clients'], ['access-token/', 'Access tokens'], ['signing-keys/', 'Signing keys'],
+  ['jws/', 'Signing keys'], ['token-type/', 'Token types'], ['throttle/', 'Throttle'], ['http-client/', 'Fetching from elsewhere'], ['errors/', 'Errors'], ['', 'The flow and its parts']
 ]
 
 interface Page {
@@ -20,7 +20,7 @@ interface Page {
   sections: ReadonlyArray<readonly [folder: string, title: string]>
 }
 
-const isStore = (file: string) => file.startsWith('src/stores/')
+const isStore = (file: string) => file.startsWith('src/stores/') || file.startsWith('src/errors/store-unavailable')
 const PAGES: Readonly<Record<string, Page>> = {
   'plugin/README.md': {
     title: 'API of the plugin',
@@ -46,7 +46,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     has: isStore,
     sections: [
       ['src/stores/sqlite', 'SQLite'], ['src/stores/postgres', 'PostgreSQL'], ['src/stores/redis', 'Redis'], ['src/stores/memory', 'In memory'],
-      ['src/stores/unavailable', 'When a store is unavailable'], ['src/stores/', 'Interfaces']
+      ['src/errors/store-unavailable', 'When a store is unavailable'], ['src/stores/', 'Interfaces']
     ]
   }
 }

@@ -2,10 +2,10 @@ import { isFlow, isIssuer } from '../src/index.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 import { checkOptions, flag, hasMethods, isTable, nested, required, table, text, withError } from '../src/options/check-options.ts'
 import type { OptionsDescription } from '../src/options/check-options.ts'
-import { fromTlsSocket } from './client-certificate/tls-socket.ts'
-import type { CertificateReader } from './client-certificate/tls-socket.ts'
 import { CLIENT_CERTIFICATE, fromProxy } from './client-certificate/proxy.ts'
 import type { ClientCertificateOptions } from './client-certificate/proxy.ts'
+import { fromTlsSocket } from './client-certificate/tls-socket.ts'
+import type { CertificateReader } from './client-certificate/tls-socket.ts'
 import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN, FST_OAUTH_OTHER_VERSION } from './errors.ts'
 
 /** The options of the plugin. */

@@ -17,7 +17,11 @@ export type { PrivateKeyJwtOptions } from './client-auth/private-key-jwt.ts'
 export { workloadIdentities } from './client-auth/workload-identities.ts'
 export type { WorkloadIdentitiesOptions } from './client-auth/workload-identities.ts'
 export type { WorkloadIssuer } from './client-auth/assertion/trusted-issuers.ts'
-export type { ClientAuthMethod, ClientAuthSettings, ClientCredentialsTokenRequest, Clients, GetClient, OAuth2Client, PresentedClient, SecretClientAuthMethod } from './client-auth/authenticate-client.ts'
+export type { ClientAuthSettings } from './client-auth/authenticate-client.ts'
+export type { ClientAuthMethod, PresentedClient, SecretClientAuthMethod } from './client-auth/client-auth-method.ts'
+export type { ClientCredentialsTokenRequest, Clients, GetClient } from './client-auth/clients.ts'
+export { GRANT_TYPE } from './client-auth/oauth2-client.ts'
+export type { OAuth2Client } from './client-auth/oauth2-client.ts'
 export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/mutual-tls.ts'
 export type { MutualTlsOptions, SelfSignedTlsOptions } from './client-auth/mutual-tls.ts'
 export { BearerTokenType } from './token-type/bearer.ts'
@@ -42,20 +46,21 @@ export type { IntrospectionCredentials } from './access-token/remote/introspecti
 export type { Fetch } from './http-client/fetch-json.ts'
 export { guardedFetch } from './http-client/guarded-fetch.ts'
 export type { GuardedFetchOptions } from './http-client/guarded-fetch.ts'
-export type { KeySource, SigningKey } from './signing-keys/key-source.ts'
-export type { SigningAlgorithm } from './signing-keys/private-jwk.ts'
+export type { KeySource } from './signing-keys/key-source.ts'
+export type { SigningKey } from './jws/signing-key.ts'
+export type { SigningAlgorithm } from './jws/algorithms.ts'
 export type { KeyState } from './signing-keys/key-schedule.ts'
 export { SigningKeys } from './signing-keys/signing-keys.ts'
 export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions } from './signing-keys/signing-keys.ts'
 export { ClientRegistry } from './client-registry/client-registry.ts'
 export type {
-  AddOptions, ClientChangeOptions, ClientChanges, ClientRegistration, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
+  AddOptions, ClientChangeOptions, ClientChanges, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
 } from './client-registry/client-registry.ts'
 export { MemoryStore } from './stores/memory.ts'
 export type { MemoryStoreOptions } from './stores/memory.ts'
 export { isStoreAway, StoreUnavailableError } from './errors/store-unavailable.ts'
 export type {
-  AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
+  AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientRegistration, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
   FeedPage, KeySet, KeyStore, Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient,
   StoredClientChanges, StoredKey, StoredSecret, StoredSettings, StoredToken, TokenStore, Written
 } from './stores/contracts/index.ts'
@@ -68,7 +73,7 @@ export { checkPresentedToken } from './endpoints/presented-token.ts'
 export { plainParameterName, queryStarts } from './http/query.ts'
 export { revokeToken } from './endpoints/revocation.ts'
 export { toOAuth2Error } from './endpoints/with-client-errors.ts'
-export { checkTokenParameters, GRANT_TYPE, issueAccessToken } from './endpoints/token.ts'
+export { checkTokenParameters, issueAccessToken } from './endpoints/token.ts'
 export type { TokenEndpointSettings, TokenResponse } from './endpoints/token.ts'
 export { checkScope, hasScopes, refuseSeveralTokens, verifyAccess } from './resource-server/verify-request.ts'
 export type { ResourceAccessSettings } from './resource-server/verify-request.ts'

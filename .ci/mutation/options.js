@@ -16,13 +16,13 @@ export const PARTS = {
 }
 
 // Their subject is another program or the repository, which the mutant is not in, or they take minutes.
-const LEFT_OUT = /^(?:architecture|example.*|fuzz-.*|kill|many-processes|model|node-sqlite|outage-servers|readme|replay|rotation|soak|swagger-ui.*)\.test\.ts$/
+const LEFT_OUT = /(?:^|\/)(?:architecture|example.*|fuzz-.*|kill|many-processes|model|node-sqlite|outage-servers|readme|replay|rotation|soak|swagger-ui.*)\.test\.ts$/
 // Database servers, which start with each process of tests. They reach nothing else that others do not.
-const OF_STORES = /^(?:postgres|redis)\.test\.ts$/
+const OF_STORES = /(?:^|\/)(?:postgres|redis)\.test\.ts$/
 
 /** @param root the repository */
 export function optionsOf (part, root) {
-  const files = readdirSync(`${root}/test`).filter((name) => name.endsWith('.test.ts') && !LEFT_OUT.test(name) && (part === 'store' || !OF_STORES.test(name)))
+  const files = readdirSync(`${root}/test`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts') && !LEFT_OUT.test(name) && (part === 'store' || !OF_STORES.test(name)))
   return {
     testRunner: 'subtests',
     plugins: ['./.ci/mutation/test-runner.js', './.ci/mutation/wording.js'],

@@ -2,13 +2,13 @@ import { clientInformationSchema, clientListSchema, clientRegistrationSchema, cl
 import type { NewClient } from '../../src/index.ts'
 import { toClientInformation } from './client-information.ts'
 import { toRegistration, toWholeRegistration } from './client-metadata.ts'
+import { tokensOfDisabled } from './disable-client.ts'
 import { exampleOf, refuseForeign } from './flow-vocabulary.ts'
 import type { AdminSettings } from './options.ts'
 import { clientParameters, pageParameters } from './parameters.ts'
 import { clientIdTaken, found, invalidClientMetadata, notFound } from './refusals.ts'
 import { cutOffTokens, isUpgrading } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
-import { tokensOfDisabled } from './disable-client.ts'
 
 /** What is registered of clients: the actions of RFC 7591 and RFC 7592, for an administrator. */
 export function clientRoutes (settings: AdminSettings): AdminRoute[] {

@@ -1,11 +1,11 @@
 import { clientInformationSchema } from '../../schemas/index.ts'
 import { toClientInformation } from './client-information.ts'
+import { tokensOfDisabled } from './disable-client.ts'
 import type { AdminSettings } from './options.ts'
 import { clientParameters } from './parameters.ts'
 import { found } from './refusals.ts'
 import { cutOffTokens } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
-import { tokensOfDisabled } from './disable-client.ts'
 
 /** Whether clients may get access tokens. */
 export function stateRoutes (settings: AdminSettings): AdminRoute[] {

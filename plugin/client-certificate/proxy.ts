@@ -3,11 +3,11 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { LruMap } from 'toad-cache'
 import { required } from '../../src/options/check-options.ts'
 import type { OptionsDescription } from '../../src/options/check-options.ts'
-import type { CertificateReader } from './tls-socket.ts'
-import { CERTIFICATE_FORMATS, readCertificate } from './formats.ts'
-import type { CertificateFormat } from './formats.ts'
 import { FST_OAUTH_CLIENT_CERTIFICATE } from '../errors.ts'
 import { fieldValue } from '../header-fields.ts'
+import { CERTIFICATE_FORMATS, readCertificate } from './formats.ts'
+import type { CertificateFormat } from './formats.ts'
+import type { CertificateReader } from './tls-socket.ts'
 
 /** How a proxy that ends TLS hands on the client's certificate. */
 export interface ClientCertificateOptions {

@@ -1,17 +1,17 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { introspectionResponseSchema, presentedTokenRequestSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
+import type { ServedPaths } from '../../src/flow/served-paths.ts'
 import {
   canSignIntrospection, checkPresentedToken, checkTokenParameters, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt,
   issueAccessToken, NO_STORE, revokeToken, systemClock, wantsIntrospectionJwt
 } from '../../src/index.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
-import { prepareFormScope, serveFormEndpoint } from './form-endpoint.ts'
-import type { FormEndpoint } from './form-endpoint.ts'
-import { redactUrls } from '../redact-urls.ts'
 import { operationMark } from '../openapi/marks.ts'
-import type { ServedPaths } from '../../src/flow/served-paths.ts'
+import { redactUrls } from '../redact-urls.ts'
 import { sendJson } from '../reply.ts'
 import type { RequestContext } from '../request.ts'
+import { prepareFormScope, serveFormEndpoint } from './form-endpoint.ts'
+import type { FormEndpoint } from './form-endpoint.ts'
 
 /** What the endpoints are served from. */
 export interface EndpointsOptions {

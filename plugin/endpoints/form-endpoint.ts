@@ -1,6 +1,6 @@
 import createAjvCompiler from '@fastify/ajv-compiler'
-import formbody from '@fastify/formbody'
 import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
+import formbody from '@fastify/formbody'
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
   FORM_BODY_LIMIT, formTooLarge, hasTooManyParameters, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
@@ -8,14 +8,14 @@ import {
 } from '../../src/index.ts'
 import type { ClientEndpoint, FlowSettings, FormParameters, OAuth2Error } from '../../src/index.ts'
 import { createProxyCheck } from '../client-certificate/forwarded-fields.ts'
-import { markRoute } from '../openapi/marks.ts'
 import { OPEN_CONFIG } from '../guard/unguarded-routes.ts'
+import { markRoute } from '../openapi/marks.ts'
 import { Outage } from '../outage-log.ts'
-import { resetBodyParsing } from './platform-body.ts'
 import { RepeatedLog } from '../repeated-log.ts'
 import { reasonOf, sendError } from '../reply.ts'
 import { FastifyPlainRequest, FastifyTokenRequest } from '../request.ts'
 import type { RequestContext } from '../request.ts'
+import { resetBodyParsing } from './platform-body.ts'
 
 /** An endpoint that takes forms and answers in JSON. */
 export interface FormEndpoint {

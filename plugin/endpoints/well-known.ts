@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { AT_ROOT } from '../../src/flow/served-paths.ts'
+import type { ServedPaths } from '../../src/flow/served-paths.ts'
 import { toOAuth2Error, toOpenIdConfiguration, toResourceMetadata, toServerMetadata } from '../../src/index.ts'
 import type { ClientCredentialsFlow, EndpointUrls } from '../../src/index.ts'
 import { FST_OAUTH_WELL_KNOWN_TAKEN } from '../errors.ts'
 import { OPEN_CONFIG } from '../guard/unguarded-routes.ts'
 import { markRoute, operationMark } from '../openapi/marks.ts'
 import { Outage } from '../outage-log.ts'
-import { AT_ROOT } from '../../src/flow/served-paths.ts'
-import type { ServedPaths } from '../../src/flow/served-paths.ts'
 import { sendError, sendJson } from '../reply.ts'
 
 /** What the well-known documents are served from. */

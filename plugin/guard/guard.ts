@@ -1,18 +1,18 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { checkScope, FORM_MEDIA_TYPE, hasScopes, isThenable, refuseSeveralTokens, StrategyInternalError, verifyAccess } from '../../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow, StrategyError } from '../../src/index.ts'
-import { Decisions } from './decision.ts'
-import { redactUrls } from '../redact-urls.ts'
 import { refuseMissing } from '../options.ts'
-import { isOpen } from './unguarded-routes.ts'
-import { noteRefusal } from './retract-challenge.ts'
 import type { Outage } from '../outage-log.ts'
+import { redactUrls } from '../redact-urls.ts'
 import { putHeaders } from '../reply.ts'
 import type { HeadedReply } from '../reply.ts'
 import { FastifyPlainRequest } from '../request.ts'
 import type { ReadableRequest, RequestContext } from '../request.ts'
+import { Decisions } from './decision.ts'
+import { noteRefusal } from './retract-challenge.ts'
 import { combine, toAlternatives } from './scope-requirement.ts'
 import type { RequireScopes, ScopeAlternatives } from './scope-requirement.ts'
+import { isOpen } from './unguarded-routes.ts'
 
 /** As much of Fastify's request as a guard needs: every one fits, so that a guard leaves a route's types alone. */
 export interface GuardableRequest extends ReadableRequest {

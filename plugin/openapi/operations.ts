@@ -1,10 +1,10 @@
 import {
   introspectionResponseSchema, jwksSchema, presentedTokenRequestSchema, resourceMetadataSchema, serverMetadataSchema
 } from '../../schemas/index.ts'
-import { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE } from '../../src/index.ts'
-import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { AT_ROOT } from '../../src/flow/served-paths.ts'
 import type { ServedPaths } from '../../src/flow/served-paths.ts'
+import { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE } from '../../src/index.ts'
+import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { OAUTH_TAG, operationMark } from './marks.ts'
 import type { OperationName } from './marks.ts'
 import { operationIdOf } from './operation-ids.ts'

@@ -1,4 +1,4 @@
-import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { Entries } from '../entries/entries.ts'
 import type { StrategyError } from '../errors/oauth-errors.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'

@@ -1,40 +1,43 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { isThenable } from '../lib/maybe-promise.ts'
-import { systemClock } from '../lib/clock.ts'
-import type { Clock } from '../lib/clock.ts'
+import { grantAudience } from '../endpoints/resource-indicator.ts'
 import { Agreement } from '../entries/agreement.ts'
 import type { Terms } from '../entries/agreement.ts'
 import { Entries } from '../entries/entries.ts'
-import type { KeySource, SigningKey } from '../signing-keys/key-source.ts'
-import { checkOptions } from '../options/check-options.ts'
-import { grantAudience } from '../endpoints/resource-indicator.ts'
-import type { RevocationStore } from '../stores/contracts/index.ts'
 import { StoreUnavailableError } from '../errors/store-unavailable.ts'
+import { createVerifier, decodeObject, readJws, rememberHeader } from '../jws/compact-jws.ts'
+import type { UnverifiedJws, Verifier } from '../jws/compact-jws.ts'
+import { createSigner } from '../jws/sign.ts'
+import type { Signer } from '../jws/sign.ts'
+import type { SigningKey } from '../jws/signing-key.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
+import { isThenable } from '../lib/maybe-promise.ts'
+import { checkOptions } from '../options/check-options.ts'
+import type { KeySource } from '../signing-keys/key-source.ts'
+import type { RevocationStore } from '../stores/contracts/index.ts'
 import { tokenTypeOf } from '../token-type/token-type.ts'
-import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './validate-claims.ts'
-import type { ClaimsExpectation, UnverifiedClaims } from './validate-claims.ts'
 import type {
   AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
 } from './access-tokens.ts'
-import { createVerifier, decodeObject, readJws, rememberHeader } from '../jws/compact-jws.ts'
-import type { UnverifiedJws, Verifier } from '../jws/compact-jws.ts'
 import { JWT_ACCESS_TOKENS } from './jwt-options.ts'
 import type { JwtAccessTokensOptions } from './jwt-options.ts'
 import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client-tokens.ts'
-import { createSigner } from '../jws/sign.ts'
-import type { Signer } from '../jws/sign.ts'
-import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 import { VerifiedTokens } from './token-cache.ts'
+import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
+import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './validate-claims.ts'
+import type { ClaimsExpectation, UnverifiedClaims } from './validate-claims.ts'
 
 export type { JwtAccessTokensOptions } from './jwt-options.ts'
 
 // A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
 const MAX_LENGTH = 16_384
+
 // The claim that carries the generation of the client.
 const GENERATION_CLAIM = 'gen'
+
 // Each is lost to a suspension of the process, or to a store that answers slowly.
 const MAX_ATTEMPTS = 5
 

@@ -1,11 +1,14 @@
-import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
+import { ISSUER } from '../http/issuer.ts'
+import type { Signing } from '../jws/sign.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { KeySource } from '../signing-keys/key-source.ts'
 import { callable, CLOCK, flag, oneOf, required, seconds, wholeNumber } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
-import { AUDIENCE, ENTRY_STORE, ISSUER, KEY_SOURCE, MAX_STALE, ON_ERROR, REVOCATION_STORE } from '../stores/contracts/option-rules.ts'
+import { AUDIENCE, MAX_STALE, ON_ERROR } from '../options/common-rules.ts'
+import { KEY_SOURCE } from '../signing-keys/key-source.ts'
+import type { KeySource } from '../signing-keys/key-source.ts'
 import type { EntryStore, RevocationStore } from '../stores/contracts/index.ts'
-import type { Signing } from '../jws/sign.ts'
+import { ENTRY_STORE, REVOCATION_STORE } from '../stores/contracts/option-rules.ts'
 
 /** What JWT access tokens are made and verified with. */
 export interface JwtAccessTokensOptions {

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { systemClock } from '../lib/clock.ts'
-import type { Clock } from '../lib/clock.ts'
+import { grantAudience } from '../endpoints/resource-indicator.ts'
 import { Agreement } from '../entries/agreement.ts'
 import type { Terms } from '../entries/agreement.ts'
 import { Entries } from '../entries/entries.ts'
+import { StoreUnavailableError } from '../errors/store-unavailable.ts'
+import { ISSUER } from '../http/issuer.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
+import { keyOf } from '../lib/sha256.ts'
 import { checkOptions, CLOCK, flag, required, seconds, wholeNumber } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
-import { AUDIENCE, ENTRY_STORE, ISSUER, MAX_STALE, ON_ERROR, TOKEN_STORE } from '../stores/contracts/option-rules.ts'
-import { grantAudience } from '../endpoints/resource-indicator.ts'
+import { AUDIENCE, MAX_STALE, ON_ERROR } from '../options/common-rules.ts'
 import type { EntryStore, RevocationStore, StoredToken, TokenStore } from '../stores/contracts/index.ts'
-import { StoreUnavailableError } from '../errors/store-unavailable.ts'
+import { ENTRY_STORE, TOKEN_STORE } from '../stores/contracts/option-rules.ts'
 import { tokenTypeOf } from '../token-type/token-type.ts'
 import type {
   AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
@@ -17,8 +20,8 @@ import type {
 import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client-tokens.ts'
+import { VerifiedTokens } from './token-cache.ts'
 import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
-import { keyOf, VerifiedTokens } from './token-cache.ts'
 
 /** What opaque access tokens are made and verified with. */
 export interface OpaqueAccessTokensOptions {

@@ -1,6 +1,6 @@
-import type { Clock } from '../lib/clock.ts'
 import { FeedReader } from '../entries/feed-reader.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Marked, Revocation, RevocationStore } from '../stores/contracts/index.ts'
 import { RevocationState } from './revocation-state.ts'
 

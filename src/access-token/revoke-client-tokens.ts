@@ -1,6 +1,6 @@
-import type { Clock } from '../lib/clock.ts'
 import type { Entries } from '../entries/entries.ts'
 import { publishClientChange } from '../events/administration.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Revocations } from './revocations.ts'
 
 /** What the revocation of all tokens of a client needs. */

@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../lib/clock.ts'
+import { keyOf } from '../lib/sha256.ts'
 
 /** What verified tokens are remembered by. */
 export interface VerifiedTokensOptions {
@@ -54,9 +54,4 @@ export class VerifiedTokens<T> {
     // A map of none would be one without bound.
     if (this.#max > 0 && key !== undefined) this.#entries.set(key, { verdict, until: expiresAt })
   }
-}
-
-/** The name of a token for maps and stores, from which nobody gets the token back. */
-export function keyOf (token: string): string {
-  return hash('sha256', token, 'base64url')
 }

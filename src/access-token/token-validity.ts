@@ -1,8 +1,8 @@
-import { monotonic } from '../lib/clock.ts'
 import type { Agreement } from '../entries/agreement.ts'
 import type { Entries } from '../entries/entries.ts'
 import { toUnavailable } from '../entries/to-unavailable.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import { monotonic } from '../lib/clock.ts'
 import type { Revocations } from './revocations.ts'
 
 /** What the validity of tokens depends on beside their own words. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../lib/clock.ts'
 import { isScopeToken, splitScope } from '../http/scope.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Confirmation } from '../token-type/token-type.ts'
 import type { VerifyTokenResult } from './access-tokens.ts'
 import { RFC_9068 } from './remote/presets.ts'

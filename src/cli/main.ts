@@ -2,8 +2,8 @@
 // The only file that reads the process.
 import { createRequire } from 'node:module'
 import { hostname, userInfo } from 'node:os'
-import { run } from './run.ts'
 import { systemClock } from '../lib/clock.ts'
+import { run } from './run.ts'
 
 const { version } = createRequire(import.meta.url)('fastify-client-credentials/package.json') as { version: string }
 

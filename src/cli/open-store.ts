@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { postgresStore } from '../stores/postgres.ts'
 import { sqliteStore } from '../stores/sqlite.ts'
 import type { CommandStore } from './command.ts'
-import { loadDriver } from './load-driver.ts'
 import { CommandError, messageOf, UsageError } from './errors.ts'
+import { loadDriver } from './load-driver.ts'
 
 /** A store with a connection of its own. */
 export interface OpenStore<S = CommandStore> {

@@ -1,5 +1,4 @@
-import { parseAuthorization } from '../http/authentication.ts'
-import { formatChallenge } from '../http/challenge.ts'
+import { formatChallenge, parseAuthorization } from '../http/authentication.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import type { ClientAuthSettings } from './authenticate-client.ts'
 

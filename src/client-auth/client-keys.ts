@@ -1,15 +1,15 @@
 import { LruMap } from 'toad-cache'
-import type { Clock } from '../lib/clock.ts'
 import { InvalidClientError, TemporarilyUnavailableError } from '../errors/oauth-errors.ts'
-import { toPublicKeys } from '../jws/public-keys.ts'
-import type { MissingKey, PublicKeys } from '../jws/public-keys.ts'
-import { RETRY_AFTER } from '../http-client/remote-document.ts'
-import type { RemoteDocument } from '../http-client/remote-document.ts'
 import type { Fetch } from '../http-client/fetch-json.ts'
 import { guardedFetch } from '../http-client/guarded-fetch.ts'
+import { RETRY_AFTER } from '../http-client/remote-document.ts'
+import type { RemoteDocument } from '../http-client/remote-document.ts'
 import { remoteJwks } from '../http-client/remote-jwks.ts'
 import type { RemoteJwksOptions, RemoteKeys } from '../http-client/remote-jwks.ts'
-import type { ClientMetadata } from './authenticate-client.ts'
+import { toPublicKeys } from '../jws/public-keys.ts'
+import type { MissingKey, PublicKeys } from '../jws/public-keys.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ClientMetadata } from './oauth2-client.ts'
 
 /** How the keys of clients are reached that are elsewhere. */
 export interface ClientKeysOptions {

@@ -3,11 +3,11 @@ import { jwtVerify } from 'jose'
 import type { JWTVerifyOptions } from 'jose'
 import { callable, checkOptions, required } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
-import { algorithmsOf } from '../stores/contracts/option-rules.ts'
+import { algorithmsOf } from '../options/common-rules.ts'
 import { refuse } from './assertion/read-assertion.ts'
 import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption } from './assertion/self-signed-assertion.ts'
 import type { ClientAssertionOptions } from './assertion/self-signed-assertion.ts'
-import type { ClientAuthMethod } from './authenticate-client.ts'
+import type { ClientAuthMethod } from './client-auth-method.ts'
 
 /** What assertions are judged by that clients make with their secret. */
 export interface ClientSecretJwtOptions extends ClientAssertionOptions {

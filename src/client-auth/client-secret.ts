@@ -1,9 +1,9 @@
-import { parseAuthorization } from '../http/authentication.ts'
 import { InvalidClientError } from '../errors/oauth-errors.ts'
+import { parseAuthorization } from '../http/authentication.ts'
 import { parameter } from '../http/form.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { isCredential } from '../lib/is-printable.ts'
-import type { PresentedClient, SecretClientAuthMethod } from './authenticate-client.ts'
+import type { PresentedClient, SecretClientAuthMethod } from './client-auth-method.ts'
 
 // RFC 7617 §2: base64 with its padding, which fills the last group of four.
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/

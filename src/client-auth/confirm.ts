@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isThenable } from '../lib/maybe-promise.ts'
 import { InvalidClientError } from '../errors/oauth-errors.ts'
-import type { AuthenticatedClient, ClientAuthSettings, OAuth2Client } from './authenticate-client.ts'
+import { isThenable } from '../lib/maybe-promise.ts'
+import type { AuthenticatedClient, ClientAuthSettings } from './authenticate-client.ts'
+import type { OAuth2Client } from './oauth2-client.ts'
 
 /**
  * Confirms a client immediately before it gets a token: it may have been disabled while a slow secret was hashed, and the key

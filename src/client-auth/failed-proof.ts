@@ -14,7 +14,7 @@ import { subjectOf } from './assertion/read-assertion.ts'
  */
 export async function countFailedProof (throttle: FailureThrottle | undefined, request: TokenRequest): Promise<void> {
   const clientId = throttle === undefined ? undefined : namedClient(request)
-  if (clientId !== undefined) await throttle?.failed(new Attempt(clientId, request, 'proof'))
+  if (clientId !== undefined) await throttle?.failed(new Attempt(clientId, request.address, 'proof'))
 }
 
 function namedClient (request: TokenRequest): string | undefined {

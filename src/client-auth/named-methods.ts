@@ -1,8 +1,9 @@
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
 import { nearestName } from '../options/check-options.ts'
-import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
 import type { ClientNeeds } from '../stores/contracts/index.ts'
-import type { ClientAuthMethod, Clients, SecretClientAuthMethod } from './authenticate-client.ts'
+import type { ClientAuthMethod, SecretClientAuthMethod } from './client-auth-method.ts'
+import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
+import type { Clients } from './clients.ts'
 import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
 import { privateKeyJwt } from './private-key-jwt.ts'
 

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '../errors/oauth-errors.ts'
 import { parameter } from '../http/form.ts'
-import { hasQueryParameter } from '../http/query.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
+import { hasQueryParameter } from '../http/query.ts'
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
 // Of an Authorization field. More are no credentials of any scheme.

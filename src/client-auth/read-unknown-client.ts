@@ -1,5 +1,5 @@
 import { generateClientId } from '../lib/generated-secret.ts'
-import type { OAuth2Client } from './authenticate-client.ts'
+import type { OAuth2Client } from './oauth2-client.ts'
 
 /**
  * Reads a client that does not exist from the store. Call it before a client that was found is rejected: it may have come from a cache, whereas

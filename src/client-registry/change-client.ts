@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.ts'
 import { secretEntryId } from '../entries/entry-state.ts'
-import type { AuditRecord, ClientStore, Entry, StoredClient, StoredSecret, Written } from '../stores/contracts/index.ts'
 import { wrongClient } from '../errors/client-error.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { AuditRecord, ClientStore, Entry, StoredClient, StoredSecret, Written } from '../stores/contracts/index.ts'
 
 // Each time one of those who change a client at once is through: as many can be at it.
 const MAX_ATTEMPTS = 100

@@ -1,10 +1,10 @@
 import { LruMap } from 'toad-cache'
-import type { Clock } from '../lib/clock.ts'
 import type { Entries } from '../entries/entries.ts'
 import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Read } from '../lib/background-refresh.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { ClientStore, FeedMark, StoredClient } from '../stores/contracts/index.ts'
 import { ClientLookups } from './client-lookups.ts'
 

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto'
-import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contracts/index.ts'
 import { wrongClient } from '../errors/client-error.ts'
+import { generateClientId, generateSecret, generateSecretId, isGeneratedSecret } from '../lib/generated-secret.ts'
+import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contracts/index.ts'
 import { isSecret, toPlainHash } from './secrets/fast-secrets.ts'
 import type { SecretHashes } from './secrets/fast-secrets.ts'
-import { generateClientId, generateSecret, generateSecretId, isGeneratedSecret } from '../lib/generated-secret.ts'
+import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
 import { checkRegistration, isSeconds, needsSecret } from './validate-registration.ts'
 import type { AuthMethods } from './validate-registration.ts'
-import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
 
 /** A secret that was just made. `secret` is shown this once: what is stored is its hash. */
 export interface IssuedSecret {

@@ -1,12 +1,13 @@
+import { wrongClient } from '../errors/client-error.ts'
 import type { Clock } from '../lib/clock.ts'
 import { callable, checkOptions, CLOCK, codedError, listOf, seconds, text, wholeNumber, withError } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
-import { AUDIT_ORIGIN, ON_ERROR } from '../stores/contracts/option-rules.ts'
+import { ON_ERROR } from '../options/common-rules.ts'
 import type { AuditOrigin } from '../stores/contracts/index.ts'
-import { wrongClient } from '../errors/client-error.ts'
-import { isPepper } from './secrets/fast-secrets.ts'
+import { AUDIT_ORIGIN } from '../stores/contracts/option-rules.ts'
 import { LIFETIME_DEMAND, MAX_LIFETIME } from './new-client.ts'
 import type { IssuedSecret, SecretOptions } from './new-client.ts'
+import { isPepper } from './secrets/fast-secrets.ts'
 
 // Seconds. The store lists changes as far back.
 const MAX_CACHE_AGE = 3600

@@ -1,6 +1,6 @@
-import type { ClientMetadata, OAuth2Client } from '../client-auth/authenticate-client.ts'
+import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
+import type { ClientMetadata, OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { CertificateName, StoredClient } from '../stores/contracts/index.ts'
-import { GRANT_TYPE } from '../endpoints/token.ts'
 
 /** RFC 8705 §2.1.2. */
 const CERTIFICATE_METADATA: Readonly<Record<string, string>> = {

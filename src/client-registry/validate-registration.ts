@@ -1,9 +1,9 @@
+import { wrongClient } from '../errors/client-error.ts'
 import { isScopeToken } from '../http/scope.ts'
+import { isPublicJwks } from '../jws/public-jwk.ts'
 import { isSecureUrl } from '../lib/secure-url.ts'
 import { nearestName } from '../options/check-options.ts'
 import type { ClientNeeds, ClientRegistration, StoredClient } from '../stores/contracts/index.ts'
-import { wrongClient } from '../errors/client-error.ts'
-import { isPublicJwks } from '../jws/public-jwk.ts'
 import { CERTIFICATE_NAMES } from './to-oauth2-client.ts'
 
 /** What clients need for each method, by its name. */

@@ -1,11 +1,11 @@
 import type { AccessTokens, TokenInformation } from '../access-token/access-tokens.ts'
-import { createSigner } from '../jws/sign.ts'
-import type { OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
-import { answerClient } from './with-client-errors.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
+import { createSigner } from '../jws/sign.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'
-import type { TokenRequest } from '../http/plain-request.ts'
+import { answerClient } from './with-client-errors.ts'
 
 /** The body of an introspection response (RFC 7662 §2.2). */
 export type IntrospectionResponse = { active: false } | { active: true } & TokenInformation

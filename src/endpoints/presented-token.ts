@@ -1,11 +1,12 @@
 import type { AccessTokens } from '../access-token/access-tokens.ts'
 import { authenticateClient } from '../client-auth/authenticate-client.ts'
-import type { ClientAuthSettings, OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
+import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
+import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import { InvalidRequestError } from '../errors/oauth-errors.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter, refuseRepeatedParameters } from '../http/form.ts'
 import type { FormParameters, TokenRequest } from '../http/plain-request.ts'
-import { GRANT_TYPE } from './token.ts'
 
 /** What the endpoints run on at which a client presents a token in the form. */
 export interface PresentedTokenSettings extends ClientAuthSettings {

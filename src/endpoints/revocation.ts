@@ -1,9 +1,9 @@
 import { InvalidRequestError } from '../errors/oauth-errors.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
-import { answerClient } from './with-client-errors.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'
-import type { TokenRequest } from '../http/plain-request.ts'
+import { answerClient } from './with-client-errors.ts'
 
 /**
  * Revocation (RFC 7009): makes a token of the client that asks invalid. One that is unknown, or invalid already, is no

@@ -1,21 +1,20 @@
 import type { GenerateAccessToken, OAuth2AccessTokenResult } from '../access-token/access-tokens.ts'
-import { isB64Token } from '../http/authentication.ts'
-import { confirmClient } from '../client-auth/confirm.ts'
 import { authenticateClient } from '../client-auth/authenticate-client.ts'
-import type { ClientAuthSettings, ClientMetadata, OAuth2Client } from '../client-auth/authenticate-client.ts'
-import type { ClientDecision } from '../events/client-decision.ts'
+import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
+import { confirmClient } from '../client-auth/confirm.ts'
+import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
+import type { ClientMetadata, OAuth2Client } from '../client-auth/oauth2-client.ts'
 import { InvalidClientError, InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from '../errors/oauth-errors.ts'
+import type { ClientDecision } from '../events/client-decision.ts'
+import { isB64Token } from '../http/authentication.ts'
 import { parameter, refuseRepeatedParameters } from '../http/form.ts'
-import { answerClient } from './with-client-errors.ts'
 import type { FormParameters, TokenRequest } from '../http/plain-request.ts'
-import { parseResource } from './resource-indicator.ts'
 import { grantScope, parseScope } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
 import { pickTokenType } from '../token-type/token-type.ts'
 import type { TokenType, TokenTypes } from '../token-type/token-type.ts'
-
-/** The one grant type of this server (RFC 6749 §4.4.2). */
-export const GRANT_TYPE = 'client_credentials'
+import { parseResource } from './resource-indicator.ts'
+import { answerClient } from './with-client-errors.ts'
 
 /** The body of a successful token response (RFC 6749 §5.1). */
 export interface TokenResponse {

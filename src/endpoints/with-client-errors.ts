@@ -1,13 +1,13 @@
-import { clientAuthChallenge } from '../client-auth/challenge.ts'
 import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
-import { beginDecision } from '../events/client-decision.ts'
-import type { ClientDecision } from '../events/client-decision.ts'
-import type { ClientEndpoint } from '../events/event-types.ts'
+import { clientAuthChallenge } from '../client-auth/challenge.ts'
 import { isOAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown } from '../errors/oauth-errors.ts'
 import type { OAuth2Error } from '../errors/oauth-errors.ts'
 import { withChallenge } from '../errors/protocol-error.ts'
-import type { TokenRequest } from '../http/plain-request.ts'
 import { isStoreAway } from '../errors/store-unavailable.ts'
+import { beginDecision } from '../events/client-decision.ts'
+import type { ClientDecision } from '../events/client-decision.ts'
+import type { ClientEndpoint } from '../events/event-types.ts'
+import type { TokenRequest } from '../http/plain-request.ts'
 
 /**
  * Does the work of an endpoint at which clients authenticate, so that whatever goes wrong is an OAuth error that knows

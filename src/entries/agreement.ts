@@ -1,6 +1,6 @@
-import type { Clock } from '../lib/clock.ts'
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { AgreedValues, SettingsStore, StoredSettings } from '../stores/contracts/index.ts'
 import { toUnavailable } from './to-unavailable.ts'
 

@@ -1,8 +1,8 @@
-import { systemClock } from '../lib/clock.ts'
-import type { Clock } from '../lib/clock.ts'
 import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import type {
   AuditRecord, ClientStore, Entry, EntryPage, EntryStore, FeedMark, SettingsStore, StoredClient, StoredSettings, Written
 } from '../stores/contracts/index.ts'

@@ -1,5 +1,5 @@
-import type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
 import { nameErrors } from '../lib/brand.ts'
+import type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
 import { ERROR_BRAND, isErrorOf, ProtocolError } from './protocol-error.ts'
 import type { ErrorSide, ProtocolErrorOptions } from './protocol-error.ts'
 

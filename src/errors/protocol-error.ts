@@ -1,5 +1,5 @@
-import { toSafeText } from '../http/challenge.ts'
 import { brandOf, readBrand } from '../lib/brand.ts'
+import { toSafeText } from './safe-text.ts'
 
 /** What an error may carry besides its description. */
 export interface ProtocolErrorOptions {

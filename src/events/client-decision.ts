@@ -1,14 +1,13 @@
-import { secondsSince, monotonic } from '../lib/clock.ts'
 import type { OAuth2Error } from '../errors/oauth-errors.ts'
+import { secondsSince, monotonic } from '../lib/clock.ts'
 import { holdsSecret, toLogText } from '../lib/log-text.ts'
-import type { PlainRequest } from '../http/plain-request.ts'
 import { CHANNELS, publish } from './event-types.ts'
 import type { ClientEndpoint, RequestEvent, TokenIssued } from './event-types.ts'
 
 const { tokenIssued, tokenDenied, tokenRevoked } = CHANNELS
 
 interface Decided { readonly realm: string }
-type Sender = Pick<PlainRequest, 'id' | 'address'>
+interface Sender { readonly id?: string | undefined, readonly address?: string | undefined }
 
 /** What is learnt of a request in which a client authenticates, while it is decided. Made only where somebody listens. */
 export class ClientDecision {

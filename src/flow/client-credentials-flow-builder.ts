@@ -1,14 +1,15 @@
 import type { AccessTokens, AuthCredentials, GenerateAccessToken, VerifiedCredentials, VerifyToken } from '../access-token/access-tokens.ts'
+import type { Clients, GetClient } from '../client-auth/clients.ts'
 import type { ClientAuthMethodOption, SecretOf } from '../client-auth/named-methods.ts'
-import type { Clients, GetClient, OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
+import { checkOptions } from '../options/check-options.ts'
+import type { FailureThrottle } from '../throttle/failure-throttle.ts'
+import type { TokenType } from '../token-type/token-type.ts'
 import { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import { CLIENT_CREDENTIALS_FLOW, isAccessTokens, optionsOf } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions } from './flow-options.ts'
-import { checkOptions } from '../options/check-options.ts'
 import type { Profile } from './profile.ts'
 import type { ScopeDeclarations } from './scope-declarations.ts'
-import type { FailureThrottle } from '../throttle/failure-throttle.ts'
-import type { TokenType } from '../token-type/token-type.ts'
 
 /**
  * Builds a {@link ClientCredentialsFlow}. Every setter returns the builder, and the last call of a setter counts.

@@ -1,23 +1,25 @@
 import type { AccessTokens, GenerateAccessToken, VerifiedCredentials, VerifyToken } from '../access-token/access-tokens.ts'
+import type { ClientAuthMethod } from '../client-auth/client-auth-method.ts'
+import type { Clients, GetClient } from '../client-auth/clients.ts'
 import { needsOf, resolveAuthMethods } from '../client-auth/named-methods.ts'
 import type { ClientAuthMethodOption, SecretOf } from '../client-auth/named-methods.ts'
-import type { ClientAuthMethod, Clients, GetClient, OAuth2Client } from '../client-auth/authenticate-client.ts'
+import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
+import type { TokenEndpointSettings } from '../endpoints/token.ts'
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
 import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from '../http/issuer.ts'
+import { isSecureUrl } from '../lib/secure-url.ts'
 import { callable, checkOptions, codedError, flag, hasMethods, isTable, listOf, oneOf, orNull, seconds, text, wholeNumber, withError, withMethods } from '../options/check-options.ts'
 import type { OptionsDescription, Rule } from '../options/check-options.ts'
-import { assertionAlgorithms, violationsOf } from './profile.ts'
-import type { Profile } from './profile.ts'
 import type { ResourceAccessSettings } from '../resource-server/verify-request.ts'
-import { declareScopes } from './scope-declarations.ts'
-import type { ScopeDeclarations } from './scope-declarations.ts'
-import { isSecureUrl } from '../lib/secure-url.ts'
-import type { TokenEndpointSettings } from '../endpoints/token.ts'
 import { FailureThrottle } from '../throttle/failure-throttle.ts'
 import { DEFAULT_REJECTION_DELAY, RejectionDelay } from '../throttle/rejection-delay.ts'
 import { BearerTokenType } from '../token-type/bearer.ts'
 import type { TokenType } from '../token-type/token-type.ts'
 import { byScheme, checkTokenTypes } from '../token-type/token-types.ts'
+import { assertionAlgorithms, violationsOf } from './profile.ts'
+import type { Profile } from './profile.ts'
+import { declareScopes } from './scope-declarations.ts'
+import type { ScopeDeclarations } from './scope-declarations.ts'
 
 /** Everything that a flow is made of. Each member has a setter on the builder. */
 export interface ClientCredentialsFlowOptions<
@@ -115,6 +117,7 @@ const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 
 
 // ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
 const PATH = /^\/(?!\/)[^\s#:*%]*$/
+
 // OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
 const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
 

@@ -1,5 +1,5 @@
 import type { AccessTokens } from '../access-token/access-tokens.ts'
-import type { ClientAuthMethod } from '../client-auth/authenticate-client.ts'
+import type { ClientAuthMethod } from '../client-auth/client-auth-method.ts'
 import type { TokenType } from '../token-type/token-type.ts'
 
 /** A set of rules for a whole flow. "fapi2" is the FAPI 2.0 Security Profile, as far as this grant goes. */

@@ -1,7 +1,7 @@
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
-import { isTable } from '../options/check-options.ts'
 import { isScopeToken } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
+import { isTable } from '../options/check-options.ts'
 
 /** A scope, as the flow declares it. */
 export interface ScopeDeclaration {

@@ -1,5 +1,6 @@
-import { AUTHORIZATION_SERVER, openIdUrl, PROTECTED_RESOURCE, wellKnownUrl } from '../index.ts'
-import type { ClientCredentialsFlow, EndpointUrls } from '../index.ts'
+import { AUTHORIZATION_SERVER, openIdUrl, PROTECTED_RESOURCE, wellKnownUrl } from '../http/issuer.ts'
+import type { ClientCredentialsFlow } from './client-credentials-flow.ts'
+import type { EndpointUrls } from './server-metadata.ts'
 
 /** The paths that are served, each below the prefix of its scope but {@link AT_ROOT}. Undefined where the part behind it is not there. */
 export interface ServedPaths {

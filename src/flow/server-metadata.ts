@@ -1,7 +1,7 @@
-import type { FlowSettings } from './flow-options.ts'
+import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import { canSignIntrospection } from '../endpoints/introspection.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'
-import { GRANT_TYPE } from '../endpoints/token.ts'
+import type { FlowSettings } from './flow-options.ts'
 
 /** Where the endpoints of a server are, as absolute URLs. Those that are undefined are not served. */
 export interface EndpointUrls {

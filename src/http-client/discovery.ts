@@ -1,9 +1,9 @@
-import type { Clock } from '../lib/clock.ts'
 import { AUTHORIZATION_SERVER, openIdUrl, wellKnownUrl } from '../http/issuer.ts'
+import type { Clock } from '../lib/clock.ts'
 import { isSecureUrl } from '../lib/secure-url.ts'
-import { RemoteDocument } from './remote-document.ts'
 import { fetchJson, UnexpectedStatus } from './fetch-json.ts'
 import type { Fetch } from './fetch-json.ts'
+import { RemoteDocument } from './remote-document.ts'
 
 // Seconds.
 const MAX_AGE = 3600

@@ -1,3 +1,5 @@
+import { callable } from '../options/rules.ts'
+import type { Rule } from '../options/rules.ts'
 import { RemoteUnavailableError } from './unavailable.ts'
 
 /** `fetch`, or one of the same shape that goes by a proxy, shows a client certificate or trusts another CA. */
@@ -5,6 +7,7 @@ export type Fetch = typeof globalThis.fetch
 
 /** Milliseconds that a request may take. */
 export const TIME_LIMIT = 5000
+
 // Bytes.
 const BODY_LIMIT = 512 * 1024
 
@@ -64,3 +67,6 @@ function parseObject (text: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null) throw new TypeError('The body is not a JSON object')
   return value as Record<string, unknown>
 }
+
+/** A `fetch`. */
+export const FETCH: Rule<Fetch> = callable<Fetch>('of the shape of fetch')

@@ -3,10 +3,10 @@ import { Agent, request } from 'node:https'
 import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
+import { isPublicAddress } from '../lib/ip.ts'
 import { callable, checkOptions, flag, names } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
 import type { Fetch } from './fetch-json.ts'
-import { isPublicAddress } from '../lib/ip.ts'
 
 /** How URLs are fetched that somebody else chose. */
 export interface GuardedFetchOptions {

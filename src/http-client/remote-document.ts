@@ -1,5 +1,5 @@
-import type { Clock } from '../lib/clock.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { Clock } from '../lib/clock.ts'
 import { TIME_LIMIT } from './fetch-json.ts'
 import { SeekBudget } from './seek-budget.ts'
 import { RemoteUnavailableError, toRemoteUnavailable } from './unavailable.ts'

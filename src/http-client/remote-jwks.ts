@@ -1,9 +1,9 @@
-import type { Clock } from '../lib/clock.ts'
 import { toPublicKeys } from '../jws/public-keys.ts'
 import type { PublicKeys } from '../jws/public-keys.ts'
-import { RemoteDocument } from './remote-document.ts'
+import type { Clock } from '../lib/clock.ts'
 import { fetchJson } from './fetch-json.ts'
 import type { Fetch } from './fetch-json.ts'
+import { RemoteDocument } from './remote-document.ts'
 
 // Seconds.
 const MAX_AGE = 600

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import type { Clock } from '../lib/clock.ts'
 import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
+import type { Clock } from '../lib/clock.ts'
 
 // How many loads may follow each other at once, and the seconds after which one more may. Keys that are replaced one after
 // the other are found at once; a caller that invents names costs the other server six requests a minute.

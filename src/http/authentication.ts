@@ -20,3 +20,19 @@ export function parseAuthorization (value: string): Authorization {
   while (value[start] === ' ') start++
   return { scheme: value.slice(0, end).toLowerCase(), credentials: value.slice(start) }
 }
+/** The auth-params of one challenge. Those that are undefined are left out. */
+export type ChallengeParameters = Readonly<Record<string, string | undefined>>
+/**
+ * Writes one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1), every value as a quoted-string.
+ * Values are trusted to hold no quote and no backslash: they are scheme names, scopes and safe text.
+ */
+export function formatChallenge (scheme: string, parameters: ChallengeParameters): string {
+  let challenge = scheme
+  let separator = ' '
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) continue
+    challenge += `${separator}${name}="${value}"`
+    separator = ', '
+  }
+  return challenge
+}

@@ -1,4 +1,6 @@
 import { isSecureUrl } from '../lib/secure-url.ts'
+import { codedError } from '../options/check-options.ts'
+import type { Rule } from '../options/rules.ts'
 
 /** The well-known name of the metadata of an authorization server (RFC 8414 §3). */
 export const AUTHORIZATION_SERVER = 'oauth-authorization-server'
@@ -25,4 +27,12 @@ export function openIdUrl (issuer: string): string {
 export function wellKnownUrl (url: string, name: string): string {
   const { origin, pathname } = new URL(url)
   return `${origin}/.well-known/${name}${pathname.replace(/\/$/, '')}`
+}
+
+/** An issuer identifier. Beside an option `dangerouslyAllowHttpIssuer` that is true, http is accepted on any host. */
+export const ISSUER: Rule<string> = {
+  accepts: (value, { dangerouslyAllowHttpIssuer }) => isIssuer(value, dangerouslyAllowHttpIssuer === true),
+  demand: 'an https URL without query and fragment, or an http URL on loopback',
+  fix: 'Pass such a URL. For http inside of a private network, set dangerouslyAllowHttpIssuer: true',
+  error: codedError('FST_OAUTH_INVALID_ISSUER')
 }

@@ -1,10 +1,10 @@
 import { verify } from 'node:crypto'
 import { LruMap } from 'toad-cache'
 import type { Eventual } from '../lib/maybe-promise.ts'
-import type { SigningKey } from '../signing-keys/key-source.ts'
 import { prepareKey } from './prepared-key.ts'
 import type { PreparedKey } from './prepared-key.ts'
 import type { Signing } from './sign.ts'
+import type { SigningKey } from './signing-key.ts'
 
 /** A compact JWS (RFC 7515 §7.1) that is read, and not verified. */
 export interface UnverifiedJws {

@@ -1,8 +1,8 @@
 import { constants, verify } from 'node:crypto'
 import type { SigningOptions, SignKeyObjectInput, VerifyKeyObjectInput } from 'node:crypto'
-import type { SigningKey } from '../signing-keys/key-source.ts'
-import { checkFit, isSigningAlgorithm } from '../signing-keys/private-jwk.ts'
-import type { SigningAlgorithm } from '../signing-keys/private-jwk.ts'
+import { checkFit, isSigningAlgorithm } from './algorithms.ts'
+import type { SigningAlgorithm } from './algorithms.ts'
+import type { SigningKey } from './signing-key.ts'
 import { toWebCryptoKey } from './web-crypto-key.ts'
 import type { WebCryptoKey } from './web-crypto-key.ts'
 

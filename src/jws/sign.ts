@@ -1,6 +1,6 @@
 import { sign } from 'node:crypto'
-import type { SigningKey } from '../signing-keys/key-source.ts'
 import { prepareKey } from './prepared-key.ts'
+import type { SigningKey } from './signing-key.ts'
 
 /** Signs the claims of a JWT. */
 export type Signer = (key: SigningKey, typ: string, claims: object) => Promise<string>

@@ -1,6 +1,6 @@
 import type { KeyObject, webcrypto } from 'node:crypto'
-import type { SigningKey } from '../signing-keys/key-source.ts'
-import type { SigningAlgorithm } from '../signing-keys/private-jwk.ts'
+import type { SigningAlgorithm } from './algorithms.ts'
+import type { SigningKey } from './signing-key.ts'
 
 /** A key that signs and verifies by WebCrypto, in runtimes whose node:crypto cannot use it. */
 export interface WebCryptoKey {

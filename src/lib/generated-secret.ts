@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
-import { SECRET_PREFIX as PREFIX } from './log-text.ts'
 import { crc32 } from './crc32.ts'
+import { SECRET_PREFIX as PREFIX } from './log-text.ts'
 
 // Letters and digits are unreserved in every encoding (RFC 3986 §2.3): half of all clients send Basic credentials
 // form-encoded, half raw (RFC 6749 §2.3.1), and these are the same either way.

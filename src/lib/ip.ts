@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { isIPv6 } from 'node:net'
 
 /** What is not on the public internet (RFC 6890 and its registry): subnets of IPv4. */
 const NOT_PUBLIC: readonly [network: string, prefix: number][] = [
@@ -43,4 +44,30 @@ export function isPublicAddress (address: string): boolean {
   const family = isIP(address)
   if (family === 4) return !refused.check(address, 'ipv4')
   return family === 6 && publicIPv6.check(address, 'ipv6') && !refused.check(address, 'ipv6')
+}
+
+export const MAPPED = /^\[::ffff:([\da-f]+):([\da-f]+)\]$/
+export const NETWORK_GROUPS = 4
+export const SITE_GROUPS = 3
+
+// Characters of the longest address. Where a proxy is trusted that checks nothing, a caller may write anything there.
+export const MAX_LENGTH = 64
+
+/** The part of an address that is one customer's: an IPv4 address, or the first 64 bits of an IPv6 address. */
+export function networkOf (address: string): string {
+  return networksOf(address)[0]
+}
+
+/** {@link networkOf} an address, and for IPv6 the first 48 bits, which one site may have. */
+export function networksOf (address: string): readonly [network: string, site?: string] {
+  if (!isIPv6(address)) return [address.slice(0, MAX_LENGTH)]
+  // In the one spelling of URLs, which know no zone.
+  const { hostname } = new URL(`http://[${address.replace(/%.*/, '')}]`)
+  const [, high, low] = MAPPED.exec(hostname) ?? []
+  if (high !== undefined) return [[high, low as string].flatMap((text) => [parseInt(text, 16) >> 8, parseInt(text, 16) & 0xff]).join('.')]
+  const [head = '', tail] = hostname.slice(1, -1).split('::')
+  const groups = head === '' ? [] : head.split(':')
+  // What "::" leaves out are zeros, as many as there is room for.
+  if (tail !== undefined) groups.push(...Array<string>(8 - groups.length - tail.split(':').filter(Boolean).length).fill('0'), ...tail.split(':'))
+  return [groups.slice(0, NETWORK_GROUPS).join(':'), `${groups.slice(0, SITE_GROUPS).join(':')}/48`]
 }

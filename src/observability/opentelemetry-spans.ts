@@ -1,5 +1,5 @@
-import { monotonic } from '../lib/clock.ts'
 import type { RequestEvent, TokenDenied, TokenRejected } from '../events/event-types.ts'
+import { monotonic } from '../lib/clock.ts'
 import { checkArgument, checkOptions, flag, required, withMethods } from '../options/check-options.ts'
 import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { listen } from './listen.ts'

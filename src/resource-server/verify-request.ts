@@ -1,20 +1,19 @@
 import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenAnswer } from '../access-token/access-tokens.ts'
-import { andThen, isThenable } from '../lib/maybe-promise.ts'
-import { isB64Token, parseAuthorization } from '../http/authentication.ts'
-import { formatChallenge } from '../http/challenge.ts'
-import { monotonic } from '../lib/clock.ts'
 import {
   isStrategyError, RETRY_AFTER, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown
 } from '../errors/oauth-errors.ts'
 import type { StrategyError } from '../errors/oauth-errors.ts'
 import { withChallenge } from '../errors/protocol-error.ts'
+import { isStoreAway } from '../errors/store-unavailable.ts'
 import { isAccessObserved, publishRejected, publishVerified } from '../events/access-decision.ts'
-import { hasQueryParameter } from '../http/query.ts'
+import { formatChallenge, isB64Token, parseAuthorization } from '../http/authentication.ts'
 import type { PlainRequest } from '../http/plain-request.ts'
+import { hasQueryParameter } from '../http/query.ts'
 import { splitScope } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
-import { isStoreAway } from '../errors/store-unavailable.ts'
+import { monotonic } from '../lib/clock.ts'
+import { andThen, isThenable } from '../lib/maybe-promise.ts'
 import { pickTokenType, sameConfirmation } from '../token-type/token-type.ts'
 import type { Confirmation, TokenType, TokenTypes } from '../token-type/token-type.ts'
 

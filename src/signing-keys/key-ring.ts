@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
+import type { SigningKey } from '../jws/signing-key.ts'
 import type { KeySet } from '../stores/contracts/index.ts'
-import type { SigningKey } from './key-source.ts'
 import { currentIndex, scheduleKeys } from './key-schedule.ts'
 import type { ScheduledKey } from './key-schedule.ts'
 import { openKey } from './open-key.ts'

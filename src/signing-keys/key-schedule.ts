@@ -1,7 +1,8 @@
 // What a key is at a moment follows from its times alone, so that all processes agree without talking to each other.
 // Nothing in here reads a clock or a store. Times and durations are in seconds.
+import type { SigningAlgorithm } from '../jws/algorithms.ts'
 import type { StoredKey } from '../stores/contracts/index.ts'
-import type { NamedKey, SigningAlgorithm } from './private-jwk.ts'
+import type { NamedKey } from './private-jwk.ts'
 
 /** Announced only, signing, or still needed by tokens that it has signed. */
 export type KeyState = 'next' | 'current' | 'retired'
@@ -47,6 +48,7 @@ export function stateOf (index: number, current: number): KeyState {
 
 /** Generates the key that is to be added, if one is. @param algorithm default that of the rules */
 export type MakeKey = (algorithm?: string) => NamedKey | Promise<NamedKey>
+
 /** Decides what becomes of the keys. Returns the very same list where nothing does. */
 export type KeyChange = (keys: readonly StoredKey[], time: number) => readonly StoredKey[] | Promise<readonly StoredKey[]>
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.ts'
 import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import type { Clock } from '../lib/clock.ts'
 
 // Milliseconds between two reads for keys that are not known: anybody can invent a kid.
 const SEEK_AFTER = 100

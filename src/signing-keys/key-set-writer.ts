@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.ts'
 import { toAuditRecord } from '../entries/audit.ts'
 import type { Entries } from '../entries/entries.ts'
 import { publishKeyChanges } from '../events/administration.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { AuditRecord, KeySet, KeyStore, StoredKey } from '../stores/contracts/index.ts'
 import type { KeyChange } from './key-schedule.ts'
 import type { SealingKeys } from './sealing-keys.ts'

@@ -1,21 +1,10 @@
-import type { KeyObject } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import type { Entries } from '../entries/entries.ts'
+import type { SigningKey } from '../jws/signing-key.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
+import { hasMethods } from '../options/rules.ts'
+import type { Rule } from '../options/rules.ts'
 import type { AgreedValues } from '../stores/contracts/index.ts'
-
-/** A key that signs, or has signed, tokens of this server. */
-export interface SigningKey {
-  /** The RFC 7638 thumbprint of the public key. */
-  readonly kid: string
-  /**
-   * The JWS algorithm (RFC 7518, RFC 8037), the only one that this key is used with: ES256 with an EC key on P-256, EdDSA
-   * with Ed25519, RS256 or PS256 with an RSA key of at least 2048 bits, which is no RSA-PSS key.
-   */
-  readonly alg: string
-  readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
-}
 
 /** The keys of this server, as the parts that sign and verify need them. */
 export interface KeySource {
@@ -49,4 +38,11 @@ export interface KeySource {
   followSettings? (entries: Entries): void
   /** The public keys that are announced, sign, or have signed tokens that may still be valid (RFC 7517). */
   toJwks (): Promise<JSONWebKeySet>
+}
+
+/** The keys that tokens are signed with. */
+export const KEY_SOURCE: Rule<KeySource> = {
+  accepts: (value) => hasMethods(value, ['current', 'find', 'toJwks']) && ['maxTokenLifetime', 'jwksMaxAge'].every((name) => Number.isFinite((value as Record<string, unknown>)[name])),
+  demand: 'signing keys: an object with the methods current, find and toJwks, and the numbers maxTokenLifetime and jwksMaxAge',
+  fix: 'Pass new SigningKeys(store)'
 }

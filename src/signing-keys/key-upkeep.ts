@@ -1,9 +1,11 @@
 import type { Entries } from '../entries/entries.ts'
+import { isSigningAlgorithm } from '../jws/algorithms.ts'
+import type { SigningAlgorithm } from '../jws/algorithms.ts'
 import type { StoredKey } from '../stores/contracts/index.ts'
-import { generateKey, isSigningAlgorithm } from './private-jwk.ts'
-import type { NamedKey, SigningAlgorithm } from './private-jwk.ts'
 import { scheduleKeys, settle } from './key-schedule.ts'
 import type { KeyChange, KeyRules, MakeKey } from './key-schedule.ts'
+import { generateKey } from './private-jwk.ts'
+import type { NamedKey } from './private-jwk.ts'
 import type { KeySettings } from './signing-keys-options.ts'
 
 /** What time brings to keys, by the rules of this process and by what all processes have agreed on. */

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
+import type { SigningKey } from '../jws/signing-key.ts'
 import type { StoredKey } from '../stores/contracts/index.ts'
-import type { SigningKey } from './key-source.ts'
 import { importKey, toKeyObjects, toPublicJwk } from './private-jwk.ts'
 import type { SealingKeys } from './sealing-keys.ts'
 

@@ -1,55 +1,15 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { promisify } from 'node:util'
 import { calculateJwkThumbprint } from 'jose'
 import type { JWK } from 'jose'
-import { weaknessOfKey } from '../lib/weak-keys.ts'
-
-const generatePair = promisify(generateKeyPair)
-
-interface KeyKind {
-  /** For people who bring a key that does not fit. */
-  readonly description: string
-  readonly fits: (key: KeyObject) => boolean
-  readonly generate: () => Promise<{ privateKey: KeyObject }>
-}
-
-// RFC 7518 §3.3 and §3.5: 2048 bits or more.
-const MIN_RSA_BITS = 2048
-
-const RSA: KeyKind = {
-  description: `an RSA key of at least ${MIN_RSA_BITS} bits`,
-  fits: ({ asymmetricKeyType, asymmetricKeyDetails }) => asymmetricKeyType === 'rsa' && Number(asymmetricKeyDetails?.modulusLength) >= MIN_RSA_BITS,
-  generate: () => generatePair('rsa', { modulusLength: MIN_RSA_BITS })
-}
-
-const KINDS = {
-  ES256: {
-    description: 'an EC key on the curve P-256',
-    fits: ({ asymmetricKeyDetails }) => asymmetricKeyDetails?.namedCurve === 'prime256v1',
-    generate: () => generatePair('ec', { namedCurve: 'P-256' })
-  },
-  EdDSA: {
-    description: 'an Ed25519 key',
-    fits: ({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519',
-    generate: () => generatePair('ed25519', {})
-  },
-  RS256: RSA,
-  PS256: RSA
-} satisfies Record<string, KeyKind>
-
-/** The JWS algorithms that access tokens can be signed with (RFC 7518 §3.1, RFC 8037 §3.1). EdDSA is with Ed25519. */
-export type SigningAlgorithm = keyof typeof KINDS
+import { checkFit, isSigningAlgorithm, KINDS } from '../jws/algorithms.ts'
+import type { SigningAlgorithm } from '../jws/algorithms.ts'
 
 /** A private key with its name: the RFC 7638 thumbprint of its public half. */
 export interface NamedKey {
   kid: string
   alg: SigningAlgorithm
   privateJwk: JWK
-}
-
-export function isSigningAlgorithm (name: unknown): name is SigningAlgorithm {
-  return typeof name === 'string' && Object.hasOwn(KINDS, name)
 }
 
 /** Makes a new key, RSA with 2048 bits. */
@@ -75,14 +35,6 @@ export async function importKey (key: string | JWK, algorithm: string | undefine
   checkFit(privateKey, wanted)
   if (!isPair(privateKey)) throw new TypeError('The private and the public half of the key are not a pair')
   return await nameKey(privateKey, wanted)
-}
-
-/** @throws TypeError for a key of another kind than the algorithm is for, or a weak one (RFC 8725 §3.5) */
-export function checkFit (key: KeyObject, algorithm: SigningAlgorithm): void {
-  const { description, fits } = KINDS[algorithm]
-  if (!fits(key)) throw new TypeError(`The key does not fit ${algorithm}, which needs ${description}. Import such a key, or pass the algorithm that this one is for`)
-  const weakness = weaknessOfKey(key)
-  if (weakness !== undefined) throw new TypeError(`The key is weak: ${weakness}. Import another key`)
 }
 
 /** Makes the key objects of a stored key: once per key, since each signature from a JWK would cost a parse. */

@@ -1,10 +1,11 @@
+import type { SigningAlgorithm } from '../jws/algorithms.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import { checkOptions, CLOCK, codedError, listOf, oneOf, seconds, withError } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
-import { AUDIT_ORIGIN, ON_ERROR } from '../stores/contracts/option-rules.ts'
+import { ON_ERROR } from '../options/common-rules.ts'
 import type { AgreedValues, AuditOrigin } from '../stores/contracts/index.ts'
-import type { SigningAlgorithm } from './private-jwk.ts'
+import { AUDIT_ORIGIN } from '../stores/contracts/option-rules.ts'
 import type { KeyRules, KeyState } from './key-schedule.ts'
 import { isSealingKey } from './sealing-keys.ts'
 

@@ -1,22 +1,23 @@
 import type { JSONWebKeySet, JWK } from 'jose'
-import type { Clock } from '../lib/clock.ts'
 import { Entries } from '../entries/entries.ts'
 import { toUnavailable } from '../entries/to-unavailable.ts'
+import type { SigningAlgorithm } from '../jws/algorithms.ts'
+import type { SigningKey } from '../jws/signing-key.ts'
 import { measureAge } from '../lib/age.ts'
 import { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Read } from '../lib/background-refresh.ts'
+import type { Clock } from '../lib/clock.ts'
 import { isThenable } from '../lib/maybe-promise.ts'
 import { checkArgument, checkOptions, required } from '../options/check-options.ts'
-import { KEY_STORE } from '../stores/contracts/option-rules.ts'
 import type { AgreedValues, KeySet, KeyStore, StoredKey } from '../stores/contracts/index.ts'
-import type { KeySource, SigningKey } from './key-source.ts'
-import { importKey } from './private-jwk.ts'
-import type { SigningAlgorithm } from './private-jwk.ts'
+import { KEY_STORE } from '../stores/contracts/option-rules.ts'
 import { KeyRing } from './key-ring.ts'
+import { add, announce, currentIndex, scheduleKeys, stateOf, withdraw } from './key-schedule.ts'
 import { KeySeeker } from './key-seeker.ts'
 import { KeySetWriter } from './key-set-writer.ts'
+import type { KeySource } from './key-source.ts'
 import { KeyUpkeep } from './key-upkeep.ts'
-import { add, announce, currentIndex, scheduleKeys, stateOf, withdraw } from './key-schedule.ts'
+import { importKey } from './private-jwk.ts'
 import { SealingKeys } from './sealing-keys.ts'
 import { KEY_CHANGE, KEY_IMPORT, resolveKeyOptions } from './signing-keys-options.ts'
 import type { ChangeOptions, ImportOptions, KeyInformation, KeySettings, SigningKeysOptions } from './signing-keys-options.ts'
@@ -24,6 +25,7 @@ import type { ChangeOptions, ImportOptions, KeyInformation, KeySettings, Signing
 export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions } from './signing-keys-options.ts'
 
 const MAX_JWKS_AGE = 900
+
 // Milliseconds. The first read may create tables, and generate an RSA key.
 const START_LIMIT = 10_000
 const WRITE_LIMIT = 500

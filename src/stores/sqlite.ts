@@ -1,9 +1,9 @@
 import { checkArgument, checkOptions, codedError, required, withError, withMethods } from '../options/check-options.ts'
 import type { OptionsDescription, Rule } from '../options/check-options.ts'
-import { SqliteDatabase } from './sql/sqlite-database.ts'
-import type { SqliteHandle } from './sql/sqlite-database.ts'
 import { SQL_STORE_RULES, SqlStore } from './sql/sql-store.ts'
 import type { SqlStoreOptions } from './sql/sql-store.ts'
+import { SqliteDatabase } from './sql/sqlite-database.ts'
+import type { SqliteHandle } from './sql/sqlite-database.ts'
 
 export type { SqliteHandle, SqliteStatement } from './sql/sqlite-database.ts'
 export type { SqlStore, SqlStoreOptions } from './sql/sql-store.ts'

@@ -1,11 +1,11 @@
 import { LruMap } from 'toad-cache'
+import { TemporarilyUnavailableError } from '../errors/oauth-errors.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
-import { TemporarilyUnavailableError } from '../errors/oauth-errors.ts'
 import { checkOptions, CLOCK, codedError, seconds, wholeNumber } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
-import { FAILURE_STORE } from '../stores/contracts/option-rules.ts'
 import type { FailureStore } from '../stores/contracts/index.ts'
+import { FAILURE_STORE } from '../stores/contracts/option-rules.ts'
 import type { Attempt } from './attempt.ts'
 import { RecentFailures } from './recent-failures.ts'
 

@@ -1,7 +1,7 @@
-import { presentedCertificate } from '../http/presented-certificate.ts'
-import { thumbprintOf } from '../lib/x509/thumbprint.ts'
 import { InvalidRequestError, StrategyInvalidTokenError } from '../errors/oauth-errors.ts'
 import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'
+import { presentedCertificate } from '../http/presented-certificate.ts'
+import { thumbprintOf } from '../lib/x509/thumbprint.ts'
 import type { Confirmation, TokenType } from './token-type.ts'
 
 /**

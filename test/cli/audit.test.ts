@@ -6,18 +6,18 @@ import Database from 'libsql'
 import promClient, { Registry } from 'prom-client'
 import { test } from 'tap'
 import type { Test } from 'tap'
+import { AuditFollower } from '../../plugin/audit-follower.ts'
 import clientCredentialsPlugin, {
   auditLog, clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, prometheusMetrics, SigningKeys, StoreUnavailableError
 } from '../../plugin/index.ts'
 import type { AuditRecord } from '../../plugin/index.ts'
-import { AuditFollower } from '../../plugin/audit-follower.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import type { SqlStore } from '../../src/stores/sqlite.ts'
 import { CLI_USER, runCli } from '../support/cli.ts'
 import { basic, FORM, TOKEN_PATH } from '../support/demo.ts'
 import { recordEvents } from '../support/events.ts'
-import { startPostgres } from '../support/postgres.ts'
 import { openStore } from '../support/open-store.ts'
+import { startPostgres } from '../support/postgres.ts'
 
 type Json = Record<string, any>
 

@@ -21,8 +21,8 @@ import { CLI_USER, runCli } from '../support/cli.ts'
 import { basic, FORM, TOKEN_PATH } from '../support/demo.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { runCommandLine } from '../support/program.ts'
-import { closing, startRedis } from '../support/redis.ts'
 import { Release010 } from '../support/redis-010.ts'
+import { closing, startRedis } from '../support/redis.ts'
 import type { Server } from '../support/server.ts'
 
 const DIFFER = { code: 'FST_OAUTH_SETTINGS_DIFFER' }

@@ -1,7 +1,7 @@
 // Workloads that prove who they are by what their platform issued to them: Kubernetes, CI, SPIFFE.
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
-import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import t from 'tap'

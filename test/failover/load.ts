@@ -1,6 +1,6 @@
 // Tokens are requested and presented all the time, and every answer is recorded.
-import type { LoadClient, LoadClients, Secret } from './clients.ts'
 import { randomOf } from './clients.ts'
+import type { LoadClient, LoadClients, Secret } from './clients.ts'
 import { presentToken, requestToken } from './http.ts'
 import type { Answer } from './http.ts'
 import type { Ledger, Token, TokenKind } from './ledger.ts'

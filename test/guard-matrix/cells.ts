@@ -1,6 +1,6 @@
 import { serveFastify } from './fastify.ts'
-import { serveNest } from './nest.ts'
 import { flowOf, TOKENS, VERIFICATIONS } from './flows.ts'
+import { serveNest } from './nest.ts'
 import { refusedRequests, validRequests } from './requests.ts'
 
 /** A route of an application, as a framework serves it. */

@@ -1,11 +1,11 @@
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { createVerifier, readJws } from '../../src/jws/compact-jws.ts'
 import { prepareKey } from '../../src/jws/prepared-key.ts'
 import { createSigner } from '../../src/jws/sign.ts'
-import type { SigningKey } from '../../src/signing-keys/key-source.ts'
+import type { SigningKey } from '../../src/jws/signing-key.ts'
 
 type Vector = [number: number, comment: string, message: string, signature: string, result: string]
 type JwsVector = [number: number, comment: string, jws: string, result: string]

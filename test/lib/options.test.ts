@@ -12,17 +12,17 @@ import { PRIVATE_KEY_JWT } from '../../src/client-auth/private-key-jwt.ts'
 import { WORKLOAD_IDENTITIES } from '../../src/client-auth/workload-identities.ts'
 import { CLIENT_REGISTRY } from '../../src/client-registry/registry-options.ts'
 import { CLIENT_CREDENTIALS_FLOW } from '../../src/flow/flow-options.ts'
+import { GUARDED_FETCH } from '../../src/http-client/guarded-fetch.ts'
 import {
   auditLog, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, clientSecretJwt, DPoPTokenType, FailureThrottle, guardedFetch, JwtAccessTokens,
   MemoryStore, OpaqueAccessTokens, openTelemetrySpans, privateKeyJwt, prometheusMetrics, RemoteAccessTokens, selfSignedTlsClientAuth, SigningKeys, tlsClientAuth,
   workloadIdentities
 } from '../../src/index.ts'
-import { SIGNING_KEYS } from '../../src/signing-keys/signing-keys-options.ts'
-import { nearestName } from '../../src/options/check-options.ts'
 import { AUDIT_LOG } from '../../src/observability/audit-log.ts'
 import { OPENTELEMETRY_SPANS } from '../../src/observability/opentelemetry-spans.ts'
 import { PROMETHEUS_METRICS } from '../../src/observability/prometheus-metrics.ts'
-import { GUARDED_FETCH } from '../../src/http-client/guarded-fetch.ts'
+import { nearestName } from '../../src/options/check-options.ts'
+import { SIGNING_KEYS } from '../../src/signing-keys/signing-keys-options.ts'
 import { MEMORY_STORE } from '../../src/stores/memory.ts'
 import { postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'

@@ -1,8 +1,8 @@
 // What a restored backup brings back.
-import { decodeProtectedHeader } from 'jose'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeProtectedHeader } from 'jose'
 import type { Test } from 'tap'
 import { give, revokeToken } from '../failover/http.ts'
 import { now } from '../failover/time.ts'

@@ -4,10 +4,10 @@ import { promisify } from 'node:util'
 import { compactDecrypt, CompactEncrypt, decodeProtectedHeader } from 'jose'
 import type { JWK } from 'jose'
 import { test } from 'tap'
+import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import { JwtAccessTokens, MemoryStore, SigningKeys } from '../../src/index.ts'
 import type { SigningKeysOptions } from '../../src/index.ts'
 import type { KeyChangeDetails, KeySet, KeyStore, StoredKey, Written } from '../../src/stores/contracts/index.ts'
-import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import { basic, demoBuilder, TOKEN_PATH } from '../support/demo.ts'
 
 const START = 1_800_000_000

@@ -1,12 +1,12 @@
 // Changes by an administrator, at one of the authorization servers.
 import type { AuditOrigin } from '../../src/stores/contracts/index.ts'
-import type { AdministrationKind } from './plan.ts'
 import type { EndedTokens } from './ledger.ts'
+import type { Parts } from './parts.ts'
 import { pickToken, runningServers } from './pick.ts'
+import type { AdministrationKind } from './plan.ts'
 import type { Random } from './random.ts'
 import { basic, presentEverywhere } from './requests.ts'
 import type { RunContext } from './run-context.ts'
-import type { Parts } from './parts.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import type { Truth } from './truth.ts'
 

@@ -1,8 +1,8 @@
 // A database of several copies: a primary that takes writes, and a standby that follows it.
+import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
+import type { Reservation } from '../../src/stores/contracts/index.ts'
 import { Replica } from './replica.ts'
 import type { Commit } from './replica.ts'
-import type { Reservation } from '../../src/stores/contracts/index.ts'
-import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import type { StoreMethod } from './store-methods.ts'
 import type { World } from './world.ts'
 

@@ -1,8 +1,8 @@
 // What goes wrong, for how long, and until when it may be an excuse.
 import { administer } from './administration.ts'
+import type { Database } from './database.ts'
 import { CALM } from './line.ts'
 import type { Line, LineConditions } from './line.ts'
-import type { Database } from './database.ts'
 import type { AdministrationKind, FaultKind } from './plan.ts'
 import type { Random } from './random.ts'
 import { changeOptions, restart } from './restarts.ts'

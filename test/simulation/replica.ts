@@ -1,9 +1,9 @@
 // One copy of a database: the real MemoryStore, to which the same writes are applied as to the other copies, by the clock and
 // the random numbers of the copy that they were written to first. So a standby has the same positions and names.
-import { MemoryStore } from '../../src/stores/memory.ts'
 import type { StoredClient, StoredKey, StoredToken, Written } from '../../src/stores/contracts/index.ts'
-import type { Machine, SimulatedTimer } from './globals.ts'
+import { MemoryStore } from '../../src/stores/memory.ts'
 import { switchTo } from './globals.ts'
+import type { Machine, SimulatedTimer } from './globals.ts'
 import { Random } from './random.ts'
 import type { StoreMethod, WholeStore } from './store-methods.ts'
 import { Truth } from './truth.ts'

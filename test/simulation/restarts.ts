@@ -1,8 +1,8 @@
 // Processes that end and begin again, perhaps with other options.
+import type { SettingsStore } from '../../src/stores/contracts/index.ts'
 import type { Random } from './random.ts'
 import type { RunContext } from './run-context.ts'
 import { SimulatedProcess } from './simulated-process.ts'
-import type { SettingsStore } from '../../src/stores/contracts/index.ts'
 
 const RECOVERY = 3000
 

@@ -1,5 +1,8 @@
 // One run: sets up the processes, lives through the operations of a plan, ends the faults, and compares what is left.
+import type { ClientRegistry } from '../../src/index.ts'
+import type { Written } from '../../src/stores/contracts/index.ts'
 import { administer } from './administration.ts'
+import { revokeMany } from './bulk.ts'
 import { checkServed } from './check-access.ts'
 import { checkEnd } from './check-end.ts'
 import { Database } from './database.ts'
@@ -10,14 +13,11 @@ import type { AdministrationKind, Config, FaultKind, Operation, Plan } from './p
 import { Random } from './random.ts'
 import type { Commit, Replica } from './replica.ts'
 import type { SeedReport } from './report.ts'
-import { revokeMany } from './bulk.ts'
 import { guessSecret, partnerJwks, PARTNER, present, presentEverywhere, presentToken, requestByAssertion, requestToken } from './requests.ts'
 import { API } from './run-context.ts'
 import type { RunContext } from './run-context.ts'
 import { OBSERVER, SimulatedProcess } from './simulated-process.ts'
 import type { ProcessKind } from './simulated-process.ts'
-import type { ClientRegistry } from '../../src/index.ts'
-import type { Written } from '../../src/stores/contracts/index.ts'
 import { EPOCH, World } from './world.ts'
 
 /** What was found wrong in a run. */

@@ -7,11 +7,11 @@ import type { Test } from 'tap'
 import type { Clock } from '../../src/lib/clock.ts'
 import { FEED_START } from '../../src/stores/contracts/index.ts'
 import type { ClientEntry } from '../../src/stores/contracts/index.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
 import { MigratedDatabase } from '../../src/stores/sql/migrated-database.ts'
 import { PostgresDatabase } from '../../src/stores/sql/postgres-database.ts'
 import { MIGRATIONS } from '../../src/stores/sql/schema.ts'
 import type { Migration } from '../../src/stores/sql/schema.ts'
-import { postgresStore } from '../../src/stores/postgres.ts'
 import { startPostgres } from '../support/postgres.ts'
 import {
   added, AUDIT, changeContracts, CLIENT, CLIENT_REVOCATION, clientNamed, DAY, idsOf, inTurns, KEY, pageContracts, RESERVATION, START, TOKEN, TOKEN_REVOCATION,

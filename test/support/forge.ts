@@ -1,7 +1,8 @@
 import { constants, createHmac, generateKeyPair, KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { JSONWebKeySet } from 'jose'
-import type { KeySource, SigningKey } from '../../src/signing-keys/key-source.ts'
+import type { SigningKey } from '../../src/jws/signing-key.ts'
+import type { KeySource } from '../../src/signing-keys/key-source.ts'
 import type { FeedMark, Revocation, StoredToken } from '../../src/stores/contracts/index.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 

@@ -4,11 +4,11 @@ import { createHash, randomUUID } from 'node:crypto'
 import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
+import { FeedHistory } from '../../src/entries/feed-history.ts'
 import {
   BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, issueAccessToken, JwtAccessTokens, MemoryStore,
   OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, SigningKeys, verifyAccess
 } from '../../src/index.ts'
-import { FeedHistory } from '../../src/entries/feed-history.ts'
 import type { AccessTokens, FormParameters, PlainRequest } from '../../src/index.ts'
 import { Attempt } from '../../src/throttle/attempt.ts'
 import { RecentFailures } from '../../src/throttle/recent-failures.ts'
@@ -184,7 +184,7 @@ test('what has expired is forgotten', async (t) => {
 test('what strangers can fill is bounded', async (t) => {
   const world = await setUp()
   const throttle = new FailureThrottle({ store: new RecentFailures({ max: FEW, now: () => START }), now: () => START })
-  const failed = await watch(t, MAX_FAILED + MANY, (number) => throttle.failed(new Attempt(`stranger ${number}`, request({}))))
+  const failed = await watch(t, MAX_FAILED + MANY, (number) => throttle.failed(new Attempt(`stranger ${number}`, request({}).address)))
   failed.entries.stop()
   t.equal(failed.growth, MAX_FAILED, 'who has failed')
   const proven = await watch(t, MAX_PROOF_KEYS + MANY, async (number) => {

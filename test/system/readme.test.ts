@@ -7,11 +7,11 @@ import { conformityPage } from '../../.ci/conformity.ts'
 import { PLUGIN_ERRORS } from '../../plugin/index.ts'
 import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../../plugin/index.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
-import { GLOBAL_OPTIONS } from '../../src/cli/help.ts'
 import { SETTING_NAMES } from '../../src/cli/commands/settings-values.ts'
+import { GLOBAL_OPTIONS } from '../../src/cli/help.ts'
 import { FLOW_DEFAULTS, FLOW_ERRORS } from '../../src/index.ts'
-import { freePort, startProgram } from '../support/program.ts'
 import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from '../support/pages.ts'
+import { freePort, startProgram } from '../support/program.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the project, so that the snippets import the package by its name, as its users do.
@@ -19,18 +19,13 @@ const folder = join(root, '.tap', 'readme')
 
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
-import { readFileSync } from 'node:fs'
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
-import {
-  BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf,
-  dpopRequestInterceptor, DPoPTokenType, FailureThrottle, FAPI2_TLS, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys,
-  workloadIdentities
-} from 'fastify-client-credentials'
-import type { OAuth2Client } from 'fastify-client-credentials'
+import { BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf, dpopRequestInterceptor, DPoPTokenType, FailureThrottle, FAPI2_TLS, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys, workloadIdentities } from 'fastify-client-credentials'
+import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, OAuth2Client } from 'fastify-client-credentials'
 import { postgresStore } from 'fastify-client-credentials/stores/postgres'
 import { redisStore } from 'fastify-client-credentials/stores/redis'
 import { sqliteStore } from 'fastify-client-credentials/stores/sqlite'
@@ -40,7 +35,6 @@ import pg from 'pg'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
-import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, JwtAccessTokens, OAuth2Client } from 'fastify-client-credentials'
 declare global {
   const app: FastifyInstance
   const flow: ClientCredentialsFlow

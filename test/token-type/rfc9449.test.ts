@@ -9,8 +9,8 @@ import clientCredentialsPlugin, {
   BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, FLOW_ERRORS, JwtAccessTokens, MemoryStore, SigningKeys
 } from '../../plugin/index.ts'
 import type { DPoPTokenTypeOptions, OAuth2Client, TokenType } from '../../plugin/index.ts'
-import { weaknessOf, weaknessOfKey } from '../../src/lib/weak-keys.ts'
 import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
+import { weaknessOf, weaknessOfKey } from '../../src/lib/weak-keys.ts'
 import { basic, exchange, getClient } from '../support/demo.ts'
 import { MemoryReplays, SlowReplays } from '../support/replays.ts'
 

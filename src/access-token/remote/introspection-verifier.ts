@@ -1,15 +1,15 @@
+import { discoverEndpoint } from '../../http-client/discovery.ts'
+import type { RemoteIssuer } from '../../http-client/discovery.ts'
+import { fetchJson } from '../../http-client/fetch-json.ts'
+import type { RemoteDocument } from '../../http-client/remote-document.ts'
+import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
 import { FORM_MEDIA_TYPE } from '../../http/form.ts'
 import { measureAge } from '../../lib/age.ts'
 import type { Age } from '../../lib/age.ts'
-import { discoverEndpoint } from '../../http-client/discovery.ts'
-import type { RemoteIssuer } from '../../http-client/discovery.ts'
-import type { RemoteDocument } from '../../http-client/remote-document.ts'
-import { fetchJson } from '../../http-client/fetch-json.ts'
-import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
-import { judgeClaims } from '../validate-claims.ts'
-import type { ClaimsExpectation } from '../validate-claims.ts'
 import type { VerifyTokenResult } from '../access-tokens.ts'
 import { VerifiedTokens } from '../token-cache.ts'
+import { judgeClaims } from '../validate-claims.ts'
+import type { ClaimsExpectation } from '../validate-claims.ts'
 
 // Seconds that an answer is used, from sending the question.
 const MAX_AGE = 60

@@ -1,17 +1,17 @@
 import { decodeProtectedHeader, errors } from 'jose'
 import type { JWTPayload } from 'jose'
-import { missingKeyOf, verifyByPublicKeys } from '../../jws/public-keys.ts'
 import { discoverEndpoint } from '../../http-client/discovery.ts'
 import type { RemoteIssuer } from '../../http-client/discovery.ts'
 import type { RemoteDocument } from '../../http-client/remote-document.ts'
 import { remoteJwks } from '../../http-client/remote-jwks.ts'
 import type { RemoteKeys } from '../../http-client/remote-jwks.ts'
 import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
+import { missingKeyOf, verifyByPublicKeys } from '../../jws/public-keys.ts'
+import type { VerifyTokenResult } from '../access-tokens.ts'
+import { VerifiedTokens } from '../token-cache.ts'
 import { isTypeOf, judgeClaims } from '../validate-claims.ts'
 import type { ClaimsExpectation } from '../validate-claims.ts'
-import type { VerifyTokenResult } from '../access-tokens.ts'
 import { RFC_9068 } from './presets.ts'
-import { VerifiedTokens } from '../token-cache.ts'
 
 // Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']

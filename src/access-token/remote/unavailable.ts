@@ -1,6 +1,6 @@
-import { nameErrors } from '../../lib/brand.ts'
-import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
 import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
+import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
+import { nameErrors } from '../../lib/brand.ts'
 
 /** An issuer that does not answer, or gives no usable answer. Nothing is known of the token: 503, as for a store. */
 export class IssuerUnavailableError extends StoreUnavailableError {

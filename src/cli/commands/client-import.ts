@@ -14,8 +14,8 @@ import { badRow, decode } from '../import/text.ts'
 import type { Io } from '../io.ts'
 import { originOf } from '../origin.ts'
 import { note, print } from '../output.ts'
-import { withRegistry } from './with-registry.ts'
 import { textOf } from '../values.ts'
+import { withRegistry } from './with-registry.ts'
 
 /** Adds many clients from a file. After a failure, it goes on when it is run again. */
 export const CLIENT_IMPORT_COMMAND: Command = {

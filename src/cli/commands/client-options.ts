@@ -1,4 +1,5 @@
-import type { ClientChanges, ClientRegistration } from '../../client-registry/client-registry.ts'
+import type { ClientChanges } from '../../client-registry/client-registry.ts'
+import type { ClientRegistration } from '../../stores/contracts/index.ts'
 import type { CertificateName } from '../../stores/contracts/index.ts'
 import type { Option } from '../command.ts'
 import { UsageError } from '../errors.ts'

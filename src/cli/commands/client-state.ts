@@ -4,10 +4,10 @@ import { TOKEN_BOUNDS } from '../bounds.ts'
 import type { Command, Invocation, Option } from '../command.ts'
 import { originOf } from '../origin.ts'
 import { note } from '../output.ts'
-import { found, withRegistry } from './with-registry.ts'
 import { UNTIL_DISABLED, withCutOffs } from '../release-010.ts'
 import type { CutOffs } from '../release-010.ts'
 import { REVOCATIONS_OPTION } from '../revocation-stores.ts'
+import { found, withRegistry } from './with-registry.ts'
 
 type Work = (id: string, parts: { registry: ClientRegistry, cutOffs: CutOffs | undefined, by: AuditOrigin }) => Promise<void>
 

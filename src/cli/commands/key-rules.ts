@@ -1,5 +1,5 @@
-import { isSigningAlgorithm } from '../../signing-keys/private-jwk.ts'
-import type { SigningAlgorithm } from '../../signing-keys/private-jwk.ts'
+import { isSigningAlgorithm } from '../../jws/algorithms.ts'
+import type { SigningAlgorithm } from '../../jws/algorithms.ts'
 import type { SigningKeysOptions } from '../../signing-keys/signing-keys.ts'
 import type { StoredSettings } from '../../stores/contracts/index.ts'
 import type { Invocation, Option } from '../command.ts'

@@ -1,15 +1,15 @@
 import type { JWK } from 'jose'
-import type { KeyInformation } from '../../signing-keys/signing-keys.ts'
 import { SigningKeys } from '../../signing-keys/signing-keys.ts'
+import type { KeyInformation } from '../../signing-keys/signing-keys.ts'
 import { keyBounds } from '../bounds.ts'
 import type { Command, CommandStore, Invocation } from '../command.ts'
 import { secretsFrom } from '../environment.ts'
 import { CommandError } from '../errors.ts'
-import type { Io } from '../io.ts'
 import { parseJson, readInput } from '../io.ts'
-import { agreedRules, algorithmOf, givenRules, KEY_RULE_OPTIONS, SAME_RULES } from './key-rules.ts'
+import type { Io } from '../io.ts'
 import { originOf } from '../origin.ts'
 import { alignColumns, isoTime, note, print } from '../output.ts'
+import { agreedRules, algorithmOf, givenRules, KEY_RULE_OPTIONS, SAME_RULES } from './key-rules.ts'
 
 const SEALING = 'Where your servers seal private keys, set OAUTH_SEALING_KEYS to the same keys, separated by commas.'
 

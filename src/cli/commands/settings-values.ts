@@ -1,4 +1,4 @@
-import { isSigningAlgorithm } from '../../signing-keys/private-jwk.ts'
+import { isSigningAlgorithm } from '../../jws/algorithms.ts'
 import type { AgreedValues } from '../../stores/contracts/index.ts'
 import { UsageError } from '../errors.ts'
 import { toSeconds } from '../values.ts'

@@ -2,9 +2,9 @@ import { TOKEN_BOUNDS } from '../bounds.ts'
 import type { Command } from '../command.ts'
 import { originOf } from '../origin.ts'
 import { note } from '../output.ts'
-import { allClients } from './with-registry.ts'
 import { withCutOffs } from '../release-010.ts'
 import { REVOCATIONS_OPTION } from '../revocation-stores.ts'
+import { allClients } from './with-registry.ts'
 
 /** Revokes the access tokens of all clients. */
 export const REVOKE_ALL_COMMAND: Command = {

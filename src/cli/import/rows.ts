@@ -1,6 +1,6 @@
 import type { NewClient } from '../../client-registry/client-registry.ts'
-import { isSecret, toPlainHash } from '../../client-registry/secrets/fast-secrets.ts'
 import { isClientId } from '../../client-registry/new-client.ts'
+import { isSecret, toPlainHash } from '../../client-registry/secrets/fast-secrets.ts'
 import { checkRegistration, withKnownMethods } from '../../client-registry/validate-registration.ts'
 import type { CertificateName } from '../../stores/contracts/index.ts'
 import { toWords } from '../values.ts'

@@ -1,15 +1,15 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
+import { isGeneratedSecret } from '../../lib/generated-secret.ts'
+import { networkOf } from '../../lib/ip.ts'
 import type { StoredSecret } from '../../stores/contracts/index.ts'
-import { networkOf } from '../../throttle/attempt.ts'
 import { randomDigest } from './fast-secrets.ts'
 import type { PresentedSecret, SecretHashes, StoredDigest } from './fast-secrets.ts'
-import { isGeneratedSecret } from '../../lib/generated-secret.ts'
 import type { ImportedSecrets } from './has-imported-secrets.ts'
 import type { NotedSecret } from './secret-uses.ts'
+import type { VerifiedSecrets } from './secret-verification-cache.ts'
 import { SlowHashBudget } from './slow-hash-budget.ts'
 import type { SlowDigest, SlowSecretHashes } from './slow-secret-hash.ts'
-import type { VerifiedSecrets } from './secret-verification-cache.ts'
 
 interface Comparable<T> extends NotedSecret {
   readonly expiresAt: number

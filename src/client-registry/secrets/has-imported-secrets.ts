@@ -1,6 +1,6 @@
-import type { Clock } from '../../lib/clock.ts'
 import { toUnavailable } from '../../entries/to-unavailable.ts'
 import { BackgroundRefresh } from '../../lib/background-refresh.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { ClientStore } from '../../stores/contracts/index.ts'
 
 // Milliseconds. A client that is added elsewhere tells by its own secret as soon as it comes.

@@ -1,6 +1,6 @@
-import type { Clock } from '../../lib/clock.ts'
 import { measureAge } from '../../lib/age.ts'
 import type { Age } from '../../lib/age.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { ClientStore, SecretUse } from '../../stores/contracts/index.ts'
 
 // Seconds between two notes of one secret, and between two writings.

@@ -1,14 +1,17 @@
 import { LruMap } from 'toad-cache'
-import type { Clock } from '../../lib/clock.ts'
 import { RETRY_AFTER, TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
-import { networksOf } from '../../throttle/attempt.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { networksOf } from '../../lib/ip.ts'
 
 const TOO_MANY_REQUESTS = 429
+
 // Hashes of wrong secrets in a window. More than the failures of one client, which the throttle bounds: so it takes several clients
 // with such secrets to exhaust it, and a single one cannot be found by that.
 const LIMIT = 30
+
 // Seconds.
 const WINDOW = 60
+
 // Of a prefix of 48 bits, which a provider gives to one site: that many networks of 64 bits.
 const SITE_FACTOR = 4
 const MAX_NETWORKS = 10_000

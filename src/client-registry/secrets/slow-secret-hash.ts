@@ -1,8 +1,8 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import type { ScryptOptions } from 'node:crypto'
 import { promisify } from 'node:util'
-import { monotonic } from '../../lib/clock.ts'
 import { RETRY_AFTER, TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
+import { monotonic } from '../../lib/clock.ts'
 import type { PresentedSecret, SecretHashes } from './fast-secrets.ts'
 
 const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt)

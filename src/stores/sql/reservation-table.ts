@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { ReplayStore, Reservation } from '../contracts/replay-store.ts'
 import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
+import type { ReplayStore, Reservation } from '../contracts/replay-store.ts'
 import { firstOf } from './database.ts'
 import type { SqlDatabase } from './database.ts'
 import { expiredRows } from './expired-rows.ts'

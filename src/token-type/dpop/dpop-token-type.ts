@@ -1,18 +1,18 @@
+import type { PlainRequest, TokenRequest } from '../../http/plain-request.ts'
 import { systemClock } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { checkOptions, CLOCK, codedError, listOf, required, seconds, text } from '../../options/check-options.ts'
 import type { OptionsDescription } from '../../options/check-options.ts'
-import { REPLAY_STORE } from '../../stores/contracts/option-rules.ts'
 import { isFirstUse } from '../../stores/contracts/consume-once.ts'
 import type { Replays } from '../../stores/contracts/consume-once.ts'
-import type { PlainRequest, TokenRequest } from '../../http/plain-request.ts'
 import type { ReplayStore } from '../../stores/contracts/index.ts'
-import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './proof-errors.ts'
+import { REPLAY_STORE } from '../../stores/contracts/option-rules.ts'
+import type { Confirmation, TokenType } from '../token-type.ts'
 import { Nonces } from './nonces.ts'
+import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './proof-errors.ts'
 import { ProofKeys } from './proof-key.ts'
 import { verifyProof } from './verify-proof.ts'
 import type { ProofRules, VerifiedProof } from './verify-proof.ts'
-import type { Confirmation, TokenType } from '../token-type.ts'
 
 /** What proofs must be like. The same for all processes. */
 export interface DPoPTokenTypeOptions {

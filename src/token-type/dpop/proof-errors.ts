@@ -1,6 +1,6 @@
 import { OAuth2Error, StrategyError } from '../../errors/oauth-errors.ts'
-import { nameErrors } from '../../lib/brand.ts'
 import type { ProtocolErrorOptions } from '../../errors/protocol-error.ts'
+import { nameErrors } from '../../lib/brand.ts'
 
 /** The reason that a proof is refused for, before it is known on which side. `cause` is for the log. */
 export class ProofRefusal extends Error {}

@@ -1,10 +1,10 @@
 import { compactVerify } from 'jose'
-import { keyOf } from '../../access-token/token-cache.ts'
-import type { Clock } from '../../lib/clock.ts'
 import type { PlainRequest } from '../../http/plain-request.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { keyOf } from '../../lib/sha256.ts'
 import type { Reservation } from '../../stores/contracts/index.ts'
-import { NonceWanted, ProofMissing, ProofRefusal } from './proof-errors.ts'
 import type { Nonces } from './nonces.ts'
+import { NonceWanted, ProofMissing, ProofRefusal } from './proof-errors.ts'
 import type { ProofKeys } from './proof-key.ts'
 import { isSameTarget, targetUriOf } from './target-uri.ts'
 
@@ -31,6 +31,7 @@ export interface VerifiedProof {
 // A proof with an RSA key of 4096 bits has some 2,000 characters.
 const MAX_LENGTH = 8192
 const MAX_JTI_LENGTH = 256
+
 // Seconds that clocks of clients may be ahead (FAPI 2.0 §5.3.2.1: ten are to be taken, more than sixty are not).
 const AHEAD = 10
 
