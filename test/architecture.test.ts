@@ -105,8 +105,7 @@ const UPWARDS: Record<string, readonly string[]> = {
   'src/cli/declared.ts': ['src/client-registry/client-registry.ts', 'src/client-registry/validate-registration.ts'],
   'src/cli/import/batches.ts': ['src/client-registry/client-registry.ts'],
   'src/cli/import/rows.ts': ['src/client-registry/client-registry.ts', 'src/client-registry/new-client.ts', 'src/client-registry/secrets/fast-secrets.ts', 'src/client-registry/validate-registration.ts'],
-  'src/cli/release-010.ts': ['src/client-registry/client-registry.ts'],
-  'src/events/access-decision.ts': ['src/access-token/access-tokens.ts', 'src/http/authentication.ts', 'src/http/plain-request.ts', 'src/token-type/token-type.ts']
+  'src/cli/release-010.ts': ['src/client-registry/client-registry.ts']
 }
 
 const rulesOf = (file: string) => Object.keys(LAYERS).filter((folder) => file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0]

@@ -1,5 +1,5 @@
 import type { AuditOrigin, AuditRecord } from '../stores/contracts/index.ts'
-import { CHANNELS, publish } from './event-types.ts'
+import { CHANNELS, publish } from './channels.ts'
 import type { ChangeEvent, ClientChange } from './event-types.ts'
 
 const { keyRotated, keyRevoked, clientChanged, administrationRecorded } = CHANNELS

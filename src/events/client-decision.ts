@@ -1,7 +1,7 @@
 import type { OAuth2Error } from '../errors/oauth-errors.ts'
 import { secondsSince, monotonic } from '../lib/clock.ts'
 import { holdsSecret, toLogText } from '../lib/log-text.ts'
-import { CHANNELS, publish } from './event-types.ts'
+import { CHANNELS, publish } from './channels.ts'
 import type { ClientEndpoint, RequestEvent, TokenIssued } from './event-types.ts'
 
 const { tokenIssued, tokenDenied, tokenRevoked } = CHANNELS

@@ -1,4 +1,3 @@
-import { channel } from 'node:diagnostics_channel'
 import type { AuditActor, AuditRecord } from '../stores/contracts/index.ts'
 
 /** The endpoints at which clients authenticate. */
@@ -115,34 +114,3 @@ export interface ClientChanged extends ChangeEvent {
  * that serves the plugin on the store of the clients, within a second.
  */
 export type AdministrationRecorded = AuditRecord
-
-/** As much of a channel as is used here. */
-export interface EventChannel<E> {
-  readonly name: string | symbol
-  readonly hasSubscribers: boolean
-  publish (event: Readonly<E>): void
-}
-
-const channelOf = <E>(name: string) => channel(`fastify-client-credentials.${name}`) as EventChannel<E>
-
-/**
- * The channels of node:diagnostics_channel on which events are published, at once and in the turn of what they tell. Events
- * are made for subscribers only, and frozen. An exception of a subscriber breaks no request: Node.js throws it in a turn
- * of its own, where it is an uncaughtException, which ends a process that does not handle it.
- */
-export const CHANNELS = Object.freeze({
-  tokenIssued: channelOf<TokenIssued>('token.issued'),
-  tokenDenied: channelOf<TokenDenied>('token.denied'),
-  tokenVerified: channelOf<TokenVerified>('token.verified'),
-  tokenRejected: channelOf<TokenRejected>('token.rejected'),
-  tokenRevoked: channelOf<TokenRevoked>('token.revoked'),
-  keyRotated: channelOf<KeyRotated>('key.rotated'),
-  keyRevoked: channelOf<KeyRevoked>('key.revoked'),
-  clientChanged: channelOf<ClientChanged>('client.changed'),
-  administrationRecorded: channelOf<AdministrationRecorded>('administration.recorded')
-})
-
-/** Publishes an event. The caller has seen to it that there are subscribers. */
-export function publish<E> (channel: EventChannel<E>, event: E): void {
-  channel.publish(Object.freeze(event))
-}

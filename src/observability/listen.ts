@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { CHANNELS } from '../events/event-types.ts'
-import type { EventChannel } from '../events/event-types.ts'
+import { CHANNELS } from '../events/channels.ts'
+import type { EventChannel } from '../events/channels.ts'
 
 type Channels = typeof CHANNELS
 type Listener<C> = C extends EventChannel<infer E> ? (event: E) => void : never

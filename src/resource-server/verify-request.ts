@@ -7,6 +7,7 @@ import type { StrategyError } from '../errors/oauth-errors.ts'
 import { withChallenge } from '../errors/protocol-error.ts'
 import { isStoreAway } from '../errors/store-unavailable.ts'
 import { isAccessObserved, publishRejected, publishVerified } from '../events/access-decision.ts'
+import type { AccessRequest } from '../events/access-decision.ts'
 import { formatChallenge, isB64Token, parseAuthorization } from '../http/authentication.ts'
 import type { PlainRequest } from '../http/plain-request.ts'
 import { hasQueryParameter } from '../http/query.ts'
@@ -57,10 +58,11 @@ function decideObserved (settings: ResourceAccessSettings, request: PlainRequest
   try {
     const credentials = decide(settings, request, needed)
     if (isThenable(credentials)) return settleObserved(settings, request, needed, startedAt, credentials)
-    publishVerified(settings, request, credentials, startedAt)
+    publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
     return credentials
   } catch (error) {
-    publishRejected(settings, request, error as StrategyError, { needed, startedAt })
+    const { code, status } = error as StrategyError
+    publishRejected(describe(settings, request, startedAt), { code, status, needed })
     throw error
   }
 }
@@ -74,10 +76,11 @@ async function settleObserved (
 ): Promise<AuthCredentials> {
   try {
     const credentials = await deciding
-    publishVerified(settings, request, credentials, startedAt)
+    publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
     return credentials
   } catch (error) {
-    publishRejected(settings, request, error as StrategyError, { needed, startedAt })
+    const { code, status } = error as StrategyError
+    publishRejected(describe(settings, request, startedAt), { code, status, needed })
     throw error
   }
 }
@@ -132,8 +135,14 @@ function rejected (
   credentials: AuthCredentials,
   error: StrategyError
 ): StrategyError {
-  publishRejected(settings, request, error, { needed, credentials })
+  if (isAccessObserved()) publishRejected(describe(settings, request), { code: error.code, status: error.status, clientId: credentials.app?.id, needed })
   return challenging(settings, request, needed, error)
+}
+
+// All types of a scheme have its name.
+function describe ({ realm, tokenTypesByScheme }: ResourceAccessSettings, request: PlainRequest, startedAt?: number): AccessRequest {
+  const { scheme } = parseAuthorization(request.header('authorization') ?? '')
+  return { flow: realm, id: request.id, address: request.address, tokenType: tokenTypesByScheme.get(scheme)?.[0].name, startedAt }
 }
 
 function verify ({ tokenTypesByScheme, verifyToken, recheckToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
