@@ -15,8 +15,8 @@ export const PARTS = {
   cli: ['src/cli/**/*.ts']
 }
 
-// Their subject is another program or the repository, which the mutant is not in, or they take minutes.
-const LEFT_OUT = /(?:^|\/)(?:architecture|example.*|fuzz-.*|kill|many-processes|model|node-sqlite|outage-servers|readme|replay|rotation|soak|swagger-ui.*)\.test\.ts$/
+// Their subject is another program or the repository, which the mutant is not in, or they take long.
+const LEFT_OUT = /(?:^|\/)(?:architecture|example.*|many-processes|readme|swagger-ui.*|.*\.full)\.test\.ts$/
 // Database servers, which start with each process of tests. They reach nothing else that others do not.
 const OF_STORES = /(?:^|\/)(?:postgres|redis)\.test\.ts$/
 
