@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { isStoreAway } from '../src/index.ts'
+import { isStoreUnavailable } from '../src/index.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 
 /**
@@ -12,7 +12,7 @@ export async function agreeWithOthers (flow: ClientCredentialsFlow, log: Fastify
   try {
     for (const warning of await flow.start()) log.warn(warning)
   } catch (error) {
-    if (!isStoreAway(error)) throw error
+    if (!isStoreUnavailable(error)) throw error
     log.error({ err: error }, 'The settings of this process could not be compared with those of the others, since a store is not available')
   }
 }

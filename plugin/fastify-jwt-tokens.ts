@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { grantAudience, isAccessTokenType, isIssuer, judgeClaims, systemClock } from '../src/index.ts'
-import type { AccessTokens, GenerateAccessToken, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
+import { grantAudience, isAccessTokenType, isIssuer, systemClock, validateClaims } from '../src/index.ts'
+import type { AccessTokens, ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
 import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text, withError } from '../src/options/check-options.ts'
 import type { OptionsDescription, Rule } from '../src/options/check-options.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
@@ -97,7 +97,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
       const expired = (error as { code: string }).code === 'FAST_JWT_EXPIRED'
       return invalid(expired ? 'The access token has expired' : undefined, error)
     }
-    return judgeClaims(claims, { issuer, audience: [audience], now: systemClock, clockTolerance })
+    return validateClaims(claims, { issuer, audience: [audience], now: systemClock, clockTolerance })
   }
 
   const trialClaims = claimsOf(TRIAL)

@@ -23,7 +23,7 @@ import { describeOperations } from './openapi/operations.ts'
 import { describeInSwagger, FLOW_DESCRIPTION } from './openapi/swagger.ts'
 import { normalizePrefix, resolveOptions } from './options.ts'
 import type { ClientCredentialsPluginOptions } from './options.ts'
-import { Outage } from './outage-log.ts'
+import { OutageLog } from './outage-log.ts'
 import { warnOfMemoryStore } from './redact-urls.ts'
 
 declare module 'fastify' {
@@ -59,7 +59,7 @@ declare module 'fastify' {
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
   const { flow, prefix, acceptJson, decoratorName, metadata, openIdConfiguration, origins, certificateOf } = resolveOptions(options)
   const paths = pathsOf(flow, openIdConfiguration)
-  const guards = createGuards(flow, { origin: origins.resource, certificateOf }, decoratorName, new Outage('Guarded routes', fastify.log))
+  const guards = createGuards(flow, { origin: origins.resource, certificateOf }, decoratorName, new OutageLog('Guarded routes', fastify.log))
   if (options.clientCertificate === undefined) {
     refuseRenegotiation(fastify.server)
     // Where a host name has several addresses, Fastify opens a server for each of the others, once the first listens.

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { isStoreAway, systemClock } from '../src/index.ts'
+import { isStoreUnavailable, systemClock } from '../src/index.ts'
 import type { Clock } from '../src/index.ts'
 
 // Seconds. What is remembered is served in an outage too, so that a request which goes well is the end of none.
@@ -10,7 +10,7 @@ const QUIET = 5
  * when it is over, at info, however many requests it fails: those are at debug. It is over with the first request that
  * goes well when none has failed for five seconds.
  */
-export class Outage {
+export class OutageLog {
   readonly #name: string
   readonly #log: FastifyBaseLogger
   readonly #now: Clock
@@ -26,7 +26,7 @@ export class Outage {
 
   /** Notes what a request has failed with. Nothing, unless a store is away. */
   failed (error: unknown): void {
-    if (!isStoreAway(error)) return
+    if (!isStoreUnavailable(error)) return
     this.#failedAt = this.#now()
     if (++this.#failures === 1) this.#log.error({ err: error }, `${this.#name}: the store is not available`)
   }

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { isStoreAway, toLogText } from '../src/index.ts'
+import { isStoreUnavailable, toLogText } from '../src/index.ts'
 import type { OAuth2Error, StrategyError } from '../src/index.ts'
 
 const JSON_MEDIA_TYPE = 'application/json; charset=utf-8'
@@ -30,8 +30,8 @@ export function putHeaders (reply: HeadedReply, headers: Record<string, string>)
 /** Sends the answer that an error knows, and logs its cause, which the answer does not tell. */
 export function sendError (reply: FastifyReply, error: OAuth2Error | StrategyError): FastifyReply {
   if (error.status >= 500) {
-    // A store that is away fails many requests. What is to be said of it, Outage says once.
-    reply.log[isStoreAway(error) ? 'debug' : 'error']({ err: error }, `OAuth ${error.code}: ${error.message}`)
+    // A store that is away fails many requests. What is to be said of it, OutageLog says once.
+    reply.log[isStoreUnavailable(error) ? 'debug' : 'error']({ err: error }, `OAuth ${error.code}: ${error.message}`)
   } else {
     // What a flood repeats, RepeatedLog says.
     reply.log[error.status === 429 ? 'debug' : 'info']({ oauth: { error: error.code, status: error.status, reason: reasonOf(error) } }, `OAuth ${error.code}: ${error.message}`)

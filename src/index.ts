@@ -30,7 +30,7 @@ export { DPoPTokenType } from './token-type/dpop/dpop-token-type.ts'
 export type { DPoPAlgorithm, DPoPTokenTypeOptions } from './token-type/dpop/dpop-token-type.ts'
 export { InvalidDPoPProofError, StrategyInvalidDPoPProofError } from './token-type/dpop/proof-errors.ts'
 export type { Confirmation, TokenType } from './token-type/token-type.ts'
-export { isAccessTokenType, judgeClaims } from './access-token/validate-claims.ts'
+export { isAccessTokenType, validateClaims } from './access-token/validate-claims.ts'
 export { JwtAccessTokens } from './access-token/jwt-access-tokens.ts'
 export type { JwtAccessTokensOptions } from './access-token/jwt-access-tokens.ts'
 // A star, since a module declaration of the user's cannot augment what is re-exported by name.
@@ -58,24 +58,24 @@ export type {
 } from './client-registry/client-registry.ts'
 export { MemoryStore } from './stores/memory.ts'
 export type { MemoryStoreOptions } from './stores/memory.ts'
-export { isStoreAway, StoreUnavailableError } from './errors/store-unavailable.ts'
+export { isStoreUnavailable, StoreUnavailableError } from './errors/store-unavailable.ts'
 export type {
   AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientRegistration, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
   FeedPage, KeySet, KeyStore, Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient,
   StoredClientChanges, StoredKey, StoredSecret, StoredSettings, StoredToken, TokenStore, Written
 } from './stores/contracts/index.ts'
 
-export { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt, wantsIntrospectionJwt } from './endpoints/introspection.ts'
+export { canSignIntrospection, handleIntrospectionRequest, INTROSPECTION_JWT_MEDIA_TYPE } from './endpoints/introspection.ts'
 export type { IntrospectionResponse } from './endpoints/introspection.ts'
 export { toOpenIdConfiguration, toResourceMetadata, toServerMetadata } from './flow/server-metadata.ts'
 export type { EndpointUrls } from './flow/server-metadata.ts'
 export { checkPresentedToken } from './endpoints/presented-token.ts'
 export { plainParameterName, queryStarts } from './http/query.ts'
-export { revokeToken } from './endpoints/revocation.ts'
+export { handleRevocationRequest } from './endpoints/revocation.ts'
 export { toOAuth2Error } from './endpoints/with-client-errors.ts'
-export { checkTokenParameters, issueAccessToken } from './endpoints/token.ts'
+export { checkTokenParameters, handleTokenRequest } from './endpoints/token.ts'
 export type { TokenEndpointSettings, TokenResponse } from './endpoints/token.ts'
-export { checkScope, hasScopes, refuseSeveralTokens, verifyAccess } from './resource-server/verify-request.ts'
+export { checkScope, hasScopes, rejectSecondToken, verifyAccess } from './resource-server/verify-request.ts'
 export type { ResourceAccessSettings } from './resource-server/verify-request.ts'
 export type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from './http/plain-request.ts'
 export { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, notAForm, parseForm, tooManyParameters } from './http/form.ts'

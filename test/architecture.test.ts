@@ -24,22 +24,20 @@ const layers = { src: filesOf('src'), plugin: filesOf('plugin'), schemas: filesO
 const all = Object.values(layers).flat()
 
 const CORE_EXPORTS = [
-  'AUTHORIZATION_SERVER', 'BearerTokenType', 'CertificateBoundTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder',
-  'ClientRegistry', 'DPoPTokenType', 'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FailureThrottle',
-  'FlowConfigurationError', 'GRANT_TYPE', 'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidClientError', 'InvalidDPoPProofError',
-  'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError', 'JwtAccessTokens', 'MemoryStore', 'MethodNotAllowedError',
-  'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens', 'PROTECTED_RESOURCE', 'RemoteAccessTokens', 'ServerError', 'SigningKeys',
-  'StoreUnavailableError', 'StrategyError', 'StrategyInsufficientScopeError', 'StrategyInternalError',
-  'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError', 'StrategyMissingTokenError',
-  'StrategyUnavailableError', 'TemporarilyUnavailableError', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog',
-  'brandOf', 'canSignIntrospection', 'checkPresentedToken', 'checkScope', 'checkTokenParameters', 'clientSecretBasic',
-  'clientSecretJwt', 'clientSecretPost', 'formTooLarge', 'grantAudience', 'guardedFetch', 'hasScopes', 'hasTooManyParameters', 'holdsSecret',
-  'introspectToken', 'introspectTokenAsJwt', 'isAccessTokenType', 'isDenialObserved', 'isFlow', 'isIssuer', 'isOAuth2Error',
-  'isScopeToken', 'isSecureUrl', 'isStoreAway', 'isStrategyError', 'isThenable', 'issueAccessToken', 'judgeClaims', 'notAForm',
-  'openIdUrl', 'openTelemetrySpans', 'parseForm', 'plainParameterName', 'privateKeyJwt', 'prometheusMetrics', 'publishAdministration',
-  'publishDenial', 'queryStarts', 'redactSecrets', 'refuseSeveralTokens', 'revokeToken', 'selfSignedTlsClientAuth', 'systemClock',
-  'tlsClientAuth', 'toLogText', 'toOAuth2Error', 'toOpenIdConfiguration', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'tooManyParameters', 'verifyAccess',
-  'wantsIntrospectionJwt', 'wellKnownUrl', 'workloadIdentities'
+  'AUTHORIZATION_SERVER', 'BearerTokenType', 'CertificateBoundTokenType', 'ClientCredentialsFlow', 'ClientCredentialsFlowBuilder', 'ClientRegistry',
+  'DPoPTokenType', 'FLOW_DEFAULTS', 'FLOW_ERRORS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'FailureThrottle', 'FlowConfigurationError', 'GRANT_TYPE',
+  'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidClientError', 'InvalidDPoPProofError', 'InvalidRequestError', 'InvalidScopeError', 'InvalidTargetError',
+  'JwtAccessTokens', 'MemoryStore', 'MethodNotAllowedError', 'NO_STORE', 'OAuth2Error', 'OpaqueAccessTokens', 'PROTECTED_RESOURCE', 'RemoteAccessTokens',
+  'ServerError', 'SigningKeys', 'StoreUnavailableError', 'StrategyError', 'StrategyInsufficientScopeError', 'StrategyInternalError',
+  'StrategyInvalidDPoPProofError', 'StrategyInvalidRequestError', 'StrategyInvalidTokenError', 'StrategyMissingTokenError', 'StrategyUnavailableError',
+  'TemporarilyUnavailableError', 'UnauthorizedClientError', 'UnsupportedGrantTypeError', 'auditLog', 'brandOf', 'canSignIntrospection',
+  'checkPresentedToken', 'checkScope', 'checkTokenParameters', 'clientSecretBasic', 'clientSecretJwt', 'clientSecretPost', 'formTooLarge', 'grantAudience',
+  'guardedFetch', 'handleIntrospectionRequest', 'handleRevocationRequest', 'handleTokenRequest', 'hasScopes', 'hasTooManyParameters', 'holdsSecret',
+  'isAccessTokenType', 'isDenialObserved', 'isFlow', 'isIssuer', 'isOAuth2Error', 'isScopeToken', 'isSecureUrl', 'isStoreUnavailable', 'isStrategyError',
+  'isThenable', 'notAForm', 'openIdUrl', 'openTelemetrySpans', 'parseForm', 'plainParameterName', 'privateKeyJwt', 'prometheusMetrics',
+  'publishAdministration', 'publishDenial', 'queryStarts', 'redactSecrets', 'rejectSecondToken', 'selfSignedTlsClientAuth', 'systemClock', 'tlsClientAuth',
+  'toLogText', 'toOAuth2Error', 'toOpenIdConfiguration', 'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'tooManyParameters',
+  'validateClaims', 'verifyAccess', 'wellKnownUrl', 'workloadIdentities'
 ]
 
 const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:diagnostics_channel', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'toad-cache']

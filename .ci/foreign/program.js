@@ -2,7 +2,7 @@
 // Nothing in here is of Node.js alone. It tells of each step whether it held, and why not.
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import {
-  ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, introspectTokenAsJwt, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, RemoteAccessTokens, SigningKeys
+  ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, handleIntrospectionRequest, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, RemoteAccessTokens, SigningKeys
 } from '../../dist/src/index.js'
 
 const ISSUER = 'https://as.example'
@@ -136,7 +136,7 @@ async function signedIntrospection () {
   const token = await issued(flow, tokenRequest({}, { authorization: basic({ id: 'caller', secret: own.secret }) }))
   const fields = new Map([['authorization', basic({ id: 'api', secret: secret.secret })], ['content-type', FORM], ['accept', 'application/token-introspection+jwt']])
   const request = { method: 'POST', header: (name) => fields.get(name), form: { token }, url: `${ISSUER}/oauth2/introspect` }
-  const jwt = await introspectTokenAsJwt(flow.settings, request, () => Math.floor(Date.now() / 1000))
+  const jwt = await handleIntrospectionRequest(flow.settings, request)
   const { payload } = await jwtVerify(jwt, createLocalJWKSet(await flow.settings.accessTokens.metadata.keys.toJwks()), { issuer: ISSUER, audience: 'api' })
   check(payload.token_introspection.active === true, 'the signed answer says that the token is not active')
 }

@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { base64url, jws, keyPair } from './jws.js'
 
 const {
-  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, issueAccessToken, JwtAccessTokens, MemoryStore, OpaqueAccessTokens,
+  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, handleTokenRequest, JwtAccessTokens, MemoryStore, OpaqueAccessTokens,
   RemoteAccessTokens, SigningKeys, verifyAccess
 } = await import(new URL('../../dist/src/index.js', import.meta.url))
 
@@ -64,7 +64,7 @@ function proof (token, by) {
 }
 const bound = (token, by) => verifyAccess(jwt, request({ authorization: `DPoP ${token}`, dpop: proof(token, by) }))
 const access = (settings, token) => verifyAccess(settings, request({ authorization: `Bearer ${token}` }))
-const ask = (form, fields = {}) => issueAccessToken(jwt, request(fields, { grant_type: 'client_credentials', ...form }))
+const ask = (form, fields = {}) => handleTokenRequest(jwt, request(fields, { grant_type: 'client_credentials', ...form }))
 
 const assertionClaims = (name) => ({ iss: name, sub: name, aud: ISSUER, exp: Math.floor(Date.now() / 1000) + 60, jti: `${count++}` })
 const assert = (assertion) => ask({ client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: assertion })

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { logAudit } from '../audit-follower.ts'
-import { Outage } from '../outage-log.ts'
+import { OutageLog } from '../outage-log.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { clientRoutes } from './client-routes.ts'
 import { keyRoutes } from './key-routes.ts'
@@ -23,7 +23,7 @@ export const clientAdminPlugin: FastifyPluginAsync<ClientAdminPluginOptions> = a
   prepareAdminScope(fastify)
   const { flow, guard, keys, clients: { audit } } = settings
   logAudit(fastify, audit)
-  const surroundings = { flow, guard, outage: new Outage('The admin API', fastify.log), isAudited: audit !== undefined }
+  const surroundings = { flow, guard, outage: new OutageLog('The admin API', fastify.log), isAudited: audit !== undefined }
   const routes = [
     ...clientRoutes(settings), ...secretRoutes(settings), ...stateRoutes(settings), ...tokenRoutes(settings),
     ...(keys ? keyRoutes(keys) : []), ...(audit ? auditRoutes(audit) : [])

@@ -6,9 +6,9 @@ import { credentialsOf } from '../guard/decision.ts'
 import type { Guard } from '../guard/guard.ts'
 import { ADMIN_TAG } from '../openapi/marks.ts'
 import { operationIdOf } from '../openapi/operation-ids.ts'
-import type { Outage } from '../outage-log.ts'
+import type { OutageLog } from '../outage-log.ts'
 import { sendError, sendJson } from '../reply.ts'
-import { toRefusal } from './to-refusal.ts'
+import { toErrorResponse } from './to-error-response.ts'
 
 /** The parts of a request that a route reads, validated by its schemas. */
 export interface AdminRequest {
@@ -49,7 +49,7 @@ export interface AdminRoute {
 export interface AdminSurroundings {
   readonly flow: ClientCredentialsFlow
   readonly guard: Guard
-  readonly outage: Outage
+  readonly outage: OutageLog
   /** Whether the store keeps audit records, which are logged by themselves. */
   readonly isAudited: boolean
 }
@@ -79,7 +79,7 @@ export function serveAdminRoute (scope: FastifyInstance, { flow, guard, outage, 
     // No member of it is needed where it may be left out. One that is null is there.
     async preValidation (request) { if (request.body === undefined) request.body = {} },
     errorHandler (error, _request, reply) {
-      const refusal = toRefusal(error)
+      const refusal = toErrorResponse(error)
       outage.failed(refusal)
       // The refusals of a guard leave that to the application.
       return sendError(reply.headers(NO_STORE), refusal)

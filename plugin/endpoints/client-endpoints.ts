@@ -2,8 +2,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { introspectionResponseSchema, presentedTokenRequestSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
 import type { ServedPaths } from '../../src/flow/served-paths.ts'
 import {
-  canSignIntrospection, checkPresentedToken, checkTokenParameters, INTROSPECTION_JWT_MEDIA_TYPE, introspectToken, introspectTokenAsJwt,
-  issueAccessToken, NO_STORE, revokeToken, systemClock, wantsIntrospectionJwt
+  checkPresentedToken, checkTokenParameters, handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, INTROSPECTION_JWT_MEDIA_TYPE, NO_STORE
 } from '../../src/index.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { operationMark } from '../openapi/marks.ts'
@@ -52,13 +51,11 @@ function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
     response: tokenResponseSchema,
     check: checkTokenParameters,
     // Not by the schema, which has no further members.
-    answer: async (request, reply) => sendJson(reply.headers(NO_STORE), JSON.stringify(await issueAccessToken(flow.settings, request)))
+    answer: async (request, reply) => sendJson(reply.headers(NO_STORE), JSON.stringify(await handleTokenRequest(flow.settings, request)))
   }
 }
 
 function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
-  const { settings } = flow
-  const canSign = canSignIntrospection(settings.accessTokens)
   return {
     name: 'The introspection endpoint',
     kind: 'introspection',
@@ -67,9 +64,9 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
     response: introspectionResponseSchema,
     check: checkPresentedToken,
     async answer (request, reply) {
-      if (!canSign || !wantsIntrospectionJwt(request)) return sendUncached(reply, await introspectToken(settings, request))
-      const jwt = await introspectTokenAsJwt(settings, request, systemClock())
-      return reply.headers(NO_STORE).type(INTROSPECTION_JWT_MEDIA_TYPE).send(jwt)
+      const response = await handleIntrospectionRequest(flow.settings, request)
+      if (typeof response !== 'string') return sendUncached(reply, response)
+      return reply.headers(NO_STORE).type(INTROSPECTION_JWT_MEDIA_TYPE).send(response)
     }
   }
 }
@@ -84,7 +81,7 @@ function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
     check: checkPresentedToken,
     // RFC 7009 §2.2: the status is the answer. An empty object, since some clients parse whatever they get.
     async answer (request, reply) {
-      await revokeToken(flow.settings, request)
+      await handleRevocationRequest(flow.settings, request)
       return sendUncached(reply, {})
     }
   }

@@ -10,7 +10,7 @@ import type { ClientEndpoint, FlowSettings, FormParameters, OAuth2Error } from '
 import { createProxyCheck } from '../client-certificate/forwarded-fields.ts'
 import { OPEN_CONFIG } from '../guard/unguarded-routes.ts'
 import { markRoute } from '../openapi/marks.ts'
-import { Outage } from '../outage-log.ts'
+import { OutageLog } from '../outage-log.ts'
 import { RepeatedLog } from '../repeated-log.ts'
 import { reasonOf, sendError } from '../reply.ts'
 import { FastifyPlainRequest, FastifyTokenRequest } from '../request.ts'
@@ -60,7 +60,7 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
 
 /** Serves an endpoint: POST, and a refusal of every other method. Every answer is an OAuth body, by an error handler of its own. */
 export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, flow, mark, body, response, check, answer, context }: FormEndpoint): void {
-  const outage = new Outage(name, scope.log)
+  const outage = new OutageLog(name, scope.log)
   const repeated = new RepeatedLog(scope.log)
   const checkProxy = createProxyCheck(scope.log)
   scope.addHook('onClose', async () => { repeated.flush() })

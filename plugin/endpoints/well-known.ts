@@ -6,7 +6,7 @@ import type { ClientCredentialsFlow, EndpointUrls } from '../../src/index.ts'
 import { FST_OAUTH_WELL_KNOWN_TAKEN } from '../errors.ts'
 import { OPEN_CONFIG } from '../guard/unguarded-routes.ts'
 import { markRoute, operationMark } from '../openapi/marks.ts'
-import { Outage } from '../outage-log.ts'
+import { OutageLog } from '../outage-log.ts'
 import { sendError, sendJson } from '../reply.ts'
 
 /** What the well-known documents are served from. */
@@ -35,7 +35,7 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
     if (taken.has(url) && taken.get(url) !== of) throw new FST_OAUTH_WELL_KNOWN_TAKEN(url)
     if (taken.has(url)) return
     taken.set(url, of)
-    const outage = new Outage(url, fastify.log)
+    const outage = new OutageLog(url, fastify.log)
     scope.get(routeOf(path), { config: { ...OPEN_CONFIG, swaggerTransform } as object }, async (_request, reply) => {
       try {
         const json = JSON.stringify(await read())

@@ -1,8 +1,8 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { checkScope, FORM_MEDIA_TYPE, hasScopes, isThenable, refuseSeveralTokens, StrategyInternalError, verifyAccess } from '../../src/index.ts'
+import { checkScope, FORM_MEDIA_TYPE, hasScopes, isThenable, rejectSecondToken, StrategyInternalError, verifyAccess } from '../../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow, StrategyError } from '../../src/index.ts'
 import { refuseMissing } from '../options.ts'
-import type { Outage } from '../outage-log.ts'
+import type { OutageLog } from '../outage-log.ts'
 import { redactUrls } from '../redact-urls.ts'
 import { putHeaders } from '../reply.ts'
 import type { HeadedReply } from '../reply.ts'
@@ -49,7 +49,7 @@ type HookName = typeof GUARD_HOOKS[number]
 type Done = (error?: Error) => void
 
 /** Prepares the guards of a flow. */
-export function createGuards (flow: ClientCredentialsFlow, context: RequestContext, decoratorName: string, outage: Outage): Guards {
+export function createGuards (flow: ClientCredentialsFlow, context: RequestContext, decoratorName: string, outage: OutageLog): Guards {
   const { settings } = flow
   const decisions = new Decisions(flow, decoratorName)
   const neededByGuard = new WeakMap<AnyHook, ScopeAlternatives>()
@@ -85,7 +85,7 @@ export function createGuards (flow: ClientCredentialsFlow, context: RequestConte
     const { body, headers } = request
     if (typeof body !== 'object' || body === null || !('access_token' in body)) return
     if (headers['content-type']?.toLowerCase().startsWith(FORM_MEDIA_TYPE) !== true) return
-    throw withHeaders(reply, refuseSeveralTokens(settings, new FastifyPlainRequest(request, context), credentials, needed[0]))
+    throw withHeaders(reply, rejectSecondToken(settings, new FastifyPlainRequest(request, context), credentials, needed[0]))
   }
 
   function requireScopes (...args: unknown[]): Guard {

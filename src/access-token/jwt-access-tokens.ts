@@ -25,9 +25,9 @@ import type { JwtAccessTokensOptions } from './jwt-options.ts'
 import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client-tokens.ts'
-import { VerifiedTokens } from './token-cache.ts'
+import { TokenCache } from './token-cache.ts'
 import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
-import { ACCESS_TOKEN_TYPE, isAccessTokenType, judgeClaims } from './validate-claims.ts'
+import { ACCESS_TOKEN_TYPE, isAccessTokenType, validateClaims } from './validate-claims.ts'
 import type { ClaimsExpectation, UnverifiedClaims } from './validate-claims.ts'
 
 export type { JwtAccessTokensOptions } from './jwt-options.ts'
@@ -61,7 +61,7 @@ export class JwtAccessTokens implements AccessTokens {
   readonly #sign: Signer
   readonly #isSignedBy: Verifier
   readonly #claims: JwtAccessTokensOptions['claims']
-  readonly #verified: VerifiedTokens<Verdict>
+  readonly #verified: TokenCache<Verdict>
   readonly #revocations: Revocations | undefined
   readonly #validity: TokenValidity
   readonly #agreement: Agreement
@@ -82,7 +82,7 @@ export class JwtAccessTokens implements AccessTokens {
     this.#claims = claims
     this.#now = now
     this.#expectation = { ...this.metadata, now, clockTolerance }
-    this.#verified = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
+    this.#verified = new TokenCache({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     this.entries = entries === undefined ? keys.entries : Entries.of(entries, { now })
     if (this.entries !== undefined) keys.followSettings?.(this.entries)
     this.revocationStore = revocations
@@ -253,7 +253,7 @@ export class JwtAccessTokens implements AccessTokens {
     rememberHeader(jws)
     if (!isAccessTokenType(jws.header.typ)) return invalid('the JWT is no access token')
     const claims = decodeObject(jws.payload) ?? {}
-    const result = judgeClaims(claims, this.#expectation)
+    const result = validateClaims(claims, this.#expectation)
     return result.isValid ? { result, kid, alg, claims } : result
   }
 }

@@ -7,7 +7,7 @@ import { StoreUnavailableError } from '../errors/store-unavailable.ts'
 import { ISSUER } from '../http/issuer.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
-import { keyOf } from '../lib/sha256.ts'
+import { sha256Base64url } from '../lib/sha256.ts'
 import { checkOptions, CLOCK, flag, required, seconds, wholeNumber } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
 import { AUDIENCE, MAX_STALE, ON_ERROR } from '../options/common-rules.ts'
@@ -20,7 +20,7 @@ import type {
 import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client-tokens.ts'
-import { VerifiedTokens } from './token-cache.ts'
+import { TokenCache } from './token-cache.ts'
 import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 
 /** What opaque access tokens are made and verified with. */
@@ -95,7 +95,7 @@ export class OpaqueAccessTokens implements AccessTokens {
   readonly #revocations: Revocations
   readonly #validity: TokenValidity
   readonly #agreement: Agreement
-  readonly #found: VerifiedTokens<Found>
+  readonly #found: TokenCache<Found>
   readonly #maxTokenLifetime: number
   readonly #clockTolerance: number
   readonly #now: Clock
@@ -114,7 +114,7 @@ export class OpaqueAccessTokens implements AccessTokens {
     this.#validity = new TokenValidity({
       entries: this.entries, revocations: this.#revocations, agreement: this.#agreement, maxStale, clockTolerance
     })
-    this.#found = new VerifiedTokens({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
+    this.#found = new TokenCache({ now, ...(cacheSize !== undefined && { max: cacheSize }) })
     this.#maxTokenLifetime = maxTokenLifetime
     this.#clockTolerance = clockTolerance
     this.#now = now
@@ -125,7 +125,7 @@ export class OpaqueAccessTokens implements AccessTokens {
     const lifetime = Math.min(accessTokenLifetime, this.#maxTokenLifetime)
     const accessToken = randomBytes(32).toString('base64url')
     const issuedAt = this.#now()
-    await this.#store.saveToken(keyOf(accessToken), {
+    await this.#store.saveToken(sha256Base64url(accessToken), {
       clientId: client.id, scope, audience, issuedAt, expiresAt: issuedAt + lifetime, ...(generation > 0 && { generation }), ...(confirmation && { confirmation })
     })
     return { accessToken, expiresIn: lifetime, audience }
@@ -171,7 +171,7 @@ export class OpaqueAccessTokens implements AccessTokens {
   // The look-up needs its time. What may have changed meanwhile is asked in one synchronous step at the end, and all over again
   // if by then it was read too long ago, such as before the process was suspended.
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {
-    const hash = keyOf(token)
+    const hash = sha256Base64url(token)
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await this.#validity.ready()
       this.#forgetAfterLoss()

@@ -43,7 +43,7 @@ export type UnverifiedClaims = Readonly<Record<string, unknown>>
  * Judges the claims of a JWT access token by RFC 9068 §2.2 and §4, or as far as a preset asks for them. Freezes them, since they
  * reach every request that presents the token. Does NOT check the signature, the type in the header, and revocation.
  */
-export function judgeClaims (claims: UnverifiedClaims, expectation: ClaimsExpectation): VerifyTokenResult {
+export function validateClaims (claims: UnverifiedClaims, expectation: ClaimsExpectation): VerifyTokenResult {
   const { preset = RFC_9068, issuer, clientIds, now, clockTolerance } = expectation
   const { iss, iat, exp, nbf, cnf } = claims
   const time = now()

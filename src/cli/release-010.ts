@@ -18,7 +18,7 @@ export interface CutOffs {
 }
 
 /** Seconds for which a process of 0.1.0 may go on to issue tokens to a client that was disabled: it reads that within one, and its clock may be ahead by another. */
-export const UNTIL_DISABLED = 2
+export const DISABLE_PROPAGATION_SECONDS = 2
 
 // Seconds, as in servers of 0.1.0 where nothing else is configured.
 const MAX_TOKEN_LIFETIME = 86_400

@@ -1,4 +1,4 @@
-import { isStoreAway } from '../errors/store-unavailable.ts'
+import { isStoreUnavailable } from '../errors/store-unavailable.ts'
 import { CommandError } from './errors.ts'
 
 const WRITES: ReadonlySet<unknown> = new Set([
@@ -21,7 +21,7 @@ export function withKnownOutcome<S extends object> (store: S, advice: string): S
         try {
           return await member.apply(target, values)
         } catch (error) {
-          if (!isStoreAway(error) || wasNotMade((error as Error).cause)) throw error
+          if (!isStoreUnavailable(error) || wasNotMade((error as Error).cause)) throw error
           throw new CommandError(`It is not known whether the change was made. ${advice}`, { cause: error })
         }
       }

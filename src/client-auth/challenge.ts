@@ -10,7 +10,7 @@ const BASIC = 'Basic'
  *
  * @param error the code of the answer
  */
-export function clientAuthChallenge ({ realm, clientAuthMethods }: ClientAuthSettings, request: TokenRequest, error: string): string | undefined {
+export function clientChallenge ({ realm, clientAuthMethods }: ClientAuthSettings, request: TokenRequest, error: string): string | undefined {
   // A browser opens its own sign-in dialog on a Basic challenge and keeps the answer from the page. Scripts that call
   // from a page say so with this field, which is what it was made for.
   if (request.header('x-requested-with')?.toLowerCase() === 'xmlhttprequest') return undefined

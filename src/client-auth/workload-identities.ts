@@ -12,7 +12,7 @@ import type { Assertion } from './assertion/read-assertion.ts'
 import { provenBy } from './assertion/recheck.ts'
 import { JWT_SPIFFE, TrustedIssuers, WORKLOAD_ISSUER } from './assertion/trusted-issuers.ts'
 import type { TrustedIssuer, WorkloadIssuer } from './assertion/trusted-issuers.ts'
-import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './assertion/validate-claims.ts'
+import { checkJti, checkTimes, checkType, consumeOnce, reservationOf } from './assertion/validate-claims.ts'
 import { verifySignature } from './assertion/verify-signature.ts'
 import type { ClientAuthMethod, PresentedClient } from './client-auth-method.ts'
 import { found } from './client-keys.ts'
@@ -85,7 +85,7 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
     const clientId: unknown = await issuer.client(Object.freeze({ ...claims }))
     if (!isCredential(clientId)) throw refuse(`${issuer.name} issued it to a workload that is no client`)
     checkClientId(request, clientId)
-    if (jti !== undefined) await useOnce({ replays: issuer.replays!, now }, issuer.name, jti, reservationOf(claims, until, { now, clockTolerance }))
+    if (jti !== undefined) await consumeOnce({ replays: issuer.replays!, now }, issuer.name, jti, reservationOf(claims, until, { now, clockTolerance }))
     await recheck()
     return { clientId, recheck }
   }

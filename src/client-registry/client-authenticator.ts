@@ -11,9 +11,9 @@ import { isClientId } from './new-client.ts'
 import { ClientSecrets } from './secrets/client-secrets.ts'
 import type { ComparableSecrets } from './secrets/client-secrets.ts'
 import type { PresentedSecret, SecretHashes } from './secrets/fast-secrets.ts'
-import { ImportedSecrets } from './secrets/has-imported-secrets.ts'
+import { HasImportedSecrets } from './secrets/has-imported-secrets.ts'
 import type { NotedSecret, SecretUses } from './secrets/secret-uses.ts'
-import { VerifiedSecrets } from './secrets/secret-verification-cache.ts'
+import { SecretVerificationCache } from './secrets/secret-verification-cache.ts'
 import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
 import { toOAuth2Client } from './to-oauth2-client.ts'
 
@@ -51,7 +51,7 @@ const CONFIRMED_FOR = 1000
 export class ClientAuthenticator {
   readonly #cache: ClientCache<KnownClient>
   readonly #secrets: ClientSecrets
-  readonly #imported: ImportedSecrets
+  readonly #imported: HasImportedSecrets
   readonly #slowHashes: SlowSecretHashes
   readonly #uses: SecretUses
   readonly #entries: Entries | undefined
@@ -60,8 +60,8 @@ export class ClientAuthenticator {
 
   constructor (store: ClientStore, { hashes, slowHashes, uses, cacheSize, cacheMaxAge, entries, onError, now }: ClientAuthenticatorOptions) {
     this.#slowHashes = slowHashes
-    this.#imported = new ImportedSecrets(store, { onError, now })
-    this.#secrets = new ClientSecrets({ hashes, slowHashes, verified: new VerifiedSecrets(now), imported: this.#imported, now })
+    this.#imported = new HasImportedSecrets(store, { onError, now })
+    this.#secrets = new ClientSecrets({ hashes, slowHashes, verified: new SecretVerificationCache(now), imported: this.#imported, now })
     this.#cache = new ClientCache(store, {
       max: cacheSize, maxAge: cacheMaxAge, prepare: (client, age) => this.#prepare(client, age), entries, onError, now
     })

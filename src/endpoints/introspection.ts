@@ -3,9 +3,11 @@ import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { createSigner } from '../jws/sign.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'
-import { answerClient } from './with-client-errors.ts'
+import { withClientErrors } from './with-client-errors.ts'
 
 /** The body of an introspection response (RFC 7662 §2.2). */
 export type IntrospectionResponse = { active: false } | { active: true } & TokenInformation
@@ -25,26 +27,20 @@ const INACTIVE = Object.freeze({ active: false })
 const sign = createSigner('pool')
 
 /**
- * Introspection (RFC 7662): tells a resource server, or the client itself, whether a token is valid and what it says.
- * Whoever may not know it gets the same answer as for a token that does not exist (§2.2, §4).
+ * Introspection (RFC 7662): tells a resource server, or the client itself, whether a token is valid and what it says. A caller
+ * that may not know it gets the same answer as for a token that does not exist (§2.2, §4). Where the request accepts a signed
+ * response and access tokens are signed, the answer is a JWT for the caller, signed with the keys of access tokens (RFC 9701 §5).
  *
+ * @param now the clock by which a signed response is issued. Default the system's
+ * @returns the members of a JSON body, or the JWT, to be sent as {@link INTROSPECTION_JWT_MEDIA_TYPE}
  * @throws OAuth2Error
  */
-export function introspectToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<IntrospectionResponse> {
-  return answerClient(settings, request, 'introspection', async (...asked) => (await introspect(...asked)).response)
-}
-
-/**
- * The same as {@link introspectToken}, as a JWT for the caller that is signed with the keys of access tokens (RFC 9701 §5).
- *
- * @param issuedAt now, in seconds since 1970
- * @throws OAuth2Error
- */
-export function introspectTokenAsJwt (settings: PresentedTokenSettings, request: TokenRequest, issuedAt: number): Promise<string> {
-  return answerClient(settings, request, 'introspection', async (...asked) => {
+export function handleIntrospectionRequest (settings: PresentedTokenSettings, request: TokenRequest, now: Clock = systemClock): Promise<IntrospectionResponse | string> {
+  return withClientErrors(settings, request, 'introspection', async (...asked) => {
     const { client, response } = await introspect(...asked)
+    if (!canSignIntrospection(settings.accessTokens) || !wantsIntrospectionJwt(request)) return response
     const { issuer, keys } = settings.accessTokens!.metadata!
-    return sign(await keys!.current(), INTROSPECTION_JWT_TYPE, { iss: issuer, aud: client.id, iat: issuedAt, token_introspection: response })
+    return sign(await keys!.current(), INTROSPECTION_JWT_TYPE, { iss: issuer, aud: client.id, iat: now(), token_introspection: response })
   })
 }
 

@@ -3,7 +3,7 @@ import type { ClientDecision } from '../events/client-decision.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { readPresentedToken } from './presented-token.ts'
 import type { PresentedTokenSettings } from './presented-token.ts'
-import { answerClient } from './with-client-errors.ts'
+import { withClientErrors } from './with-client-errors.ts'
 
 /**
  * Revocation (RFC 7009): makes a token of the client that asks invalid. One that is unknown, or invalid already, is no
@@ -11,8 +11,8 @@ import { answerClient } from './with-client-errors.ts'
  *
  * @throws OAuth2Error for the token of another client, among others: the request is refused and the client informed (§2.1)
  */
-export function revokeToken (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
-  return answerClient(settings, request, 'revocation', revoke)
+export function handleRevocationRequest (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
+  return withClientErrors(settings, request, 'revocation', revoke)
 }
 
 async function revoke (settings: PresentedTokenSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<void> {

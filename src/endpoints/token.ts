@@ -14,7 +14,7 @@ import type { ImpliedScopes } from '../http/scope.ts'
 import { pickTokenType } from '../token-type/token-type.ts'
 import type { TokenType, TokenTypes } from '../token-type/token-type.ts'
 import { parseResource } from './resource-indicator.ts'
-import { answerClient } from './with-client-errors.ts'
+import { withClientErrors } from './with-client-errors.ts'
 
 /** The body of a successful token response (RFC 6749 §5.1). */
 export interface TokenResponse {
@@ -46,11 +46,11 @@ export interface TokenEndpointSettings extends ClientAuthSettings {
  *
  * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
  */
-export function issueAccessToken (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
-  return answerClient(settings, request, 'token', grantAccessToken)
+export function handleTokenRequest (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
+  return withClientErrors(settings, request, 'token', grantToken)
 }
 
-async function grantAccessToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
+async function grantToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
   const { form } = request
 
   // §3.2: no parameter more than once. §4.4.2, §5.2: a missing grant_type is a malformed request, another one is not supported.

@@ -1,9 +1,9 @@
 import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
-import { clientAuthChallenge } from '../client-auth/challenge.ts'
+import { clientChallenge } from '../client-auth/challenge.ts'
 import { isOAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown } from '../errors/oauth-errors.ts'
 import type { OAuth2Error } from '../errors/oauth-errors.ts'
 import { withChallenge } from '../errors/protocol-error.ts'
-import { isStoreAway } from '../errors/store-unavailable.ts'
+import { isStoreUnavailable } from '../errors/store-unavailable.ts'
 import { beginDecision } from '../events/client-decision.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import type { ClientEndpoint } from '../events/event-types.ts'
@@ -19,7 +19,7 @@ import type { TokenRequest } from '../http/plain-request.ts'
  * well, too
  * @throws OAuth2Error
  */
-export async function answerClient<Settings extends ClientAuthSettings, T> (
+export async function withClientErrors<Settings extends ClientAuthSettings, T> (
   settings: Settings,
   request: TokenRequest,
   endpoint: ClientEndpoint,
@@ -35,7 +35,7 @@ export async function answerClient<Settings extends ClientAuthSettings, T> (
     const oauthError = toOAuth2Error(error)
     decision?.denied(oauthError)
     await arrival?.reject(request.signal)
-    throw oauthError.status === 401 ? withChallenge(oauthError, clientAuthChallenge(settings, request, oauthError.code)) : oauthError
+    throw oauthError.status === 401 ? withChallenge(oauthError, clientChallenge(settings, request, oauthError.code)) : oauthError
   }
 }
 
@@ -44,7 +44,7 @@ export async function answerClient<Settings extends ClientAuthSettings, T> (
  * 500. A refusal because of a store that is away is no refusal: a 401 would have good clients throw their secrets away.
  */
 export function toOAuth2Error (error: unknown): OAuth2Error {
-  if (isOAuth2Error(error) && (error.status >= 500 || !isStoreAway(error))) return error
-  if (isStoreAway(error)) return new TemporarilyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
+  if (isOAuth2Error(error) && (error.status >= 500 || !isStoreUnavailable(error))) return error
+  if (isStoreUnavailable(error)) return new TemporarilyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
   return new ServerError(undefined, { cause: thrown(error) })
 }

@@ -20,7 +20,7 @@ nameErrors(StoreUnavailableError, 'StoreUnavailableError')
 const MAX_CAUSES = 10
 
 /** Returns whether an error comes from an unavailable store: it, or one of its causes, is a {@link StoreUnavailableError}, of this or another copy of the package. */
-export function isStoreAway (error: unknown): boolean {
+export function isStoreUnavailable (error: unknown): boolean {
   let cause = error
   for (let depth = 0; depth < MAX_CAUSES && typeof cause === 'object' && cause !== null; depth++) {
     if (readBrand(cause, BRAND) === true) return true

@@ -3,7 +3,7 @@ import { revocationStoreOf } from '../access-token/revocations.ts'
 import { needsOf } from '../client-auth/named-methods.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
-import { issueAccessToken } from '../endpoints/token.ts'
+import { handleTokenRequest } from '../endpoints/token.ts'
 import type { TokenResponse } from '../endpoints/token.ts'
 import { toOAuth2Error } from '../endpoints/with-client-errors.ts'
 import { keepsSettings } from '../entries/agreement.ts'
@@ -101,7 +101,7 @@ export class ClientCredentialsFlow<
    */
   async token (request: Request): Promise<OAuth2FlowTokenResponse> {
     try {
-      const tokenResponse = await issueAccessToken(this.settings, await this.#read(request))
+      const tokenResponse = await handleTokenRequest(this.settings, await this.#read(request))
       return { success: true, tokenResponse, grantType: GRANT_TYPE }
     } catch (error) {
       return { success: false, error: error as OAuth2Error }

@@ -5,7 +5,7 @@ import {
 } from '../errors/oauth-errors.ts'
 import type { StrategyError } from '../errors/oauth-errors.ts'
 import { withChallenge } from '../errors/protocol-error.ts'
-import { isStoreAway } from '../errors/store-unavailable.ts'
+import { isStoreUnavailable } from '../errors/store-unavailable.ts'
 import { isAccessObserved, publishRejected, publishVerified } from '../events/access-decision.ts'
 import type { AccessRequest } from '../events/access-decision.ts'
 import { formatChallenge, isB64Token, parseAuthorization } from '../http/authentication.ts'
@@ -118,7 +118,7 @@ export function hasScopes ({ impliedScopes }: Pick<ResourceAccessSettings, 'impl
  *
  * @returns the error to throw
  */
-export function refuseSeveralTokens (
+export function rejectSecondToken (
   settings: ResourceAccessSettings,
   request: PlainRequest,
   credentials: AuthCredentials,
@@ -228,8 +228,8 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
 
 function refusal (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[], error: unknown): StrategyError {
   // A refusal because of a store that is away is no refusal: a 401 would have every client fetch a new token.
-  if (isStrategyError(error) && (error.status >= 500 || !isStoreAway(error))) return challenging(settings, request, needed, error)
-  if (isStoreAway(error)) return new StrategyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
+  if (isStrategyError(error) && (error.status >= 500 || !isStoreUnavailable(error))) return challenging(settings, request, needed, error)
+  if (isStoreUnavailable(error)) return new StrategyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
   return new StrategyInternalError(undefined, { cause: thrown(error) })
 }
 

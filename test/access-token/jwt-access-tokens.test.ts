@@ -10,8 +10,8 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { JwtAccessTokens } from '../../src/access-token/jwt-access-tokens.ts'
 import type { JwtAccessTokensOptions } from '../../src/access-token/jwt-access-tokens.ts'
-import { VerifiedTokens } from '../../src/access-token/token-cache.ts'
-import { judgeClaims } from '../../src/access-token/validate-claims.ts'
+import { TokenCache } from '../../src/access-token/token-cache.ts'
+import { validateClaims } from '../../src/access-token/validate-claims.ts'
 import { FlowConfigurationError } from '../../src/errors/configuration-error.ts'
 import { MemoryStore, SigningKeys } from '../../src/index.ts'
 import type { ClientCredentialsGrantContext, OAuth2Client, SigningKey, TokenType, VerifyTokenResult } from '../../src/index.ts'
@@ -374,8 +374,8 @@ test('A remembered token expires on the second', async (t) => {
 test('RFC 9068 §4: claims are judged one by one, whatever a library in front lets through', (t) => {
   const expectation = { issuer: ISSUER, audience: [AUDIENCE], now: () => START, clockTolerance: 5 }
   const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'reader', client_id: 'reader', jti: 'x', iat: START, exp: START + 60 }
-  t.match(judgeClaims({ ...claims }, expectation), { isValid: true, credentials: { scope: [] } }, 'no scope is none')
-  for (const member of [{ exp: START - 4 }, { iat: START + 5 }, { nbf: START + 5 }, { cnf: { jkt: 'x', 'x5t#S256': 'y' } }]) t.match(judgeClaims({ ...claims, ...member }, expectation), { isValid: true }, JSON.stringify(member))
+  t.match(validateClaims({ ...claims }, expectation), { isValid: true, credentials: { scope: [] } }, 'no scope is none')
+  for (const member of [{ exp: START - 4 }, { iat: START + 5 }, { nbf: START + 5 }, { cnf: { jkt: 'x', 'x5t#S256': 'y' } }]) t.match(validateClaims({ ...claims, ...member }, expectation), { isValid: true }, JSON.stringify(member))
   const wrong: [object, string, string?][] = [
     ...[undefined, null, String(START + 60), NaN, Infinity].map((exp): [object, string] => [{ exp }, 'exp, iat or nbf is no time']),
     ...[undefined, null, '0', NaN].map((iat): [object, string] => [{ iat }, 'exp, iat or nbf is no time']),
@@ -388,7 +388,7 @@ test('RFC 9068 §4: claims are judged one by one, whatever a library in front le
     ...[null, 'x', [], ['x'], { jkt: '' }, { jkt: 'x', 'x5t#S256': 5 }].map((cnf): [object, string] => [{ cnf }, 'cnf is no set of thumbprints'])
   ]
   for (const [member, cause, message] of wrong) {
-    t.strictSame(judgeClaims({ ...claims, ...member }, expectation), { isValid: false, ...(message !== undefined && { message }), cause }, JSON.stringify(member))
+    t.strictSame(validateClaims({ ...claims, ...member }, expectation), { isValid: false, ...(message !== undefined && { message }), cause }, JSON.stringify(member))
   }
   t.end()
 })
@@ -427,7 +427,7 @@ test('A cache of size zero remembers nothing', async (t) => {
 
 test('Verified tokens are kept until they expire', (t) => {
   let time = START
-  const verified = new VerifiedTokens<string>({ max: 2, now: () => time })
+  const verified = new TokenCache<string>({ max: 2, now: () => time })
   verified.set('long', 'yes', START + 30)
   verified.set('short', 'yes', START + 10)
   const at = (moment: number) => {

@@ -14,7 +14,7 @@ import type { VerifyTokenResult } from '../../src/access-token/access-tokens.ts'
 import { RemoteAccessTokens } from '../../src/access-token/remote/remote-access-tokens.ts'
 import type { RemoteAccessTokensOptions } from '../../src/access-token/remote/remote-access-tokens.ts'
 import { FlowConfigurationError } from '../../src/errors/configuration-error.ts'
-import { isStoreAway } from '../../src/errors/store-unavailable.ts'
+import { isStoreUnavailable } from '../../src/errors/store-unavailable.ts'
 import { RemoteDocument } from '../../src/http-client/remote-document.ts'
 import { remoteJwks } from '../../src/http-client/remote-jwks.ts'
 import type { TokenPresetName } from '../../src/index.ts'
@@ -798,7 +798,7 @@ test('keys are used for maxStale beyond ten minutes while the issuer is unavaila
     }
     issuer.time += 8 * 3600
     const requests = issuer.requests.length
-    for (let request = 0; request < 5; request++) t.ok(isStoreAway(await remote.verify(token).catch((error: unknown) => error)))
+    for (let request = 0; request < 5; request++) t.ok(isStoreUnavailable(await remote.verify(token).catch((error: unknown) => error)))
     t.equal(issuer.requests.length, requests + 1 + Number(issuer.count(METADATA_PATH) > 1))
 
     delete issuer.answers[JWKS_PATH]

@@ -16,7 +16,7 @@ import { FlowConfigurationError } from '../../src/errors/configuration-error.ts'
 import { isPublicJwks } from '../../src/jws/public-jwk.ts'
 import { toPublicKeys } from '../../src/jws/public-keys.ts'
 import { generateSecret, isGeneratedSecret } from '../../src/lib/generated-secret.ts'
-import { keyOf } from '../../src/lib/sha256.ts'
+import { sha256Base64url } from '../../src/lib/sha256.ts'
 import { alternativeNames } from '../../src/lib/x509/alternative-names.ts'
 import { isSameName, parseDistinguishedName, parseSubject } from '../../src/lib/x509/distinguished-name.ts'
 import { generateKey } from '../../src/signing-keys/private-jwk.ts'
@@ -126,7 +126,7 @@ t.test('a key set that is taken has public keys only, and each can be used', asy
 
 const NOW = 1_800_000_000
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const RIGHT = { htm: 'POST', htu: 'https://api.example/token', iat: NOW, jti: 'one', ath: keyOf('token') }
+const RIGHT = { htm: 'POST', htu: 'https://api.example/token', iat: NOW, jti: 'one', ath: sha256Base64url('token') }
 const RULES = { keys: new ProofKeys(['ES256']), nonces: undefined, maxAge: 60, now: () => NOW }
 const HEADER = { typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as JWK }
 const verified = (dpop: string) => verifyProof(RULES, { method: 'POST', url: '/token?x', origin: 'https://api.example', header: () => dpop }, 'token')
@@ -141,7 +141,7 @@ t.test('a proof is taken if each of its claims is right', async () => {
     htu: fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...TARGETS) }, { weight: 1, arbitrary: fc.constantFrom('https://api.example/token/', 'http://api.example/token', '/token') }, { weight: 1, arbitrary: json }),
     iat: fc.oneof({ weight: 4, arbitrary: fc.integer({ min: NOW - 62, max: NOW + 12 }) }, { weight: 1, arbitrary: json }),
     jti: fc.oneof({ weight: 4, arbitrary: fc.constantFrom('a', 'a'.repeat(256)) }, { weight: 1, arbitrary: fc.constantFrom('a'.repeat(257), '') }, { weight: 1, arbitrary: json }),
-    ath: fc.oneof({ weight: 4, arbitrary: fc.constant(keyOf('token')) }, { weight: 1, arbitrary: fc.constant(keyOf('other')) }, { weight: 1, arbitrary: json }),
+    ath: fc.oneof({ weight: 4, arbitrary: fc.constant(sha256Base64url('token')) }, { weight: 1, arbitrary: fc.constant(sha256Base64url('other')) }, { weight: 1, arbitrary: json }),
     ['__proto__']: fc.constant(RIGHT)
   }, { requiredKeys: [] })
   const seen = { right: 0, wrong: 0 }
@@ -149,7 +149,7 @@ t.test('a proof is taken if each of its claims is right', async () => {
     const claims = { ...RIGHT, ...changed } as Record<string, any>
     const isRight = claims['htm'] === 'POST' && TARGETS.includes(claims['htu']) &&
       typeof claims['iat'] === 'number' && claims['iat'] <= NOW + 10 && claims['iat'] > NOW - 60 &&
-      typeof claims['jti'] === 'string' && claims['jti'].length > 0 && claims['jti'].length <= 256 && claims['ath'] === keyOf('token')
+      typeof claims['jti'] === 'string' && claims['jti'].length > 0 && claims['jti'].length <= 256 && claims['ath'] === sha256Base64url('token')
     seen[isRight ? 'right' : 'wrong']++
     assert.equal(await verified(await new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader(HEADER).sign(privateKey)), isRight)
   })

@@ -13,7 +13,7 @@ import type { OpenMetricsContentType } from 'prom-client'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
-  auditLog, BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, issueAccessToken, JwtAccessTokens, MemoryStore, openTelemetrySpans,
+  auditLog, BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, handleTokenRequest, JwtAccessTokens, MemoryStore, openTelemetrySpans,
   prometheusMetrics, SigningKeys, StoreUnavailableError
 } from '../../plugin/index.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
@@ -94,7 +94,7 @@ test('However many clients and strangers come, the number of series is bounded',
     .build()
   const send = async (id: string, secret: string) => {
     const fields = { client_id: id, client_secret: secret, grant_type: 'client_credentials' }
-    await issueAccessToken(settings, { method: 'POST', url: TOKEN_PATH, header: () => undefined, form: fields }).catch(() => {})
+    await handleTokenRequest(settings, { method: 'POST', url: TOKEN_PATH, header: () => undefined, form: fields }).catch(() => {})
   }
   for (let index = 0; index < COUNT; index++) await send(`stranger-${index}`, 'wrong')
   t.equal((await byClient.metrics()).includes('stranger'), false, 'what a stranger says is no label')

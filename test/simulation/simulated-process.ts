@@ -1,6 +1,6 @@
 // A process of the simulation: real code on a machine of its own, with a line to each database.
-import { FlowConfigurationError, introspectToken, issueAccessToken, RemoteAccessTokens, revokeToken, verifyAccess } from '../../src/index.ts'
-import type { OAuth2Error, PlainRequest, TokenRequest } from '../../src/index.ts'
+import { FlowConfigurationError, handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, RemoteAccessTokens, verifyAccess } from '../../src/index.ts'
+import type { IntrospectionResponse, OAuth2Error, PlainRequest, TokenRequest } from '../../src/index.ts'
 import { Host } from './host.ts'
 import type { HostOptions } from './host.ts'
 import { Line } from './line.ts'
@@ -113,7 +113,7 @@ export class SimulatedProcess {
   /** Requests a token. Must run in the process. */
   async requestToken (form: Record<string, string>, authorization: string | undefined, address = '192.0.2.1'): Promise<{ token?: string, error?: OAuth2Error }> {
     try {
-      const response = await issueAccessToken((this.#parts as Parts).flow.settings, formRequest(form, authorization, address))
+      const response = await handleTokenRequest((this.#parts as Parts).flow.settings, formRequest(form, authorization, address))
       return { token: response.access_token }
     } catch (error) {
       return { error: error as OAuth2Error }
@@ -121,7 +121,7 @@ export class SimulatedProcess {
   }
 
   async revokeToken (token: string, authorization: string): Promise<void> {
-    await revokeToken((this.#parts as Parts).flow.settings, formRequest({ token }, authorization))
+    await handleRevocationRequest((this.#parts as Parts).flow.settings, formRequest({ token }, authorization))
   }
 
   /** Answers a resource server. Must run in the process. */
@@ -138,7 +138,7 @@ export class SimulatedProcess {
       }
       const { authorization } = init.headers as Record<string, string>
       const form = Object.fromEntries(new URLSearchParams(String(init.body)))
-      const body = await introspectToken(flow.settings, formRequest(form, authorization))
+      const body = await handleIntrospectionRequest(flow.settings, formRequest(form, authorization)) as IntrospectionResponse
       if (body.active) this.#run.onServed?.(this, { token: String(form.token) })
       return { status: 200, body }
     } catch (error) {

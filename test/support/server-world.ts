@@ -1,7 +1,8 @@
 // The real thing beside the model: processes that share a store, each with a registry, keys, tokens and a flow of its own.
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import {
-  ClientCredentialsFlowBuilder, ClientRegistry, introspectToken, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, revokeToken, SigningKeys
+  ClientCredentialsFlowBuilder, ClientRegistry, handleIntrospectionRequest, handleRevocationRequest, JwtAccessTokens, MemoryStore,
+  OpaqueAccessTokens, SigningKeys
 } from '../../src/index.ts'
 import type {
   AccessTokens, ClientCredentialsFlow, ClientStore, EntryStore, FormParameters, IntrospectionResponse, KeyStore, ReplayStore, RevocationStore, SettingsStore,
@@ -89,12 +90,12 @@ const plainRequest = (clientId: string, secret: string, parameters: FormParamete
 })
 
 export async function introspect ({ flow }: ServerProcess, clientId: string, secret: string, token: string): Promise<IntrospectionResponse> {
-  return await introspectToken(flow.settings, plainRequest(clientId, secret, { token }))
+  return await handleIntrospectionRequest(flow.settings, plainRequest(clientId, secret, { token })) as IntrospectionResponse
 }
 
 /** Revokes a token as its client. @returns the error code, if it was refused */
 export async function revoke ({ flow }: ServerProcess, clientId: string, secret: string, token: string): Promise<string | undefined> {
-  return await revokeToken(flow.settings, plainRequest(clientId, secret, { token })).then(() => undefined, ({ code }) => code)
+  return await handleRevocationRequest(flow.settings, plainRequest(clientId, secret, { token })).then(() => undefined, ({ code }) => code)
 }
 
 /** The key and the audience that a token names. */

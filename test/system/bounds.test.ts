@@ -6,7 +6,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { FeedHistory } from '../../src/entries/feed-history.ts'
 import {
-  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, issueAccessToken, JwtAccessTokens, MemoryStore,
+  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, handleTokenRequest, JwtAccessTokens, MemoryStore,
   OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, SigningKeys, verifyAccess
 } from '../../src/index.ts'
 import type { AccessTokens, FormParameters, PlainRequest } from '../../src/index.ts'
@@ -79,7 +79,7 @@ function request (fields: Record<string, string>, form?: FormParameters) {
 
 const access = async (settings: Settings, token: string) => await verifyAccess(settings, request({ authorization: `Bearer ${token}` }))
 const ask = (settings: Settings, fields: Record<string, string>, form: FormParameters = {}) =>
-  issueAccessToken(settings, request(fields, { grant_type: 'client_credentials', ...form }))
+  handleTokenRequest(settings, request(fields, { grant_type: 'client_credentials', ...form }))
 const forgedJwt = (kid: string | undefined) => `${encode({ typ: 'at+jwt', alg: 'ES256', kid })}.${encode({ iss: ISSUER, aud: ISSUER, sub: 'x', client_id: 'x', iat: START, exp: START + 60, jti: randomUUID() })}.${NOISE}`
 const sign = (header: object, claims: object, key = privateKey) => new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader({ alg: 'ES256', ...header }).sign(key)
 

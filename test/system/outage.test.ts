@@ -3,11 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
-  ClientCredentialsFlowBuilder, InvalidClientError, isStoreAway, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys,
+  ClientCredentialsFlowBuilder, InvalidClientError, isStoreUnavailable, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys,
   StoreUnavailableError, StrategyUnavailableError, TemporarilyUnavailableError
 } from '../../plugin/index.ts'
 import type { AccessTokens, ClientCredentialsFlow } from '../../plugin/index.ts'
-import { Outage } from '../../plugin/outage-log.ts'
+import { OutageLog } from '../../plugin/outage-log.ts'
 import { basic, demoBuilder, FORM, form, getClient, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 
 const ISSUER = 'https://as.example'
@@ -176,7 +176,7 @@ t.test('a store that is away is found among the causes of what a callback throws
     const { app } = await serve(t, demoBuilder().getClient(() => { throw error }).build())
     const answer = await ask(app)
     t.match(answer, { statusCode: status, headers: { 'retry-after': retryAfter } }, title)
-    t.equal(isStoreAway(error), status === 503, title)
+    t.equal(isStoreUnavailable(error), status === 503, title)
   }
 
   const longer = new StrategyUnavailableError(undefined, { cause: wrapped, retryAfter: 60 })
@@ -253,7 +253,7 @@ t.test('an outage begins with its first failure, and is over when a request goes
   const lines: Line[] = []
   const { log } = Fastify({ logger: { level: 'trace', stream: { write: (line) => { lines.push(JSON.parse(line)) } } } })
   let time = 1000
-  const outage = new Outage('The token endpoint', log, () => time)
+  const outage = new OutageLog('The token endpoint', log, () => time)
   const fail = () => outage.failed(new Error('no client', { cause: new StoreUnavailableError(new Error(DRIVER_ERROR)) }))
   const told = () => lines.splice(0).map(({ level, msg, oauth }) => [level, msg, ...(oauth ? [oauth.failures] : [])])
 

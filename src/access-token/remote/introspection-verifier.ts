@@ -7,8 +7,8 @@ import { FORM_MEDIA_TYPE } from '../../http/form.ts'
 import { measureAge } from '../../lib/age.ts'
 import type { Age } from '../../lib/age.ts'
 import type { VerifyTokenResult } from '../access-tokens.ts'
-import { VerifiedTokens } from '../token-cache.ts'
-import { judgeClaims } from '../validate-claims.ts'
+import { TokenCache } from '../token-cache.ts'
+import { validateClaims } from '../validate-claims.ts'
 import type { ClaimsExpectation } from '../validate-claims.ts'
 
 // Seconds that an answer is used, from sending the question.
@@ -38,14 +38,14 @@ export class RemoteIntrospection {
   readonly #endpoint: RemoteDocument<string>
   readonly #remote: RemoteIssuer
   readonly #authorization: string
-  readonly #answers: VerifiedTokens<Answer>
+  readonly #answers: TokenCache<Answer>
   readonly #expectation: ClaimsExpectation
 
   constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number, credentials: IntrospectionCredentials) {
     this.#endpoint = discoverEndpoint(remote, 'introspection_endpoint')
     this.#remote = remote
     this.#authorization = basic(credentials)
-    this.#answers = new VerifiedTokens({ now: remote.now, max: cacheSize })
+    this.#answers = new TokenCache({ now: remote.now, max: cacheSize })
     this.#expectation = expectation
   }
 
@@ -86,7 +86,7 @@ function judge (answer: Record<string, unknown>, expectation: ClaimsExpectation)
   const time = expectation.now()
   // RFC 7662 §2.2 leaves out what RFC 9068 wants: only aud and client_id must be there.
   const absent = { iss: expectation.issuer, sub: answer.client_id, jti: 'unknown', iat: time, exp: time + MAX_AGE }
-  const verdict = judgeClaims({ ...absent, ...answer }, expectation)
+  const verdict = validateClaims({ ...absent, ...answer }, expectation)
   if (!verdict.isValid) return verdict
   const { claims, ...credentials } = verdict.credentials
   return { ...verdict, credentials }

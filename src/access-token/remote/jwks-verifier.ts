@@ -8,8 +8,8 @@ import type { RemoteKeys } from '../../http-client/remote-jwks.ts'
 import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
 import { missingKeyOf, verifyByPublicKeys } from '../../jws/public-keys.ts'
 import type { VerifyTokenResult } from '../access-tokens.ts'
-import { VerifiedTokens } from '../token-cache.ts'
-import { isTypeOf, judgeClaims } from '../validate-claims.ts'
+import { TokenCache } from '../token-cache.ts'
+import { isTypeOf, validateClaims } from '../validate-claims.ts'
 import type { ClaimsExpectation } from '../validate-claims.ts'
 import { RFC_9068 } from './presets.ts'
 
@@ -40,13 +40,13 @@ interface Unsigned {
  */
 export class RemoteJwts {
   readonly #keys: RemoteDocument<RemoteKeys>
-  readonly #accepted: VerifiedTokens<Accepted>
+  readonly #accepted: TokenCache<Accepted>
   readonly #expectation: ClaimsExpectation
 
   constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number) {
     const uri = discoverEndpoint(remote, 'jwks_uri')
     this.#keys = remoteJwks({ ...remote, uri: () => uri.get() })
-    this.#accepted = new VerifiedTokens({ now: remote.now, max: cacheSize })
+    this.#accepted = new TokenCache({ now: remote.now, max: cacheSize })
     this.#expectation = expectation
   }
 
@@ -67,7 +67,7 @@ export class RemoteJwts {
   }
 
   #judge ({ claims, lineage }: Signed, tokenKey: string | undefined): VerifyTokenResult {
-    const result = judgeClaims(claims, this.#expectation)
+    const result = validateClaims(claims, this.#expectation)
     if (result.isValid) this.#accepted.set(tokenKey, { result, lineage }, claims.exp as number)
     return result
   }

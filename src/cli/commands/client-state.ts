@@ -4,10 +4,10 @@ import { TOKEN_BOUNDS } from '../bounds.ts'
 import type { Command, Invocation, Option } from '../command.ts'
 import { originOf } from '../origin.ts'
 import { note } from '../output.ts'
-import { UNTIL_DISABLED, withCutOffs } from '../release-010.ts'
+import { DISABLE_PROPAGATION_SECONDS, withCutOffs } from '../release-010.ts'
 import type { CutOffs } from '../release-010.ts'
 import { REVOCATIONS_OPTION } from '../revocation-stores.ts'
-import { found, withRegistry } from './with-registry.ts'
+import { orThrowNotFound, withRegistry } from './with-registry.ts'
 
 type Work = (id: string, parts: { registry: ClientRegistry, cutOffs: CutOffs | undefined, by: AuditOrigin }) => Promise<void>
 
@@ -27,8 +27,8 @@ export const CLIENT_STATE_COMMANDS: readonly Command[] = [
     options: DISABLING_OPTIONS,
     examples: ['client disable billing'],
     run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
-      found(await registry.disable(id, { by }), id)
-      await cutOffs?.add(id, UNTIL_DISABLED)
+      orThrowNotFound(await registry.disable(id, { by }), id)
+      await cutOffs?.add(id, DISABLE_PROPAGATION_SECONDS)
       report(invocation, `Client ${id} is disabled, and its access tokens are revoked`)
     })
   },
@@ -40,7 +40,7 @@ export const CLIENT_STATE_COMMANDS: readonly Command[] = [
     examples: ['client enable billing'],
     run: async (invocation) => await withRegistry(invocation, async (registry) => {
       const [id = ''] = invocation.operands
-      found(await registry.enable(id, { by: originOf(invocation) }), id)
+      orThrowNotFound(await registry.enable(id, { by: originOf(invocation) }), id)
       note(invocation.io, `Client ${id} is enabled`)
     })
   },
@@ -55,10 +55,10 @@ export const CLIENT_STATE_COMMANDS: readonly Command[] = [
     run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
       if (cutOffs !== undefined) {
         // A command that fails before the last cut-off finds the client when it is run again.
-        found(await registry.disable(id, { by }), id)
-        await cutOffs.add(id, UNTIL_DISABLED)
+        orThrowNotFound(await registry.disable(id, { by }), id)
+        await cutOffs.add(id, DISABLE_PROPAGATION_SECONDS)
       }
-      found(await registry.remove(id, { by }), id)
+      orThrowNotFound(await registry.remove(id, { by }), id)
       report(invocation, `Client ${id} is removed, and its access tokens are revoked`)
     })
   },
@@ -70,7 +70,7 @@ export const CLIENT_STATE_COMMANDS: readonly Command[] = [
     options: { revocations: REVOCATIONS_OPTION },
     examples: ['client revoke-tokens billing'],
     run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
-      found(await registry.revokeTokens(id, { by }), id)
+      orThrowNotFound(await registry.revokeTokens(id, { by }), id)
       await cutOffs?.add(id)
       report(invocation, `The access tokens of client ${id} are revoked`)
     })

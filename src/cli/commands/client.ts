@@ -13,7 +13,7 @@ import { alignColumns, isoTime, note, print } from '../output.ts'
 import { secondsOf } from '../values.ts'
 import { readRegistration, REGISTRATION_OPTIONS } from './client-options.ts'
 import { clientToJson, printClient, printSecret } from './client-output.ts'
-import { allClients, found, withRegistry } from './with-registry.ts'
+import { allClients, orThrowNotFound, withRegistry } from './with-registry.ts'
 
 const PEPPERS = 'Where your servers have peppers, set OAUTH_PEPPERS to the same ones, separated by commas.'
 
@@ -55,7 +55,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     examples: ['client show billing'],
     run: async (invocation) => await withRegistry(invocation, async (registry) => {
       const [id = ''] = invocation.operands
-      await printClient(invocation, found(await registry.find(id), id))
+      await printClient(invocation, orThrowNotFound(await registry.find(id), id))
     })
   },
   {
@@ -71,7 +71,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
       if (Object.keys(changes).length === 0) throw new UsageError('There is nothing to change. Add an option, such as --scope')
       await withRegistry(invocation, async (registry, store) => {
         const declared = await checkDeclared({ registry, store }, changes)
-        await printClient(invocation, found(await registry.update(id, changes, { by: originOf(invocation) }), id))
+        await printClient(invocation, orThrowNotFound(await registry.update(id, changes, { by: originOf(invocation) }), id))
         noteUnchecked(declared, changes.scopes !== undefined, invocation.io)
       })
     }
@@ -99,7 +99,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     advice: 'Run the same command again, which is safe: where there is no such secret, it was revoked',
     run: async (invocation) => await withRegistry(invocation, async (registry) => {
       const [id = '', secretId = ''] = invocation.operands
-      found(await registry.find(id), id)
+      orThrowNotFound(await registry.find(id), id)
       if (!await registry.revokeSecret(id, secretId, { by: originOf(invocation) })) throw new CommandError(`The client "${id}" has no secret with this id. List its secrets: client show ${id}`)
       note(invocation.io, [`Secret ${secretId} of ${id} is revoked`, ...secretBounds(id)].join('\n'))
     })
@@ -155,7 +155,7 @@ async function rotateSecret (invocation: Invocation): Promise<void> {
   const lifetime = secondsOf(values, 'secret-lifetime')
   await withRegistry(invocation, async (registry) => {
     const options = { ...overlap !== undefined && { overlap }, ...lifetime !== undefined && { lifetime }, by: originOf(invocation) }
-    const secret = found(await registry.rotateSecret(id, options), id)
+    const secret = orThrowNotFound(await registry.rotateSecret(id, options), id)
     await printSecret(invocation, id, secret, { id })
   })
 }

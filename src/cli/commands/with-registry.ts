@@ -17,7 +17,7 @@ export async function withRegistry (
 }
 
 /** Returns a client, or whatever was found of it. @throws CommandError for a client that does not exist */
-export function found<T> (client: T | undefined | false, id: string): T {
+export function orThrowNotFound<T> (client: T | undefined | false, id: string): T {
   if (client === undefined || client === false) throw new CommandError(`There is no client "${id}". List the clients: client list`)
   return client
 }

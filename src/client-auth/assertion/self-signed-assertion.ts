@@ -13,7 +13,7 @@ import { checkClientId, JWT_BEARER, readAssertion, refuse } from './read-asserti
 import type { Assertion } from './read-assertion.ts'
 import { provenBy } from './recheck.ts'
 import type { IsCurrent } from './recheck.ts'
-import { checkJti, checkTimes, checkType, reservationOf, useOnce } from './validate-claims.ts'
+import { checkJti, checkTimes, checkType, consumeOnce, reservationOf } from './validate-claims.ts'
 
 // Seconds.
 const MAX_TOLERANCE = 60
@@ -105,7 +105,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     const verifyOptions = { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance }
     const recheck = await provenBy(() => proof.verify(assertion, clientId, verifyOptions))
     // Behind the signature, so that an unauthenticated caller cannot consume it.
-    await useOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
+    await consumeOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
     await recheck()
     return { clientId, signingAlgorithm: alg, recheck }
   }

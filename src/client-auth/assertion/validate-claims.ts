@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
-import { isFirstUse } from '../../stores/contracts/consume-once.ts'
+import { reserveOnce } from '../../stores/contracts/consume-once.ts'
 import type { Replays } from '../../stores/contracts/consume-once.ts'
 import type { Reservation } from '../../stores/contracts/index.ts'
 import { refuse } from './read-assertion.ts'
@@ -81,8 +81,8 @@ export function reservationOf (
  * @param reservation see {@link reservationOf}
  * @throws InvalidClientError when it was used before, or has expired meanwhile
  */
-export async function useOnce (replays: Replays, owner: string, jti: string, reservation: Reservation): Promise<void> {
+export async function consumeOnce (replays: Replays, owner: string, jti: string, reservation: Reservation): Promise<void> {
   // A list, since no separator is safe in names that others choose.
   const key = hash('sha256', JSON.stringify(['client_assertion', owner, jti]), 'base64url')
-  if (!await isFirstUse(replays, key, reservation)) throw refuse('it was used before, or has expired meanwhile')
+  if (!await reserveOnce(replays, key, reservation)) throw refuse('it was used before, or has expired meanwhile')
 }

@@ -5,9 +5,9 @@ import { networkOf } from '../../lib/ip.ts'
 import type { StoredSecret } from '../../stores/contracts/index.ts'
 import { randomDigest } from './fast-secrets.ts'
 import type { PresentedSecret, SecretHashes, StoredDigest } from './fast-secrets.ts'
-import type { ImportedSecrets } from './has-imported-secrets.ts'
+import type { HasImportedSecrets } from './has-imported-secrets.ts'
 import type { NotedSecret } from './secret-uses.ts'
-import type { VerifiedSecrets } from './secret-verification-cache.ts'
+import type { SecretVerificationCache } from './secret-verification-cache.ts'
 import { SlowHashBudget } from './slow-hash-budget.ts'
 import type { SlowDigest, SlowSecretHashes } from './slow-secret-hash.ts'
 
@@ -28,8 +28,8 @@ export interface ComparableSecrets {
 export interface ClientSecretsOptions {
   hashes: SecretHashes
   slowHashes: SlowSecretHashes
-  verified: VerifiedSecrets
-  imported: ImportedSecrets
+  verified: SecretVerificationCache
+  imported: HasImportedSecrets
   now: Clock
 }
 

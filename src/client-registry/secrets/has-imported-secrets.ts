@@ -7,7 +7,7 @@ import type { ClientStore } from '../../stores/contracts/index.ts'
 const FRESH = 5000
 
 /** Knows whether any client has a secret that is hashed slowly. */
-export class ImportedSecrets {
+export class HasImportedSecrets {
   readonly #refresh: BackgroundRefresh
   #exist: boolean | undefined
 

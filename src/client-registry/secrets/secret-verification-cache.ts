@@ -12,7 +12,7 @@ const MAX = 10_000
  * it has expired, or was revoked, is seen to elsewhere. Only what is right is remembered, so nobody can fill this.
  * Keyed by an HMAC under a key of this process, so that nobody who sees the memory can try secrets on it.
  */
-export class VerifiedSecrets {
+export class SecretVerificationCache {
   readonly #key = randomBytes(32)
   readonly #until = new LruMap<number>(MAX)
   readonly #now: Clock

@@ -13,7 +13,7 @@ export interface Replays {
  *
  * @throws StoreUnavailableError
  */
-export async function isFirstUse ({ replays, now }: Replays, key: string, reservation: Reservation): Promise<boolean> {
+export async function reserveOnce ({ replays, now }: Replays, key: string, reservation: Reservation): Promise<boolean> {
   // The time comes behind the reservation: a store that looked at its clock before that had not forgotten.
   return await replays.reserve(key, reservation) && now() < reservation.expiresAt
 }

@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { checkOptions, CLOCK, codedError, listOf, required, seconds, text } from '../../options/check-options.ts'
 import type { OptionsDescription } from '../../options/check-options.ts'
-import { isFirstUse } from '../../stores/contracts/consume-once.ts'
+import { reserveOnce } from '../../stores/contracts/consume-once.ts'
 import type { Replays } from '../../stores/contracts/consume-once.ts'
 import type { ReplayStore } from '../../stores/contracts/index.ts'
 import { REPLAY_STORE } from '../../stores/contracts/option-rules.ts'
@@ -121,7 +121,7 @@ export class DPoPTokenType implements TokenType {
 
   // RFC 9449 §11.1: in one step, until nobody would take the proof any more.
   async #spend ({ replayKey, reservation }: VerifiedProof): Promise<void> {
-    if (!await isFirstUse(this.#replays, replayKey, reservation)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
+    if (!await reserveOnce(this.#replays, replayKey, reservation)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
   }
 
   #wantedNonce (error: ProofRefusal): string | undefined {

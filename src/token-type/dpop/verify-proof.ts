@@ -1,7 +1,7 @@
 import { compactVerify } from 'jose'
 import type { PlainRequest } from '../../http/plain-request.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { keyOf } from '../../lib/sha256.ts'
+import { sha256Base64url } from '../../lib/sha256.ts'
 import type { Reservation } from '../../stores/contracts/index.ts'
 import type { Nonces } from './nonces.ts'
 import { NonceWanted, ProofMissing, ProofRefusal } from './proof-errors.ts'
@@ -58,7 +58,7 @@ export async function verifyProof (rules: ProofRules, request: PlainRequest, tok
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw new ProofRefusal('the jti of the proof is missing, or too long')
 
   // 12: made for this token. With the key that the token is bound to: that is compared when the token is known.
-  if (token !== undefined && ath !== keyOf(token)) throw new ProofRefusal('the ath of the proof is not the hash of the token')
+  if (token !== undefined && ath !== sha256Base64url(token)) throw new ProofRefusal('the ath of the proof is not the hash of the token')
 
   // 11: made now.
   const time = rules.now()
@@ -66,7 +66,7 @@ export async function verifyProof (rules: ProofRules, request: PlainRequest, tok
 
   // 10: made upon an answer of ours. Last, since whoever fails here may simply try again.
   if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(nonce))) throw new NonceWanted('the proof lacks our nonce')
-  return { confirmation: { jkt }, replayKey: keyOf(`dpop ${jkt} ${jti}`), reservation: reservationOf(iat, rules) }
+  return { confirmation: { jkt }, replayKey: sha256Base64url(`dpop ${jkt} ${jti}`), reservation: reservationOf(iat, rules) }
 }
 
 // The clocks of two processes may differ as much as those of any two machines in this package.

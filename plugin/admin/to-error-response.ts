@@ -6,7 +6,7 @@ import { toRegisteredNames } from './client-metadata.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 /** Whatever a request has failed with, as the error of its answer. */
-export function toRefusal (error: FastifyError): OAuth2Error | StrategyError {
+export function toErrorResponse (error: FastifyError): OAuth2Error | StrategyError {
   if (isStrategyError(error)) return error
   if (error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toRegisteredNames(String((error as { detail?: unknown }).detail)))
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new InvalidRequestError('The body must be sent as application/json', { status: 415 })
