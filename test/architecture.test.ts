@@ -44,11 +44,14 @@ const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:diag
 
 // Beyond those of the core. Drivers are loaded by name, when a store is opened.
 const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']
+// The client library runs without the server.
+const CLIENT_DEPENDENCIES = ['node:crypto', 'node:diagnostics_channel', 'node:fs/promises', 'oauth4webapi', 'undici']
+const isClient = (file: string) => file.startsWith('src/client/')
 const isCli = (file: string) => file.startsWith('src/cli/')
 
 t.test('the core imports nothing of Fastify, of the plugin and of the schemas', async (t) => {
   for (const file of layers.src) {
-    const allowed = isCli(file) ? [...CORE_DEPENDENCIES, ...CLI_DEPENDENCIES] : CORE_DEPENDENCIES
+    const allowed = isClient(file) ? CLIENT_DEPENDENCIES : isCli(file) ? [...CORE_DEPENDENCIES, ...CLI_DEPENDENCIES] : CORE_DEPENDENCIES
     const foreign = importsOf(file).filter((name) => !name.startsWith('src/') && !allowed.includes(name))
     t.strictSame(foreign, [], file)
   }
@@ -84,6 +87,7 @@ const LAYERS: Record<string, string> = {
   'src/resource-server': 'lib errors options http events token-type access-token',
   'src/endpoints': 'lib errors options http events jws token-type client-auth access-token',
   'src/flow': 'lib errors options http events entries throttle token-type signing-keys client-auth access-token resource-server endpoints contracts',
+  'src/client': 'lib errors options/nearest-name.ts',
   'src/cli': 'index.ts stores options lib errors'
 }
 
@@ -141,6 +145,13 @@ t.test('only the entry points and the command line import a store', async (t) =>
 
 t.test('nothing imports the command line but itself', async (t) => {
   for (const file of all) if (!isCli(file)) t.strictSame(importsOf(file).filter(isCli), [], file)
+})
+
+t.test('nothing imports the client library but itself and its plugin', async (t) => {
+  for (const file of all) {
+    const found = importsOf(file).filter(isClient)
+    if (!isClient(file)) t.strictSame(found.filter((name) => file !== 'plugin/client/index.ts' || name !== 'src/client/index.ts'), [], file)
+  }
 })
 
 t.test('the plugin reaches the core, the checks of options and the schemas through their index only', async (t) => {
