@@ -19,13 +19,18 @@ const folder = join(root, '.tap', 'readme')
 
 // What the prose around the later snippets takes for granted.
 const IMPORTS = `
+import { readFileSync } from 'node:fs'
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
-import { BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf, dpopRequestInterceptor, DPoPTokenType, FailureThrottle, FAPI2_TLS, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys, workloadIdentities } from 'fastify-client-credentials'
-import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, OAuth2Client } from 'fastify-client-credentials'
+import {
+  BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf,
+  dpopRequestInterceptor, DPoPTokenType, FailureThrottle, FAPI2_TLS, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys,
+  workloadIdentities
+} from 'fastify-client-credentials'
+import type { OAuth2Client } from 'fastify-client-credentials'
 import { postgresStore } from 'fastify-client-credentials/stores/postgres'
 import { redisStore } from 'fastify-client-credentials/stores/redis'
 import { sqliteStore } from 'fastify-client-credentials/stores/sqlite'
@@ -35,6 +40,7 @@ import pg from 'pg'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
+import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, JwtAccessTokens, OAuth2Client } from 'fastify-client-credentials'
 declare global {
   const app: FastifyInstance
   const flow: ClientCredentialsFlow
