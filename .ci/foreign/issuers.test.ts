@@ -54,7 +54,7 @@ test('Keycloak: its access tokens are accepted, its ID and refresh tokens and th
   if (!existsSync(join(keycloak, 'bin'))) {
     const artifact = `org.keycloak:keycloak-quarkus-dist:${KEYCLOAK}:tar.gz`
     mkdirSync(keycloak, { recursive: true })
-    await runAside(needCommand(['mvn'], 'maven'), ['-q', '-B', 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${keycloak}`], tmpdir())
+    await runAside(needCommand({ names: ['mvn'], debianPackage: 'maven' }), ['-q', '-B', 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${keycloak}`], tmpdir())
     execFileSync('tar', ['xzf', join(keycloak, `keycloak-quarkus-dist-${KEYCLOAK}.tar.gz`), '-C', keycloak, '--strip-components=1'])
   }
   const mapper = (included: string) => ({
@@ -152,10 +152,10 @@ test('Spring Authorization Server: its access tokens are accepted for the client
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
   mkdirSync(join(folder, 'demo'))
   writeFileSync(join(folder, 'demo', 'Application.java'), `package demo;\n${APPLICATION}`)
-  await runAside(needCommand(['javac'], 'default-jdk-headless'), ['-parameters', '-cp', classpath, 'demo/Application.java'], folder)
+  await runAside(needCommand({ names: ['javac'], debianPackage: 'default-jdk-headless' }), ['-parameters', '-cp', classpath, 'demo/Application.java'], folder)
   const port = await freePort()
   const issuer = `http://localhost:${port}`
-  await serve(t, [needCommand(['java'], 'default-jdk-headless'), '-XX:TieredStopAtLevel=1', '-cp', `${classpath}:.`, 'demo.Application', `--server.port=${port}`, '--server.address=127.0.0.1'], folder, {}, `${issuer}/.well-known/oauth-authorization-server`)
+  await serve(t, [needCommand({ names: ['java'], debianPackage: 'default-jdk-headless' }), '-XX:TieredStopAtLevel=1', '-cp', `${classpath}:.`, 'demo.Application', `--server.port=${port}`, '--server.address=127.0.0.1'], folder, {}, `${issuer}/.well-known/oauth-authorization-server`)
 
   const tokenOf = async (id: string, scope?: string) => (await askTokens(`${issuer}/oauth2/token`, { grant_type: 'client_credentials', ...(scope && { scope }) }, `${id}:${id}`)).access_token!
   const remote = new RemoteAccessTokens({ issuer, audience: AUDIENCE, preset: 'spring', clientIds: ['reporting', 'mapped', 'elsewhere'] })

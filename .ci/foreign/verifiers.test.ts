@@ -106,7 +106,7 @@ for token in open("tokens").read().split():
 `
   })
   const packages = join(tmpdir(), 'fastify-client-credentials-pyjwt-2.10.1')
-  const python = needCommand(['python3'], 'python3-pip')
+  const python = needCommand({ names: ['python3'], debianPackage: 'python3-pip' })
   if (!existsSync(join(packages, 'jwt'))) execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--target', packages, 'pyjwt[crypto]==2.10.1'], { stdio: 'ignore' })
   check(t, await runAside(python, ['main.py'], folder, { PYTHONPATH: packages }))
 })
@@ -138,7 +138,7 @@ func main() {
 }
 `
   const folder = folderOf(t, { 'verify.go': blockOf('go'), 'main.go': main, 'go.mod': 'module verifier\n\ngo 1.24\n\nrequire github.com/lestrrat-go/jwx/v3 v3.1.1\n' })
-  const go = needCommand(['go'], 'golang-go', () => ['/usr/local/go/bin'])
+  const go = needCommand({ names: ['go'], debianPackage: 'golang-go', folders: () => ['/usr/local/go/bin'] })
   await runAside(go, ['mod', 'tidy'], folder)
   check(t, await runAside(go, ['run', '.'], folder, { CGO_ENABLED: '0' }))
 })
@@ -167,10 +167,10 @@ test('Java: Spring Security with the at+jwt validator', async (t) => {
       }`
   })
   const classpath = await springClasspath()
-  await runAside(needCommand(['javac'], 'default-jdk-headless'), ['-cp', classpath, 'AccessTokens.java', 'Main.java'], folder)
-  check(t, await runAside(needCommand(['java'], 'default-jdk-headless'), ['-cp', `${classpath}:.`, 'Main'], folder))
+  await runAside(needCommand({ names: ['javac'], debianPackage: 'default-jdk-headless' }), ['-cp', classpath, 'AccessTokens.java', 'Main.java'], folder)
+  check(t, await runAside(needCommand({ names: ['java'], debianPackage: 'default-jdk-headless' }), ['-cp', `${classpath}:.`, 'Main'], folder))
   // With the validator that Spring brings, too, which wants the client named.
-  check(t, await runAside(needCommand(['java'], 'default-jdk-headless'), ['-cp', `${classpath}:.`, 'Main', 'billing'], folder))
+  check(t, await runAside(needCommand({ names: ['java'], debianPackage: 'default-jdk-headless' }), ['-cp', `${classpath}:.`, 'Main', 'billing'], folder))
 })
 
 test('the server ends', async () => { await app.close() })

@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { appendFile, chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { needCommand } from '../support/debian.ts'
+import { needCommand, POSTGRES } from '../support/debian.ts'
 import { DatabaseNode, leash, plainUser, quietPort } from './database-node.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 import { until } from './time.ts'
 
-const DEBIAN = '/usr/lib/postgresql'
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -45,7 +44,7 @@ export class PostgresPair {
 
   static async start (): Promise<PostgresPair> {
     // Some machines link it into a folder of PATH that lacks the other programs.
-    const bin = dirname(realpathSync(needCommand(['postgres'], 'postgresql', debianFolders)))
+    const bin = dirname(realpathSync(needCommand(POSTGRES)))
     const folder = await mkdtemp(join(tmpdir(), 'fastify-client-credentials-'))
     const pair = new PostgresPair(folder, bin, await TcpProxy.start(), [await quietPort(), await quietPort()])
     try {
@@ -158,8 +157,4 @@ export class PostgresPair {
     const [file = '', ...rest] = [...leash(this.#user), join(this.#bin, program), ...args]
     await promisify(execFile)(file, rest, { cwd: this.#folder })
   }
-}
-
-function debianFolders (): string[] {
-  return readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin'))
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { needCommand } from '../support/debian.ts'
+import { needCommand, REDIS } from '../support/debian.ts'
 import { DatabaseNode, leash, quietPort } from './database-node.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 import { delay, now, until } from './time.ts'
@@ -112,7 +112,7 @@ export class RedisPair {
 }
 
 async function startNode (): Promise<RedisNode> {
-  const file = needCommand(['redis-server', 'valkey-server'], 'redis-server')
+  const file = needCommand(REDIS)
   const folder = await mkdtemp(join(tmpdir(), 'fastify-client-credentials-'))
   const port = await quietPort()
   const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'yes', 'repl-diskless-sync-delay': 0, 'repl-timeout': 5 }

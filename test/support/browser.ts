@@ -1,6 +1,6 @@
 import { chromium } from 'playwright-core'
 import type { Browser, Page, Response } from 'playwright-core'
-import { needCommand } from './debian.ts'
+import { CHROMIUM, needCommand } from './debian.ts'
 
 /** A page, and what a user would find in its developer tools. */
 export interface Visit {
@@ -18,7 +18,7 @@ const ARGS = [
 
 /** Starts the Chromium of the machine. */
 export function launchBrowser (): Promise<Browser> {
-  return chromium.launch({ executablePath: needCommand(['chromium', 'chromium-browser'], 'chromium'), args: ARGS })
+  return chromium.launch({ executablePath: needCommand(CHROMIUM), args: ARGS })
 }
 
 /** Opens an address with storage, cookies and cache of its own. */

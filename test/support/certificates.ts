@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { needCommand } from './debian.ts'
+import { needCommand, OPENSSL } from './debian.ts'
 
 /** A certificate and its private key, as PEM. */
 export interface Certified { cert: string, key: string }
@@ -23,7 +23,7 @@ export interface CertificateParts {
 
 /** Makes a certificate with a key on P-256. */
 export function makeCertificate ({ subject = '/CN=test', subjectAltName, sections = '', by, days = 2 }: CertificateParts = {}): Certified {
-  const openssl = needCommand(['openssl'], 'openssl')
+  const openssl = needCommand(OPENSSL)
   const folder = mkdtempSync(join(tmpdir(), 'certificate-'))
   const path = (name: string) => join(folder, name)
   const run = (...args: string[]) => execFileSync(openssl, args, { stdio: 'ignore' })
@@ -48,6 +48,6 @@ export function makeCertificate ({ subject = '/CN=test', subjectAltName, section
 
 /** The subject of a certificate as openssl writes it by RFC 2253, which is RFC 4514 but for its age. Types by their short names, long names or numbers. */
 export function subjectOf (cert: string, types: 'sname' | 'lname' | 'oid' = 'sname'): string {
-  const openssl = needCommand(['openssl'], 'openssl')
+  const openssl = needCommand(OPENSSL)
   return execFileSync(openssl, ['x509', '-noout', '-subject', '-nameopt', `RFC2253,${types}`], { input: cert, encoding: 'utf8' }).replace(/^subject=/, '').replace(/\n$/, '')
 }

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { needCommand } from './debian.ts'
+import { needCommand, NGINX } from './debian.ts'
 import { freePort } from './program.ts'
 
 /** What nginx is run with. */
@@ -34,7 +34,7 @@ export async function startNginx (t: Test, { listen = '', files = {}, server }: 
         ${server.replaceAll('$folder', folder)}
       }
     }`)
-  const nginx = spawn(needCommand(['nginx', '/usr/sbin/nginx'], 'nginx-light'), ['-c', join(folder, 'nginx.conf'), '-p', folder, '-e', join(folder, 'error.log')], { stdio: 'ignore' })
+  const nginx = spawn(needCommand(NGINX), ['-c', join(folder, 'nginx.conf'), '-p', folder, '-e', join(folder, 'error.log')], { stdio: 'ignore' })
   t.teardown(async () => {
     nginx.kill()
     if (nginx.exitCode === null && nginx.signalCode === null) await once(nginx, 'exit')

@@ -1,19 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { chown } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
-import { needCommand } from './debian.ts'
+import { needCommand, POSTGRES } from './debian.ts'
 import { runServer } from './server.ts'
 import type { Server } from './server.ts'
 
-// Debian keeps each version apart, and none in PATH.
-const DEBIAN = '/usr/lib/postgresql'
-
 /** Starts the PostgreSQL of the machine with an empty database. Who calls this closes it. */
 export async function runPostgres (): Promise<Server> {
-  const postgres = needCommand(['postgres'], 'postgresql', debianFolders)
+  const postgres = needCommand(POSTGRES)
   const user = plainUser()
   return await runServer({
     async prepare (folder) {
@@ -43,14 +39,6 @@ export async function startPostgres (t: Test): Promise<Server> {
   const server = await runPostgres()
   t.teardown(() => server.close())
   return server
-}
-
-function debianFolders (): string[] {
-  try {
-    return readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin'))
-  } catch {
-    return []
-  }
 }
 
 interface User { uid: number, gid: number }

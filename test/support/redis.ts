@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import { needCommand } from './debian.ts'
+import { needCommand, REDIS } from './debian.ts'
 import { runServer } from './server.ts'
 import type { Server } from './server.ts'
 
@@ -17,7 +17,7 @@ export interface RedisOptions {
 
 /** Starts the redis-server of the machine, empty. The caller closes it. */
 export function runRedis ({ isPersistent = true, args = [] }: RedisOptions = {}): Promise<Server> {
-  const file = needCommand(['redis-server', 'valkey-server'], 'redis-server')
+  const file = needCommand(REDIS)
   return runServer({
     command: (folder, port) => [
       file, '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', isPersistent ? 'yes' : 'no',

@@ -34,7 +34,7 @@ export async function springClasspath (): Promise<string> {
   if (!isThere()) {
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'pom.xml'), POM)
-    await runAside(needCommand(['mvn'], 'maven'), ['-q', '-B', 'dependency:build-classpath', `-Dmdep.outputFile=${file}`], folder)
+    await runAside(needCommand({ names: ['mvn'], debianPackage: 'maven' }), ['-q', '-B', 'dependency:build-classpath', `-Dmdep.outputFile=${file}`], folder)
   }
   return readFileSync(file, 'utf8').trim()
 }

@@ -6,7 +6,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import t from 'tap'
-import { needCommand } from '../support/debian.ts'
+import { CURL, needCommand } from '../support/debian.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { freePort, startProgram } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
@@ -21,7 +21,7 @@ const runPrinted = async (output: string) => (await run('sh', ['-ec', printedCom
 const startExample = (name: string, env: Record<string, string>, ready: string) =>
   startProgram([process.execPath, '--import', 'tsx', `example/${name}.ts`], { cwd: root, env, ready })
 
-t.before(() => { needCommand(['curl'], 'curl') })
+t.before(() => { needCommand(CURL) })
 
 t.test('example/authorization-server.ts and example/resource-server.ts print curl lines that work together, and end cleanly', async (t) => {
   const [port, apiPort] = [String(await freePort()), String(await freePort())]

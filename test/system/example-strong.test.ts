@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { launchBrowser, visit } from '../support/browser.ts'
-import { needCommand } from '../support/debian.ts'
+import { CURL, needCommand, OPENSSL } from '../support/debian.ts'
 import { freePort, startProgram } from '../support/program.ts'
 import { authorize, closeAuthorized, tryOut } from '../support/swagger-ui.ts'
 
@@ -20,8 +20,8 @@ const startExample = (name: string, port: number, ready: string) =>
   startProgram([process.execPath, '--import', 'tsx', `example/${name}.ts`], { cwd: root, env: { PORT: String(port) }, ready })
 
 t.before(() => {
-  needCommand(['curl'], 'curl')
-  needCommand(['openssl'], 'openssl')
+  needCommand(CURL)
+  needCommand(OPENSSL)
 })
 
 t.test('example/private-key-jwt.ts prints an assertion that is good once, and ends cleanly', async (t) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { needCommand } from '../support/debian.ts'
+import { CURL, needCommand } from '../support/debian.ts'
 import { freePort, startProgram } from '../support/program.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -12,7 +12,7 @@ const run = promisify(execFile)
 // What a reader copies from the terminal: the indented lines, in their order, in one shell.
 const printedCommands = (output: string) => output.split('\n').filter((line) => line.startsWith('  ')).join('\n')
 
-t.before(() => { needCommand(['curl'], 'curl') })
+t.before(() => { needCommand(CURL) })
 
 t.test('example/server.ts prints curl lines that work, at the first start and at the next, and ends cleanly', async (t) => {
   const port = String(await freePort())
