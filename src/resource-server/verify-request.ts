@@ -15,7 +15,7 @@ import { splitScope } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
 import { monotonic } from '../lib/clock.ts'
 import { andThen, isThenable } from '../lib/maybe-promise.ts'
-import { pickTokenType, sameConfirmation } from '../token-type/token-type.ts'
+import { checkProof, pickTokenType, sameConfirmation } from '../token-type/token-type.ts'
 import type { Confirmation, TokenType, TokenTypes } from '../token-type/token-type.ts'
 
 /** What the resource side runs on. */
@@ -180,14 +180,15 @@ async function verifyProven (
   const early = isFirst ? await recheckToken(token, { tokenType: tokenType.name, confirmation: undefined }) : undefined
   // Throws.
   if (isFirst && (!early || !isAccepted(early))) return accept(early, undefined)
-  const proven = await tokenType.confirmAccess?.(request, token)
+  const proof = checkProof(tokenType, await tokenType.confirmAccess?.(request, token))
+  const proven = proof?.confirmation
   const context = { tokenType: tokenType.name, confirmation: proven }
   const result = early ?? await verifyToken(token, context)
   // A client may show its certificate with a token that is bound to nothing, where such tokens are taken.
   const isPlain = !(result as Answer)?.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
   const credentials = accept(result, isPlain ? undefined : proven)
-  if (proven === undefined || isPlain || tokenType.settleAccess === undefined) return credentials
-  await tokenType.settleAccess(proven)
+  if (isPlain || proof?.consume === undefined) return credentials
+  await proof.consume()
   // A store took its time to consume the proof: whether the token was revoked is decided last.
   return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proven)
 }

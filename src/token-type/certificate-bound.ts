@@ -2,7 +2,7 @@ import { InvalidRequestError, StrategyInvalidTokenError } from '../errors/oauth-
 import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'
 import { presentedCertificate } from '../http/presented-certificate.ts'
 import { thumbprintOf } from '../lib/x509/thumbprint.ts'
-import type { Confirmation, TokenType } from './token-type.ts'
+import type { Confirmation, Proof, TokenType } from './token-type.ts'
 
 /**
  * Bearer tokens that are bound to the client's certificate (RFC 8705 §3): whoever shows one does so over a connection
@@ -28,10 +28,10 @@ export class CertificateBoundTokenType implements TokenType {
   }
 
   /** @throws StrategyInvalidTokenError without a certificate */
-  confirmAccess (request: PlainRequest): Confirmation {
+  confirmAccess (request: PlainRequest): Proof {
     const confirmation = confirmationOf(request)
     if (confirmation === undefined) throw new StrategyInvalidTokenError(undefined, { cause: 'the request comes without a client certificate' })
-    return confirmation
+    return { confirmation }
   }
 }
 

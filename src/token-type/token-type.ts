@@ -4,6 +4,18 @@ import type { ReplayStore } from '../stores/contracts/index.ts'
 /** What binds a token to its sender: the members of the `cnf` claim (RFC 7800), such as `jkt` or `x5t#S256`. */
 export type Confirmation = Readonly<Record<string, string>>
 
+/** A verified proof that came with a presented token. */
+export interface Proof {
+  /** The key that the sender has proven to hold, as the `cnf` claim names it (RFC 7800 §3). */
+  readonly confirmation: Confirmation
+  /**
+   * Consumes a proof that may be used once. Left out for one that may be used again, such as a client certificate.
+   *
+   * @throws StrategyError when the proof was used before
+   */
+  consume? (): Promise<void>
+}
+
 /**
  * A way to present access tokens. Implement it to add your own.
  *
@@ -31,20 +43,14 @@ export interface TokenType {
    */
   confirmTokenRequest? (request: TokenRequest): Confirmation | undefined | Promise<Confirmation | undefined>
   /**
-   * Checks the proof that comes with a presented token: once the token is verified by a kind of access token of this package, but
-   * before a `verifyToken` of the application, which gets what was proven.
+   * Verifies the proof that comes with a presented token: once the token is verified by a kind of access token of this package, but
+   * before a `verifyToken` of the application, which gets the confirmation. Consumes nothing: `consume` of the proof is called
+   * once the token is valid and bound to it, so that an unauthenticated caller cannot fill a store.
    *
-   * @returns what the proof shows; undefined for a bearer token
-   * @throws StrategyError when the proof is missing or wrong
+   * @returns undefined for a bearer token
+   * @throws StrategyError when the proof is missing or invalid
    */
-  confirmAccess? (request: PlainRequest, token: string): Confirmation | undefined | Promise<Confirmation | undefined>
-  /**
-   * Makes this the last use of a proof, once its token is found valid and bound to it: so that a stranger fills no store.
-   *
-   * @param confirmation the very one that confirmAccess returned
-   * @throws StrategyError when the proof was used before
-   */
-  settleAccess? (confirmation: Confirmation): Promise<void>
+  confirmAccess? (request: PlainRequest, token: string): Proof | undefined | Promise<Proof | undefined>
 }
 
 /** The token_type of a token by what it is bound to (RFC 9449 §6.1): a token that is bound to a certificate is a bearer token (RFC 8705 §3). */
@@ -57,6 +63,13 @@ export function sameConfirmation (bound: Confirmation | undefined, proven: Confi
   if (bound === undefined || proven === undefined) return bound === proven
   const names = Object.keys(bound)
   return names.length > 0 && names.length === Object.keys(proven).length && names.every((name) => bound[name] === proven[name])
+}
+
+/** @throws TypeError for a value that is no proof: taken for none, it would let a bound token type accept tokens that are not bound */
+export function checkProof ({ name }: TokenType, proof: Proof | undefined): Proof | undefined {
+  if (proof === undefined) return undefined
+  if (typeof proof?.confirmation !== 'object' || proof.confirmation === null) throw new TypeError(`confirmAccess of the token type ${name} returned no proof`)
+  return proof
 }
 
 /** The token types of a flow, in the order in which they were set. */

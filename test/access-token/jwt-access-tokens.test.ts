@@ -601,7 +601,7 @@ test('Introspection tells the claims of a valid token, and nothing of any other'
 
 test('A token that is bound to a key opens what proves the same key only', async (t) => {
   const app = await appWith(tokensWith(), {
-    name: 'Bearer', confirmTokenRequest: () => ({ jkt: 'first' }), confirmAccess: (request) => ({ jkt: request.header('x-key') ?? 'none' })
+    name: 'Bearer', confirmTokenRequest: () => ({ jkt: 'first' }), confirmAccess: (request) => ({ confirmation: { jkt: request.header('x-key') ?? 'none' } })
   })
   const { access_token: token } = (await requestToken(app)).json()
   t.strictSame(claimsOf(token).cnf, { jkt: 'first' })

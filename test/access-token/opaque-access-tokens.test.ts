@@ -256,7 +256,7 @@ test('Introspection tells what is stored of a valid token, and nothing of any ot
 
 test('A token that is bound to a key opens what proves the same key only', async (t) => {
   const app = await appWith(tokensWith(), {
-    name: 'Bearer', confirmTokenRequest: () => ({ jkt: 'first' }), confirmAccess: (request) => ({ jkt: request.header('x-key') ?? 'none' })
+    name: 'Bearer', confirmTokenRequest: () => ({ jkt: 'first' }), confirmAccess: (request) => ({ confirmation: { jkt: request.header('x-key') ?? 'none' } })
   })
   const { access_token: token } = (await requestToken(app)).json()
   for (const [key, status] of [['first', 200], ['second', 401], ['', 401]] as const) {

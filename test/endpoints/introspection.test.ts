@@ -321,7 +321,7 @@ testBoth('RFC 7662 §2.2: a token without scope has no scope member, and one for
 testBoth('RFC 8705 §3.2, RFC 9449 §6.2: what a token is bound to is told, and so is its type', async (t, name) => {
   const BINDINGS: [cnf: Record<string, string>, tokenType: string][] = [[{ jkt: 'aaa' }, 'DPoP'], [{ 'x5t#S256': 'aaa' }, 'Bearer']]
   for (const [cnf, tokenType] of BINDINGS) {
-    const world = await worldOf(name, { adapt: (builder) => builder.setTokenType({ name: tokenType, confirmTokenRequest: () => cnf, confirmAccess: () => cnf }) })
+    const world = await worldOf(name, { adapt: (builder) => builder.setTokenType({ name: tokenType, confirmTokenRequest: () => cnf, confirmAccess: () => ({ confirmation: cnf }) }) })
     const { active, cnf: told, token_type: type } = JSON.parse((await introspect(world, await tokenFor(world))).body)
     t.strictSame([active, told, type], [true, cnf, tokenType])
   }

@@ -888,8 +888,9 @@ class BoundTokenType implements TokenType {
     return this.#proofOf(request, () => new InvalidRequestError('The proof is missing'))
   }
 
-  async confirmAccess (request: PlainRequest): Promise<Confirmation | undefined> {
-    return this.#proofOf(request, () => new StrategyError('invalid_dpop_proof', 401, 'The proof is missing'))
+  async confirmAccess (request: PlainRequest): Promise<{ confirmation: Confirmation } | undefined> {
+    const confirmation = this.#proofOf(request, () => new StrategyError('invalid_dpop_proof', 401, 'The proof is missing'))
+    return confirmation && { confirmation }
   }
 
   #proofOf (request: PlainRequest, refusal: () => Error): Confirmation | undefined {
@@ -970,15 +971,34 @@ test('RFC 9449 §7.2: a bound token is never a bearer token', async (t) => {
 })
 
 test('A proof of nothing binds to nothing', async (t) => {
-  const empty: TokenType = { name: 'Empty', confirmAccess: () => ({}) }
+  const empty: TokenType = { name: 'Empty', confirmAccess: () => ({ confirmation: {} }) }
   for (const confirmation of [{}, undefined, BOUND]) {
     t.match(await strategyErrorOf(boundFlow(confirmation, empty), proving(undefined, 'Empty token')), { code: 'invalid_token' })
   }
 })
 
+test('An answer of confirmAccess that is no proof is never taken for none', async (t) => {
+  for (const answer of [BOUND, { confirmation: undefined }, { confirmation: null }, { confirmation: 'key' }, null, 'key', true]) {
+    const wrong = { name: 'Wrong', confirmAccess: () => answer } as unknown as TokenType
+    for (const confirmation of [undefined, BOUND]) {
+      t.match(await strategyErrorOf(boundFlow(confirmation, wrong), proving(undefined, 'Wrong token')), { code: 'server_error', cause: TypeError })
+    }
+  }
+})
+
+test('A proof is consumed once, and only with a valid token that is bound to it', async (t) => {
+  let consumed = 0
+  const once: TokenType = { name: 'Once', confirmAccess: () => ({ confirmation: BOUND, consume: async () => { if (consumed++ > 0) throw new StrategyError('invalid_dpop_proof', 401, 'The proof was used before') } }) }
+  t.match(await strategyErrorOf(boundFlow({ jkt: 'another' }, once), proving(undefined, 'Once token')), { code: 'invalid_token' })
+  t.equal(consumed, 0)
+  t.match(await boundFlow(BOUND, once).verifyToken(proving(undefined, 'Once token')), { success: true })
+  t.equal(consumed, 1)
+  t.match(await strategyErrorOf(boundFlow(BOUND, once), proving(undefined, 'Once token')), { code: 'invalid_dpop_proof' })
+})
+
 test('A proof of more than the token is bound to is another proof', async (t) => {
   const both = { jkt: 'key', 'x5t#S256': 'cert' }
-  const double: TokenType = { name: 'Double', confirmAccess: () => both }
+  const double: TokenType = { name: 'Double', confirmAccess: () => ({ confirmation: both }) }
   t.match(await strategyErrorOf(boundFlow(BOUND, double), proving(undefined, 'Double token')), { code: 'invalid_token' })
   t.match(await boundFlow({ ...both }, double).verifyToken(proving(undefined, 'Double token')), { success: true })
 })

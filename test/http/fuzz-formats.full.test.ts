@@ -21,6 +21,7 @@ import { alternativeNames } from '../../src/lib/x509/alternative-names.ts'
 import { isSameName, parseDistinguishedName, parseSubject } from '../../src/lib/x509/distinguished-name.ts'
 import { generateKey } from '../../src/signing-keys/private-jwk.ts'
 import { SealingKeys } from '../../src/signing-keys/sealing-keys.ts'
+import { MemoryStore } from '../../src/stores/memory.ts'
 import { ProofRefusal } from '../../src/token-type/dpop/proof-errors.ts'
 import { ProofKeys } from '../../src/token-type/dpop/proof-key.ts'
 import { verifyProof } from '../../src/token-type/dpop/verify-proof.ts'
@@ -127,7 +128,7 @@ t.test('a key set that is taken has public keys only, and each can be used', asy
 const NOW = 1_800_000_000
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const RIGHT = { htm: 'POST', htu: 'https://api.example/token', iat: NOW, jti: 'one', ath: sha256Base64url('token') }
-const RULES = { keys: new ProofKeys(['ES256']), nonces: undefined, maxAge: 60, now: () => NOW }
+const RULES = { keys: new ProofKeys(['ES256']), replays: new MemoryStore(), nonces: undefined, maxAge: 60, now: () => NOW }
 const HEADER = { typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as JWK }
 const verified = (dpop: string) => verifyProof(RULES, { method: 'POST', url: '/token?x', origin: 'https://api.example', header: () => dpop }, 'token')
   .then(() => true, (error: unknown) => { if (error instanceof ProofRefusal) return false; throw error })

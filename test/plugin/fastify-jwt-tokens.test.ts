@@ -193,7 +193,7 @@ test('A token that is bound to a key opens what proves the same key only', async
   const tokenType: TokenType = {
     name: 'Bearer',
     confirmTokenRequest: (request) => ({ jkt: request.header('x-key') ?? 'first' }),
-    confirmAccess: (request) => ({ jkt: request.header('x-key') ?? 'none' })
+    confirmAccess: (request) => ({ confirmation: { jkt: request.header('x-key') ?? 'none' } })
   }
   const { app } = await jwtApp({ tokenType })
   const { access_token: token } = await requestToken(app)

@@ -3,16 +3,14 @@ import { systemClock } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { checkOptions, CLOCK, codedError, listOf, required, seconds, text } from '../../options/check-options.ts'
 import type { OptionsDescription } from '../../options/check-options.ts'
-import { reserveOnce } from '../../stores/contracts/consume-once.ts'
-import type { Replays } from '../../stores/contracts/consume-once.ts'
 import type { ReplayStore } from '../../stores/contracts/index.ts'
 import { REPLAY_STORE } from '../../stores/contracts/option-rules.ts'
-import type { Confirmation, TokenType } from '../token-type.ts'
+import type { Confirmation, Proof, TokenType } from '../token-type.ts'
 import { Nonces } from './nonces.ts'
 import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './proof-errors.ts'
 import { ProofKeys } from './proof-key.ts'
 import { verifyProof } from './verify-proof.ts'
-import type { ProofRules, VerifiedProof } from './verify-proof.ts'
+import type { ProofRules } from './verify-proof.ts'
 
 /** What proofs must be like. The same for all processes. */
 export interface DPoPTokenTypeOptions {
@@ -66,10 +64,7 @@ export class DPoPTokenType implements TokenType {
   readonly challengeParameters: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, unknown>>
   readonly replayStores: readonly ReplayStore[]
-  readonly #replays: Replays
   readonly #rules: ProofRules
-  // The proofs whose tokens are being verified, by what they prove.
-  readonly #unsettled = new WeakMap<Confirmation, VerifiedProof>()
 
   constructor (options: DPoPTokenTypeOptions) {
     checkOptions(options, DPOP_TOKEN_TYPE)
@@ -77,8 +72,7 @@ export class DPoPTokenType implements TokenType {
     this.challengeParameters = Object.freeze({ algs: algorithms.join(' ') })
     this.metadata = Object.freeze({ dpop_signing_alg_values_supported: [...algorithms] })
     this.replayStores = Object.freeze([replays])
-    this.#replays = { replays, now }
-    this.#rules = { keys: new ProofKeys(algorithms), nonces: nonceKey === undefined ? undefined : new Nonces(nonceKey, now), maxAge, now }
+    this.#rules = { keys: new ProofKeys(algorithms), replays, nonces: nonceKey === undefined ? undefined : new Nonces(nonceKey, now), maxAge, now }
   }
 
   isPresented (request: PlainRequest): boolean {
@@ -87,44 +81,26 @@ export class DPoPTokenType implements TokenType {
 
   /** @throws InvalidDPoPProofError */
   async confirmTokenRequest (request: TokenRequest): Promise<Confirmation> {
-    try {
-      const proof = await verifyProof(this.#rules, request)
-      await this.#spend(proof)
-      return proof.confirmation
-    } catch (error) {
-      if (!(error instanceof ProofRefusal)) throw error
-      throw new InvalidDPoPProofError({ cause: error, nonce: this.#wantedNonce(error) })
-    }
+    return await this.#translate(InvalidDPoPProofError, async () => {
+      const { confirmation, consume } = await verifyProof(this.#rules, request)
+      await consume()
+      return confirmation
+    })
   }
 
   /** @throws StrategyInvalidDPoPProofError */
-  async confirmAccess (request: PlainRequest, token: string): Promise<Confirmation> {
+  async confirmAccess (request: PlainRequest, token: string): Promise<Proof> {
+    const { confirmation, consume } = await this.#translate(StrategyInvalidDPoPProofError, () => verifyProof(this.#rules, request, token))
+    return { confirmation, consume: () => this.#translate(StrategyInvalidDPoPProofError, consume) }
+  }
+
+  // The reason, as the error of the side that answers: the token endpoint, or a resource.
+  async #translate<T> (ProofError: typeof InvalidDPoPProofError | typeof StrategyInvalidDPoPProofError, work: () => Promise<T>): Promise<T> {
     try {
-      const proof = await verifyProof(this.#rules, request, token)
-      this.#unsettled.set(proof.confirmation, proof)
-      return proof.confirmation
+      return await work()
     } catch (error) {
       if (!(error instanceof ProofRefusal)) throw error
-      throw new StrategyInvalidDPoPProofError({ cause: error, nonce: this.#wantedNonce(error) })
+      throw new ProofError({ cause: error, nonce: error instanceof NonceWanted ? this.#rules.nonces?.current() : undefined })
     }
-  }
-
-  /** @throws StrategyInvalidDPoPProofError for a proof that was used before */
-  async settleAccess (confirmation: Confirmation): Promise<void> {
-    try {
-      await this.#spend(this.#unsettled.get(confirmation) as VerifiedProof)
-    } catch (error) {
-      if (!(error instanceof ProofRefusal)) throw error
-      throw new StrategyInvalidDPoPProofError({ cause: error })
-    }
-  }
-
-  // RFC 9449 §11.1: in one step, until nobody would take the proof any more.
-  async #spend ({ replayKey, reservation }: VerifiedProof): Promise<void> {
-    if (!await reserveOnce(this.#replays, replayKey, reservation)) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
-  }
-
-  #wantedNonce (error: ProofRefusal): string | undefined {
-    return error instanceof NonceWanted ? this.#rules.nonces?.current() : undefined
   }
 }

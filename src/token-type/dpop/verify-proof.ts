@@ -2,15 +2,19 @@ import { compactVerify } from 'jose'
 import type { PlainRequest } from '../../http/plain-request.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { sha256Base64url } from '../../lib/sha256.ts'
-import type { Reservation } from '../../stores/contracts/index.ts'
+import { reserveOnce } from '../../stores/contracts/consume-once.ts'
+import type { ReplayStore, Reservation } from '../../stores/contracts/index.ts'
+import type { Proof } from '../token-type.ts'
 import type { Nonces } from './nonces.ts'
 import { NonceWanted, ProofMissing, ProofRefusal } from './proof-errors.ts'
 import type { ProofKeys } from './proof-key.ts'
 import { isSameTarget, targetUriOf } from './target-uri.ts'
 
-/** What proofs are verified by. */
+/** The rules that proofs are verified by. */
 export interface ProofRules {
   readonly keys: ProofKeys
+  /** The store in which the use of a proof is reserved. */
+  readonly replays: ReplayStore
   /** Undefined where proofs need no nonce. */
   readonly nonces: Nonces | undefined
   /** Seconds. */
@@ -18,14 +22,14 @@ export interface ProofRules {
   readonly now: Clock
 }
 
-/** A proof that is right, if it was not used before. */
-export interface VerifiedProof {
-  /** What a token is bound to by it: the RFC 7638 thumbprint of its key (RFC 9449 §6.1). */
-  readonly confirmation: { readonly jkt: string }
-  /** Under which it is remembered: of one length, whatever the sender has chosen as jti. */
-  readonly replayKey: string
-  /** How its use is reserved. */
-  readonly reservation: Reservation
+/** A proof of one request: its confirmation is the RFC 7638 thumbprint of its key (RFC 9449 §6.1). */
+export interface DPoPProof extends Proof {
+  /**
+   * Consumes the proof, in one step and for as long as it would be accepted (RFC 9449 §11.1).
+   *
+   * @throws ProofRefusal when it was used before, or has expired meanwhile
+   */
+  consume (): Promise<void>
 }
 
 // A proof with an RSA key of 4096 bits has some 2,000 characters.
@@ -36,12 +40,12 @@ const MAX_JTI_LENGTH = 256
 const AHEAD = 10
 
 /**
- * Verifies the proof of a request by the twelve checks of RFC 9449 §4.3. Does NOT check whether it was used before.
+ * Verifies the proof of a request by the twelve checks of RFC 9449 §4.3. Does NOT check whether it was used before: `consume` does.
  *
  * @param token the access token that comes with it; undefined at the token endpoint
  * @throws ProofRefusal; NonceWanted when nothing is wrong but the nonce
  */
-export async function verifyProof (rules: ProofRules, request: PlainRequest, token?: string): Promise<VerifiedProof> {
+export async function verifyProof (rules: ProofRules, request: PlainRequest, token?: string): Promise<DPoPProof> {
   // 1: exactly one field. Several reach us joined by a comma, which no JWT has.
   const proof = request.header('dpop')
   if (proof === undefined || proof === '') throw new ProofMissing('the request has no proof')
@@ -66,11 +70,16 @@ export async function verifyProof (rules: ProofRules, request: PlainRequest, tok
 
   // 10: made upon an answer of ours. Last, since whoever fails here may simply try again.
   if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(nonce))) throw new NonceWanted('the proof lacks our nonce')
-  return { confirmation: { jkt }, replayKey: sha256Base64url(`dpop ${jkt} ${jti}`), reservation: reservationOf(iat, rules) }
+  return { confirmation: { jkt }, consume: async () => { await consume(rules, `${jkt} ${jti}`, iat) } }
 }
 
 // The clocks of two processes may differ as much as those of any two machines in this package.
 const CLOCK_TOLERANCE = 60
+
+async function consume (rules: ProofRules, id: string, iat: number): Promise<void> {
+  // The key has one length, whatever jti the sender chose.
+  if (!await reserveOnce(rules, sha256Base64url(`dpop ${id}`), reservationOf(iat, rules))) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
+}
 
 function reservationOf (iat: number, { maxAge }: ProofRules): Reservation {
   return { window: maxAge + AHEAD, issuedAt: iat, expiresAt: Math.ceil(iat) + maxAge, clockTolerance: CLOCK_TOLERANCE }
