@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { grantAudience, isAccessTokenType, isIssuer, systemClock, validateClaims } from '../src/index.ts'
-import type { AccessTokens, ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
+import { createGrant, isAccessTokenType, isIssuer, validateClaims, systemClock, toClaims } from '../src/index.ts'
+import type { AccessTokens, GenerateAccessToken, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
 import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text, withError } from '../src/options/check-options.ts'
 import type { OptionsDescription, Rule } from '../src/options/check-options.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
@@ -60,24 +60,11 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
   const { issuer, audience } = options
   const clockTolerance = (jwt.options.verify?.clockTolerance ?? 0) / 1000
 
-  function claimsOf ({ client, scope, accessTokenLifetime, confirmation }: ClientCredentialsGrantContext): Record<string, unknown> {
-    const iat = systemClock()
-    return {
-      iss: issuer,
-      aud: audience,
-      sub: client.id,
-      client_id: client.id,
-      jti: randomUUID(),
-      iat,
-      exp: iat + accessTokenLifetime,
-      ...(scope.length > 0 && { scope: scope.join(' ') }),
-      ...(confirmation && { cnf: confirmation })
-    }
-  }
+  const grantOf = (context: ClientCredentialsGrantContext) => createGrant(context, { issuer, id: randomUUID(), issuedAt: systemClock() })
 
   function issue (context: ClientCredentialsGrantContext): OAuth2AccessTokenResult {
-    grantAudience(context.resource, [audience], context.client.audiences)
-    return { accessToken: jwt.sign(claimsOf(context)), audience: [audience] }
+    const grant = grantOf(context)
+    return { accessToken: jwt.sign(toClaims(grant)), audience: grant.audience }
   }
 
   function verify (token: string): VerifyTokenResult {
@@ -100,7 +87,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
     return validateClaims(claims, { issuer, audience: [audience], now: systemClock, clockTolerance })
   }
 
-  const trialClaims = claimsOf(TRIAL)
+  const trialClaims = toClaims(grantOf({ ...TRIAL, audience: [audience] }))
   const trial = signOnTrial(jwt, trialClaims)
   const ourSegment = headerSegment(trial)
   const { alg, typ } = parseHeader(ourSegment)
@@ -111,7 +98,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
   // Sign options of the application may say otherwise, such as another expiry or the same jti for all.
   const changed = Object.entries(trialClaims).find(([name, value]) => verdict.credentials.claims?.[name] !== value)
   if (changed !== undefined) throw new FST_OAUTH_JWT_UNUSABLE(`its sign options change the claim ${changed[0]}`)
-  return { issue, verify }
+  return { issue, verify, audience: [audience] }
 }
 
 const TRIAL: ClientCredentialsGrantContext = {

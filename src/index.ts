@@ -31,10 +31,16 @@ export type { DPoPAlgorithm, DPoPTokenTypeOptions } from './token-type/dpop/dpop
 export { InvalidDPoPProofError, StrategyInvalidDPoPProofError } from './token-type/dpop/proof-errors.ts'
 export type { Confirmation, TokenType } from './token-type/token-type.ts'
 export { isAccessTokenType, validateClaims } from './access-token/validate-claims.ts'
+export type {
+  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult, StrategyResult, VerifyToken, VerifyTokenAnswer,
+  VerifyTokenContext, VerifyTokenResult
+} from './access-token/access-tokens.ts'
+export { createGrant, toClaims } from './access-token/token-grant.ts'
+export type { GrantedToken, NewToken, TokenClaims, TokenGrant, TokenInformation } from './access-token/token-grant.ts'
 export { JwtAccessTokens } from './access-token/jwt-access-tokens.ts'
 export type { JwtAccessTokensOptions } from './access-token/jwt-access-tokens.ts'
 // A star, since a module declaration of the user's cannot augment what is re-exported by name.
-export type * from './access-token/access-tokens.ts'
+export type * from './access-token/credentials.ts'
 export type * from './flow/register.ts'
 
 export { OpaqueAccessTokens } from './access-token/opaque-access-tokens.ts'
@@ -79,7 +85,6 @@ export { checkScope, hasScopes, rejectSecondToken, verifyAccess } from './resour
 export type { ResourceAccessSettings } from './resource-server/verify-request.ts'
 export type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from './http/plain-request.ts'
 export { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, notAForm, parseForm, tooManyParameters } from './http/form.ts'
-export { grantAudience } from './endpoints/resource-indicator.ts'
 export { isScopeToken } from './http/scope.ts'
 export type { ImpliedScopes } from './http/scope.ts'
 export type { ScopeDeclaration, ScopeDeclarations } from './flow/scope-declarations.ts'

@@ -37,9 +37,9 @@ const PRESENTED_TOKEN_BODY = { ...presentedTokenRequestSchema, properties: { ...
 
 type Endpoint = Omit<FormEndpoint, 'url' | 'flow' | 'context'>
 
-// Not reply.serialize, which is the application's own where it has set a reply serializer.
+// Not by the schema, which has no further members.
 function sendUncached (reply: FastifyReply, body: object): FastifyReply {
-  return sendJson(reply.headers(NO_STORE), reply.getSerializationFunction('200')!(body as Record<string, unknown>))
+  return sendJson(reply.headers(NO_STORE), JSON.stringify(body))
 }
 
 function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
@@ -50,8 +50,7 @@ function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
     body: tokenRequestSchema,
     response: tokenResponseSchema,
     check: checkTokenParameters,
-    // Not by the schema, which has no further members.
-    answer: async (request, reply) => sendJson(reply.headers(NO_STORE), JSON.stringify(await handleTokenRequest(flow.settings, request)))
+    answer: async (request, reply) => sendUncached(reply, await handleTokenRequest(flow.settings, request))
   }
 }
 

@@ -3,9 +3,11 @@ import type { Entries } from '../entries/entries.ts'
 import type { StrategyError } from '../errors/oauth-errors.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'
 import type { Confirmation } from '../token-type/token-type.ts'
+import type { AuthCredentials, VerifiedCredentials } from './credentials.ts'
+import type { GrantedToken, TokenInformation } from './token-grant.ts'
 
-/** What is granted: the content of a new access token. A copy: the callback may change it. */
-export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAuth2Client> {
+/** A granted token request: the content of a new access token. A copy: the callback may change it. */
+export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAuth2Client> extends GrantedToken {
   /** The authenticated client, as getClient has returned it. */
   client: Client
   /** Always "client_credentials". */
@@ -18,8 +20,13 @@ export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAu
   accessTokenLifetime: number
   /** The scheme and authority by which this server was reached. See {@link ClientCredentialsTokenRequest.origin}. */
   origin: string
-  /** The resources that were asked for (RFC 8707 §2), absolute URIs; empty when the request named none. Whether the client may have them is not checked yet. */
+  /** The resources that were asked for (RFC 8707 §2), absolute URIs; empty when the request named none. Not checked: see `audience`. */
   resource: readonly string[]
+  /**
+   * The audience of the token (RFC 8707 §2), granted from the audiences of the flow's access tokens and of the client. Undefined for
+   * a flow whose access tokens name no audience: then check `resource`.
+   */
+  audience?: readonly string[] | undefined
   /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
   /** Further parameters of the request (RFC 6749 §3.2): those that no RFC defines for a token request of this grant. Not checked. Left out for none. */
@@ -56,32 +63,6 @@ export interface VerifyTokenContext {
   /** What the request has proven to hold (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
 }
-
-/** The client application behind a token. Augment it by module declaration to add your own members. */
-export interface AppCredentials {
-  /** The client_id. */
-  id: string
-}
-
-/** Who calls, as a verified token says. Augment it by module declaration to add your own members. */
-export interface AuthCredentials {
-  /** The client that calls. */
-  app: AppCredentials
-  /** The scopes of the token. */
-  scope: readonly string[]
-  /** The verified claims of a token that is a JWT, frozen. Left out for other kinds of token. */
-  claims?: Readonly<Record<string, unknown>>
-}
-
-/** Credentials as verifyToken returns them: the scope may also be a space-separated string, or absent when there is none. */
-export interface VerifiedCredentials extends Omit<AuthCredentials, 'scope'> {
-  /** The scopes of the token: a list, or a space-separated string. */
-  scope?: string | readonly string[] | undefined
-}
-
-/** Credentials as routes get them: those that verifyToken has returned, with the scopes as a list. */
-export type CredentialsWithScopeList<Credentials extends VerifiedCredentials> =
-  Credentials extends AuthCredentials ? Credentials : Omit<Credentials, 'scope'> & Pick<AuthCredentials, 'scope'>
 
 /** The result of the verification of a token. */
 export type VerifyTokenResult<Credentials extends VerifiedCredentials = AuthCredentials> =
@@ -124,20 +105,6 @@ export type StrategyResult<Credentials extends VerifiedCredentials = AuthCredent
 export type VerifyToken<Credentials extends VerifiedCredentials = VerifiedCredentials> =
   (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenAnswer<Credentials> | StrategyResult<Credentials> | undefined>
 
-/** What introspection tells of a token that is valid: the members of RFC 7662 §2.2 but `active`. */
-export interface TokenInformation {
-  iss?: string
-  aud: string | readonly string[]
-  sub: string
-  client_id: string
-  scope?: string
-  iat: number
-  exp: number
-  jti?: string
-  token_type: string
-  cnf?: Confirmation
-}
-
 /** What metadata documents say of a kind of access token. */
 export interface AccessTokensMetadata {
   /** The authorization server's issuer identifier (RFC 8414 §2). */
@@ -178,6 +145,11 @@ export interface AccessTokens<Credentials extends VerifiedCredentials = Verified
   start? (): Promise<void>
   /** The entries that tokens are checked against: those of the store of the clients, where there is a registry. */
   readonly entries?: Entries | undefined
+  /**
+   * The audiences that tokens may have, in order of preference: the token endpoint grants one of them, or those that the request names
+   * as its resources (RFC 8707 §2). Default those of `metadata`.
+   */
+  readonly audience?: readonly string[]
   /** What the documents of server and resource say of them. */
   readonly metadata?: AccessTokensMetadata
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { grantAudience } from '../endpoints/resource-indicator.ts'
 import { Agreement } from '../entries/agreement.ts'
 import type { Terms } from '../entries/agreement.ts'
 import { Entries } from '../entries/entries.ts'
@@ -16,33 +15,29 @@ import { isThenable } from '../lib/maybe-promise.ts'
 import { checkOptions } from '../options/check-options.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'
 import type { RevocationStore } from '../stores/contracts/index.ts'
-import { tokenTypeOf } from '../token-type/token-type.ts'
-import type {
-  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
-} from './access-tokens.ts'
+import type { AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from './access-tokens.ts'
 import { JWT_ACCESS_TOKENS } from './jwt-options.ts'
 import type { JwtAccessTokensOptions } from './jwt-options.ts'
-import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
+import { resolveMetadata } from './resolve-metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client-tokens.ts'
 import { TokenCache } from './token-cache.ts'
+import { createGrant, fromClaims, toClaims, toTokenInformation } from './token-grant.ts'
+import type { TokenClaims, TokenGrant, TokenInformation } from './token-grant.ts'
 import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 import { ACCESS_TOKEN_TYPE, isAccessTokenType, validateClaims } from './validate-claims.ts'
-import type { ClaimsExpectation, UnverifiedClaims } from './validate-claims.ts'
+import type { ClaimsExpectation } from './validate-claims.ts'
 
 export type { JwtAccessTokensOptions } from './jwt-options.ts'
 
 // A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
 const MAX_LENGTH = 16_384
 
-// The claim that carries the generation of the client.
-const GENERATION_CLAIM = 'gen'
-
 // Each is lost to a suspension of the process, or to a store that answers slowly.
 const MAX_ATTEMPTS = 5
 
 type Refusal = VerifyTokenResult & { isValid: false }
-interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, alg: string, claims: UnverifiedClaims }
+interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, alg: string, grant: TokenGrant }
 
 /**
  * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
@@ -98,27 +93,16 @@ export class JwtAccessTokens implements AccessTokens {
     })
   }
 
-  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
-    const audience = grantAudience(resource, this.metadata.audience, client.audiences)
-    const lifetime = Math.min(accessTokenLifetime, this.#keys.maxTokenLifetime)
-    const iat = this.#now()
-    const accessToken = await this.#sign(await this.#keys.current(), ACCESS_TOKEN_TYPE, {
-      ...this.#claims?.(client, scope),
-      // A function of this name would write all claims (JSON.stringify).
-      toJSON: undefined,
-      iss: this.metadata.issuer,
-      aud: writeAudience(audience),
-      sub: client.id,
-      client_id: client.id,
-      jti: randomUUID(),
-      iat,
-      exp: iat + lifetime,
-      nbf: undefined,
-      scope: scope.length > 0 ? scope.join(' ') : undefined,
-      cnf: confirmation,
-      [GENERATION_CLAIM]: generation > 0 ? generation : undefined
+  async issue (context: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
+    const grant = createGrant(context, {
+      issuer: this.metadata.issuer,
+      id: randomUUID(),
+      issuedAt: this.#now(),
+      maxLifetime: this.#keys.maxTokenLifetime,
+      claims: this.#claims?.(context.client, context.scope)
     })
-    return { accessToken, expiresIn: lifetime, audience }
+    const accessToken = await this.#sign(await this.#keys.current(), ACCESS_TOKEN_TYPE, toClaims(grant))
+    return { accessToken, expiresIn: grant.expiresAt - grant.issuedAt, audience: grant.audience }
   }
 
   verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
@@ -132,21 +116,8 @@ export class JwtAccessTokens implements AccessTokens {
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
     const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough })
     if (!('result' in verdict)) return undefined
-    const { iss, aud, sub, client_id: clientId, scope, iat, exp, jti, cnf } = verdict.claims as unknown as TokenInformation
     // RFC 7662 §2.2: active ends at `exp`. The tolerance is for servers whose clock is another one.
-    if (exp <= this.#now()) return undefined
-    return {
-      ...(iss !== undefined && { iss }),
-      aud,
-      sub,
-      client_id: clientId,
-      ...(scope !== undefined && { scope }),
-      iat,
-      exp,
-      ...(jti !== undefined && { jti }),
-      token_type: tokenTypeOf(cnf),
-      ...(cnf !== undefined && { cnf })
-    }
+    return verdict.grant.expiresAt <= this.#now() ? undefined : toTokenInformation(verdict.grant)
   }
 
   /**
@@ -164,8 +135,8 @@ export class JwtAccessTokens implements AccessTokens {
   async #revoke (token: string): Promise<void> {
     const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough: true })
     if (!('result' in verdict)) return
-    const { jti, exp } = verdict.claims as unknown as { jti: string, exp: number }
-    await this.#revocations?.add({ kind: 'token', id: jti, expiresAt: exp + this.#expectation.clockTolerance })
+    const { id, expiresAt } = verdict.grant
+    await this.#revocations?.add({ kind: 'token', id: id as string, expiresAt: expiresAt + this.#expectation.clockTolerance })
   }
 
   // For the many requests that bring a token which was verified before: without waiting. Undefined: it must be verified.
@@ -203,9 +174,9 @@ export class JwtAccessTokens implements AccessTokens {
       }
       if (!this.#validity.isUsable()) continue
       if (this.#keys.holds?.(verdict.kid, verdict.alg) === false) return invalid('the key was revoked')
-      if ((verdict.claims.exp as number) + this.#expectation.clockTolerance <= this.#now()) return { isValid: false, message: 'The access token has expired', cause: 'exp is over' }
+      if (verdict.grant.expiresAt + this.#expectation.clockTolerance <= this.#now()) return { isValid: false, message: 'The access token has expired', cause: 'exp is over' }
       const judged = this.#unlessRevoked(verdict)
-      if (judged === verdict) this.#verified.set(tokenKey, verdict, (verdict.claims.exp as number) + this.#expectation.clockTolerance)
+      if (judged === verdict) this.#verified.set(tokenKey, verdict, verdict.grant.expiresAt + this.#expectation.clockTolerance)
       return judged
     }
     throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been verified'))
@@ -219,9 +190,8 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   #unlessRevoked (verdict: Verdict): Verdict | Refusal {
-    const { jti, client_id: clientId, iat, [GENERATION_CLAIM]: claimed } = verdict.claims as { jti: string, client_id: string, iat: number, [GENERATION_CLAIM]?: unknown }
-    const generation = typeof claimed === 'number' ? claimed : 0
-    return this.#validity.isRevoked({ id: jti, clientId, kid: verdict.kid, generation, issuedAt: iat }) ? REVOKED : verdict
+    const { id, clientId, generation, issuedAt } = verdict.grant
+    return this.#validity.isRevoked({ id: id as string, clientId, kid: verdict.kid, generation, issuedAt }) ? REVOKED : verdict
   }
 
   async #terms (): Promise<Terms> {
@@ -254,7 +224,7 @@ export class JwtAccessTokens implements AccessTokens {
     if (!isAccessTokenType(jws.header.typ)) return invalid('the JWT is no access token')
     const claims = decodeObject(jws.payload) ?? {}
     const result = validateClaims(claims, this.#expectation)
-    return result.isValid ? { result, kid, alg, claims } : result
+    return result.isValid ? { result, kid, alg, grant: fromClaims(claims as TokenClaims, result.credentials.scope) } : result
   }
 }
 

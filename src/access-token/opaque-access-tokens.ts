@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { grantAudience } from '../endpoints/resource-indicator.ts'
 import { Agreement } from '../entries/agreement.ts'
 import type { Terms } from '../entries/agreement.ts'
 import { Entries } from '../entries/entries.ts'
@@ -7,20 +6,20 @@ import { StoreUnavailableError } from '../errors/store-unavailable.ts'
 import { ISSUER } from '../http/issuer.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
+import { deepFreeze, withoutUndefined } from '../lib/json.ts'
 import { sha256Base64url } from '../lib/sha256.ts'
 import { checkOptions, CLOCK, flag, required, seconds, wholeNumber } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
 import { AUDIENCE, MAX_STALE, ON_ERROR } from '../options/common-rules.ts'
-import type { EntryStore, RevocationStore, StoredToken, TokenStore } from '../stores/contracts/index.ts'
+import type { EntryStore, RevocationStore, TokenStore } from '../stores/contracts/index.ts'
 import { ENTRY_STORE, TOKEN_STORE } from '../stores/contracts/option-rules.ts'
-import { tokenTypeOf } from '../token-type/token-type.ts'
-import type {
-  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, TokenInformation, VerifyTokenResult
-} from './access-tokens.ts'
-import { resolveMetadata, writeAudience } from './resolve-metadata.ts'
+import type { AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from './access-tokens.ts'
+import { resolveMetadata } from './resolve-metadata.ts'
 import { Revocations } from './revocations.ts'
 import { revokeClient } from './revoke-client-tokens.ts'
 import { TokenCache } from './token-cache.ts'
+import { createGrant, fromStoredToken, toClaims, toStoredToken, toTokenInformation } from './token-grant.ts'
+import type { TokenGrant, TokenInformation } from './token-grant.ts'
 import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 
 /** What opaque access tokens are made and verified with. */
@@ -76,7 +75,7 @@ export const OPAQUE_ACCESS_TOKENS: OptionsDescription<OpaqueAccessTokensOptions>
 // Each is lost to a suspension of the process, or to a store that answers slowly.
 const MAX_ATTEMPTS = 5
 
-interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, token: StoredToken }
+interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, grant: TokenGrant }
 
 /**
  * Opaque access tokens: 256 random bits that say nothing, of which only the SHA-256 is stored. For who must be able to
@@ -120,15 +119,11 @@ export class OpaqueAccessTokens implements AccessTokens {
     this.#now = now
   }
 
-  async issue ({ client, scope, accessTokenLifetime, resource, confirmation, generation = 0 }: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
-    const audience = grantAudience(resource, this.metadata.audience, client.audiences)
-    const lifetime = Math.min(accessTokenLifetime, this.#maxTokenLifetime)
+  async issue (context: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
+    const grant = createGrant(context, { issuer: this.metadata.issuer, issuedAt: this.#now(), maxLifetime: this.#maxTokenLifetime })
     const accessToken = randomBytes(32).toString('base64url')
-    const issuedAt = this.#now()
-    await this.#store.saveToken(sha256Base64url(accessToken), {
-      clientId: client.id, scope, audience, issuedAt, expiresAt: issuedAt + lifetime, ...(generation > 0 && { generation }), ...(confirmation && { confirmation })
-    })
-    return { accessToken, expiresIn: lifetime, audience }
+    await this.#store.saveToken(sha256Base64url(accessToken), toStoredToken(grant))
+    return { accessToken, expiresIn: grant.expiresAt - grant.issuedAt, audience: grant.audience }
   }
 
   async verify (token: string): Promise<VerifyTokenResult> {
@@ -138,26 +133,14 @@ export class OpaqueAccessTokens implements AccessTokens {
 
   async introspect (token: string): Promise<TokenInformation | undefined> {
     const found = await this.#find(token)
-    if (!('result' in found)) return undefined
-    const { clientId, scope, audience, issuedAt, expiresAt, confirmation } = found.token
-    return {
-      iss: this.metadata.issuer,
-      aud: writeAudience(audience),
-      sub: clientId,
-      client_id: clientId,
-      ...(scope.length > 0 && { scope: scope.join(' ') }),
-      iat: issuedAt,
-      exp: expiresAt,
-      token_type: tokenTypeOf(confirmation),
-      ...(confirmation && { cnf: confirmation })
-    }
+    return 'result' in found ? toTokenInformation(found.grant) : undefined
   }
 
   async revoke (token: string): Promise<void> {
     const found = await this.#find(token)
     if (!('result' in found)) return
     // Other processes may have found it before: those learn it from the revocations.
-    await this.#revocations.add({ kind: 'token', id: found.hash, expiresAt: found.token.expiresAt })
+    await this.#revocations.add({ kind: 'token', id: found.hash, expiresAt: found.grant.expiresAt })
     await this.#store.removeToken(found.hash)
   }
 
@@ -178,7 +161,7 @@ export class OpaqueAccessTokens implements AccessTokens {
       const found = this.#found.get(hash) ?? await this.#lookUp(hash)
       if (found === undefined) return { isValid: false, cause: 'the store has no such token' }
       if (!this.#validity.isUsable()) continue
-      const { clientId, issuedAt, expiresAt, generation = 0 } = found.token
+      const { clientId, issuedAt, expiresAt, generation } = found.grant
       if (expiresAt <= this.#now()) return { isValid: false, cause: 'the token has expired' }
       if (this.#validity.isRevoked({ id: hash, clientId, generation, issuedAt })) return REVOKED
       this.#found.set(hash, found, expiresAt)
@@ -208,8 +191,9 @@ export class OpaqueAccessTokens implements AccessTokens {
     const stored = await this.#store.findToken(hash)
     // A token of another audience is for another resource server on the same store.
     if (stored === undefined || stored.expiresAt <= this.#now() || !stored.audience.some((name) => this.metadata.audience.includes(name))) return undefined
-    const { clientId, scope, confirmation } = stored
-    const credentials = Object.freeze({ app: Object.freeze({ id: clientId }), scope: Object.freeze([...scope]) })
-    return { hash, token: stored, result: { isValid: true, credentials, confirmation: confirmation && Object.freeze({ ...confirmation }) } }
+    const grant = fromStoredToken(stored, this.metadata.issuer)
+    const { clientId, scope, confirmation } = grant
+    const credentials = deepFreeze({ app: { id: clientId }, scope: [...scope], ...(grant.claims !== undefined && { claims: withoutUndefined(toClaims(grant)) }) })
+    return { hash, grant, result: { isValid: true, credentials, confirmation: confirmation && Object.freeze({ ...confirmation }) } }
   }
 }

@@ -13,8 +13,3 @@ export interface MetadataOptions {
 export function resolveMetadata ({ issuer, audience, keys, dangerouslyAllowHttpIssuer }: MetadataOptions): AccessTokensMetadata {
   return Object.freeze({ issuer, audience: Object.freeze([audience].flat()), ...(keys && { keys }), ...(dangerouslyAllowHttpIssuer && { dangerouslyAllowHttpIssuer }) })
 }
-
-/** The audience of a token as it is written into it: one as text, since half of the libraries compare it so. */
-export function writeAudience (audience: readonly string[]): string | readonly string[] {
-  return audience.length === 1 ? audience[0]! : audience
-}

@@ -1,5 +1,6 @@
 import { isScopeToken, splitScope } from '../http/scope.ts'
 import type { Clock } from '../lib/clock.ts'
+import { deepFreeze } from '../lib/json.ts'
 import type { Confirmation } from '../token-type/token-type.ts'
 import type { VerifyTokenResult } from './access-tokens.ts'
 import { RFC_9068 } from './remote/presets.ts'
@@ -123,9 +124,4 @@ function isText (value: unknown): value is string {
 
 function isConfirmation (value: unknown): value is Confirmation {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isText)
-}
-
-function deepFreeze<T extends object> (value: T): Readonly<T> {
-  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member)
-  return Object.freeze(value)
 }

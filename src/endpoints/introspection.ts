@@ -1,4 +1,5 @@
-import type { AccessTokens, TokenInformation } from '../access-token/access-tokens.ts'
+import type { AccessTokens } from '../access-token/access-tokens.ts'
+import type { TokenInformation } from '../access-token/token-grant.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import type { TokenRequest } from '../http/plain-request.ts'

@@ -1,19 +1,19 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { GenerateAccessToken, OAuth2AccessTokenResult } from '../access-token/access-tokens.ts'
 import { authenticateClient } from '../client-auth/authenticate-client.ts'
 import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
 import { confirmClient } from '../client-auth/confirm.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { ClientMetadata, OAuth2Client } from '../client-auth/oauth2-client.ts'
-import { InvalidClientError, InvalidRequestError, UnauthorizedClientError, UnsupportedGrantTypeError } from '../errors/oauth-errors.ts'
+import { InvalidClientError, InvalidRequestError, UnsupportedGrantTypeError } from '../errors/oauth-errors.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import { isB64Token } from '../http/authentication.ts'
 import { parameter, refuseRepeatedParameters } from '../http/form.ts'
 import type { FormParameters, TokenRequest } from '../http/plain-request.ts'
-import { grantScope, parseScope } from '../http/scope.ts'
-import type { ImpliedScopes } from '../http/scope.ts'
 import { pickTokenType } from '../token-type/token-type.ts'
 import type { TokenType, TokenTypes } from '../token-type/token-type.ts'
-import { parseResource } from './resource-indicator.ts'
+import { grantAccess, parseResource, parseScope } from './grant.ts'
+import type { GrantedAccess, GrantSettings } from './grant.ts'
 import { withClientErrors } from './with-client-errors.ts'
 
 /** The body of a successful token response (RFC 6749 §5.1). */
@@ -29,14 +29,10 @@ export interface TokenResponse {
 }
 
 /** What the token endpoint runs on. */
-export interface TokenEndpointSettings extends ClientAuthSettings {
+export interface TokenEndpointSettings extends ClientAuthSettings, GrantSettings {
   readonly tokenTypes: TokenTypes
   /** Seconds. */
   readonly accessTokenLifetime: number
-  /** The names of the declared scopes; undefined when the flow declares none. */
-  readonly scopeNames: ReadonlySet<string> | undefined
-  /** Which other scopes each scope implies, all of them. Undefined where none does. */
-  readonly impliedScopes?: ImpliedScopes | undefined
   readonly generateAccessToken: GenerateAccessToken
 }
 
@@ -65,10 +61,9 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
   const authenticated = await authenticateClient(settings, request, grantType, requestedScope, decision)
   const { client } = authenticated
 
-  const granted = grantTo(client, requestedScope, settings)
-
-  // RFC 8707 §2: what the token is to be for. Whoever makes the token knows which there are.
-  const resource = parseResource(form.resource)
+  // §3.3, RFC 8707 §2: what is asked for is granted whole or rejected.
+  const requested = { scope: requestedScope, resource: parseResource(form.resource) }
+  const granted = grantAccess(client, requested, settings)
 
   // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
   const tokenType = tokenTypeFor(client, settings.tokenTypes, request)
@@ -76,7 +71,7 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
 
   // The client may have been changed or disabled since it was read. The token carries the generation of that first read.
   const confirmed = await confirmClient(settings, authenticated)
-  const scope = confirmed === client ? granted : grantTo(confirmed, requestedScope, settings)
+  const { scope, audience } = confirmed === client ? granted : grantAccess(confirmed, requested, settings)
   const accessTokenLifetime = confirmed.accessTokenLifetime ?? settings.accessTokenLifetime
   const generated = await settings.generateAccessToken({
     client: confirmed,
@@ -85,7 +80,8 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
     tokenType: tokenType.name,
     accessTokenLifetime,
     origin: authenticated.context.origin,
-    resource,
+    resource: requested.resource,
+    audience: audience && [...audience],
     confirmation,
     ...furtherParameters(form),
     generation: client.generation
@@ -93,7 +89,7 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
 
   // Making the token may have taken its time: a secret that was revoked meanwhile obtains none.
   const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })
-  if (delivered !== confirmed) checkSameScope(scope, grantTo(delivered, requestedScope, settings))
+  if (delivered !== confirmed) checkSame({ scope, audience }, grantAccess(delivered, requested, settings))
 
   // §5.1: never a refresh token (§4.4.3), always the scope.
   const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
@@ -101,15 +97,8 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
   return response
 }
 
-function checkSameScope (granted: readonly string[], now: readonly string[]): void {
-  if (granted.join(' ') !== now.join(' ')) throw new InvalidClientError(undefined, { cause: 'the scopes of the client were changed while its request was under way' })
-}
-
-function grantTo (client: OAuth2Client, requestedScope: readonly string[] | undefined, { scopeNames, impliedScopes }: TokenEndpointSettings): readonly string[] {
-  // §5.2: the client must be registered for this grant.
-  if (!listOf(client, 'grants').includes(GRANT_TYPE)) throw new UnauthorizedClientError()
-  // §3.3: what is asked for is granted whole or rejected.
-  return grantScope(requestedScope ?? (client.defaultScopes && listOf(client, 'defaultScopes')), listOf(client, 'scopes'), scopeNames, impliedScopes)
+function checkSame (granted: GrantedAccess, now: GrantedAccess): void {
+  if (!isDeepStrictEqual(granted, now)) throw new InvalidClientError(undefined, { cause: 'the scopes or audiences of the client were changed while its request was under way' })
 }
 
 // RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.
@@ -142,13 +131,6 @@ export function checkTokenParameters (form: FormParameters): string {
   const grantType = parameter(form, 'grant_type')
   if (grantType === undefined) throw new InvalidRequestError('The parameter grant_type is missing')
   return grantType
-}
-
-// A column of a table is easily taken for a list. In a string, `includes` would find "read" in "admin:read".
-function listOf (client: OAuth2Client, name: 'grants' | 'scopes' | 'defaultScopes'): readonly string[] {
-  const list = client[name] ?? []
-  if (!Array.isArray(list)) throw new TypeError(`getClient returned a client whose ${name} are no list`)
-  return list
 }
 
 function toResponse (

@@ -1,4 +1,5 @@
-import type { AccessTokens, AuthCredentials, GenerateAccessToken, VerifiedCredentials, VerifyToken } from '../access-token/access-tokens.ts'
+import type { AccessTokens, GenerateAccessToken, VerifyToken } from '../access-token/access-tokens.ts'
+import type { AuthCredentials, VerifiedCredentials } from '../access-token/credentials.ts'
 import type { Clients, GetClient } from '../client-auth/clients.ts'
 import type { ClientAuthMethodOption, SecretOf } from '../client-auth/named-methods.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'

@@ -1,4 +1,5 @@
-import type { AuthCredentials, CredentialsWithScopeList, StrategyResult, VerifiedCredentials } from '../access-token/access-tokens.ts'
+import type { StrategyResult } from '../access-token/access-tokens.ts'
+import type { AuthCredentials, CredentialsWithScopeList, VerifiedCredentials } from '../access-token/credentials.ts'
 import { revocationStoreOf } from '../access-token/revocations.ts'
 import { needsOf } from '../client-auth/named-methods.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'

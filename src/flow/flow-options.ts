@@ -1,4 +1,5 @@
-import type { AccessTokens, GenerateAccessToken, VerifiedCredentials, VerifyToken } from '../access-token/access-tokens.ts'
+import type { AccessTokens, GenerateAccessToken, VerifyToken } from '../access-token/access-tokens.ts'
+import type { VerifiedCredentials } from '../access-token/credentials.ts'
 import type { ClientAuthMethod } from '../client-auth/client-auth-method.ts'
 import type { Clients, GetClient } from '../client-auth/clients.ts'
 import { needsOf, resolveAuthMethods } from '../client-auth/named-methods.ts'
@@ -196,6 +197,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     scopes,
     impliedScopes,
     scopeNames: scopeNames.length > 0 ? new Set(scopeNames) : undefined,
+    audience: accessTokens?.audience ?? accessTokens?.metadata?.audience,
     accessTokenLifetime,
     tokenType: resolved.tokenType,
     tokenTypes,

@@ -1,4 +1,4 @@
-import type { AuthCredentials } from '../access-token/access-tokens.ts'
+import type { AuthCredentials } from '../access-token/credentials.ts'
 import type { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import type { Register } from './register.ts'
 

@@ -1,4 +1,5 @@
-import type { AuthCredentials, VerifiedCredentials, VerifyToken, VerifyTokenAnswer } from '../access-token/access-tokens.ts'
+import type { VerifyToken, VerifyTokenAnswer } from '../access-token/access-tokens.ts'
+import type { AuthCredentials, VerifiedCredentials } from '../access-token/credentials.ts'
 import {
   isStrategyError, RETRY_AFTER, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown

@@ -66,7 +66,7 @@ async function checkRefused (t: Test, app: FastifyInstance, token: string, descr
 }
 
 const context = (members: Partial<ClientCredentialsGrantContext> = {}): ClientCredentialsGrantContext => ({
-  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined, ...members
+  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], audience: [AUDIENCE], confirmation: undefined, ...members
 })
 const issue = async (tokens: JwtAccessTokens, members?: Partial<ClientCredentialsGrantContext>) => (await tokens.issue(context(members))).accessToken
 const claimsOf = (token: string) => decode(token.split('.')[1])
@@ -291,7 +291,7 @@ test('RFC 8707 §2: a column of text is no list of audiences, and grants no part
 
 test('RFC 8707 §2, §2.2: a token opens the resources it is for, each with its whole scope, and no other', async (t) => {
   const server = tokensWith({ audience: [AUDIENCE, OTHER, TENANT] })
-  const token = await issue(server, { resource: [AUDIENCE, OTHER] })
+  const token = await issue(server, { audience: [AUDIENCE, OTHER] })
   for (const audience of [AUDIENCE, OTHER]) t.match(credentialsOf(await tokensWith({ audience }).verify(token)), { scope: [READ] }, audience)
   for (const audience of [TENANT, 'https://api.example.evil', 'https://api']) t.equal(await verdictOn(tokensWith({ audience }), token), OTHER_AUDIENCE, audience)
 })
@@ -594,7 +594,7 @@ test('Introspection tells the claims of a valid token, and nothing of any other'
   const common = { iss: ISSUER, sub: 'reader', client_id: 'reader', iat: START, exp: START + LIFETIME }
   const plain = await issue(tokens)
   t.strictSame(await tokens.introspect(plain), { ...common, aud: AUDIENCE, scope: READ, jti: claimsOf(plain).jti, token_type: 'Bearer' })
-  const bound = await issue(tokens, { scope: [], resource: [AUDIENCE, OTHER], confirmation: { jkt: 'ours' } })
+  const bound = await issue(tokens, { scope: [], audience: [AUDIENCE, OTHER], confirmation: { jkt: 'ours' } })
   t.strictSame(await tokens.introspect(bound), { ...common, aud: [AUDIENCE, OTHER], jti: claimsOf(bound).jti, token_type: 'DPoP', cnf: { jkt: 'ours' } })
   t.equal(await tokens.introspect(`${plain}x`), undefined)
 })

@@ -41,7 +41,7 @@ const use = (app: FastifyInstance, token: string) => app.inject({ url: '/data', 
 const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
 const context = (members: Partial<ClientCredentialsGrantContext> = {}): ClientCredentialsGrantContext => ({
-  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined, ...members
+  client: CLIENTS.reader!, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], audience: [AUDIENCE], confirmation: undefined, ...members
 })
 const issue = async (tokens: OpaqueAccessTokens, members?: Partial<ClientCredentialsGrantContext>) => (await tokens.issue(context(members))).accessToken
 const messageOf = (result: VerifyTokenResult) => result.isValid ? 'valid' : result.message ?? INVALID
@@ -196,7 +196,7 @@ for (const [title, client, resources, outcome] of AUDIENCES) {
 
 test('RFC 8707 §2: a token opens the resource servers it is for, and no other on the same store', async (t) => {
   const store = new TestStore()
-  const token = await issue(tokensWith({ store, audience: [AUDIENCE, OTHER, 'third'] }), { resource: [AUDIENCE, OTHER] })
+  const token = await issue(tokensWith({ store, audience: [AUDIENCE, OTHER, 'third'] }), { audience: [AUDIENCE, OTHER] })
   for (const [audience, verdict] of [[AUDIENCE, 'valid'], [OTHER, 'valid'], [['third', OTHER], 'valid'], ['third', INVALID], [`${AUDIENCE}/`, INVALID]] as const) {
     t.equal(await verdictOn(tokensWith({ store, audience }), token), verdict, String(audience))
   }
@@ -249,7 +249,7 @@ test('Introspection tells what is stored of a valid token, and nothing of any ot
   const tokens = tokensWith({ store: new TestStore({ now }), audience: [AUDIENCE, OTHER], now })
   const common = { iss: ISSUER, sub: 'reader', client_id: 'reader', iat: START, exp: START + LIFETIME }
   t.strictSame(await tokens.introspect(await issue(tokens)), { ...common, aud: AUDIENCE, scope: READ, token_type: 'Bearer' })
-  const bound = await issue(tokens, { scope: [], resource: [AUDIENCE, OTHER], confirmation: { jkt: 'ours' } })
+  const bound = await issue(tokens, { scope: [], audience: [AUDIENCE, OTHER], confirmation: { jkt: 'ours' } })
   t.strictSame(await tokens.introspect(bound), { ...common, aud: [AUDIENCE, OTHER], token_type: 'DPoP', cnf: { jkt: 'ours' } })
   t.equal(await tokens.introspect('unknown'), undefined)
 })

@@ -112,7 +112,7 @@ for (const kind of KINDS) {
 test('R: a token without a generation counts as one of generation 0', async (t) => {
   const { here, elsewhere, pass } = await twoProcesses(t, 'jwt')
   const { accessToken } = await here.tokens.issue({
-    client: { id: 'victim', grants: [] }, grantType: '', scope: ['read'], tokenType: 'Bearer', accessTokenLifetime: 600, origin: '', resource: [], confirmation: undefined
+    client: { id: 'victim', grants: [] }, grantType: '', scope: ['read'], tokenType: 'Bearer', accessTokenLifetime: 600, origin: '', resource: [], audience: [ISSUER], confirmation: undefined
   })
   t.strictSame(await useAll([here, elsewhere], accessToken), [200, 200])
   await here.clients.revokeTokens('victim')
@@ -127,7 +127,7 @@ test('R: while a client is disabled, a token of its very generation is rejected,
   const statuses: number[] = []
   for (const generation of [4, 5, 6]) {
     const { accessToken } = await here.tokens.issue({
-      client: { id: 'victim', grants: [] }, grantType: '', scope: [], tokenType: 'Bearer', accessTokenLifetime: 60, origin: '', resource: [], confirmation: undefined, generation
+      client: { id: 'victim', grants: [] }, grantType: '', scope: [], tokenType: 'Bearer', accessTokenLifetime: 60, origin: '', resource: [], audience: [ISSUER], confirmation: undefined, generation
     })
     statuses.push(await use(here, accessToken))
   }
@@ -581,7 +581,7 @@ test('R: tokens whose keys are elsewhere are rejected once their client is disab
   ]) {
     const { client: { id } } = await clients.add({ scopes: ['read'] })
     const { accessToken } = await tokens.issue({
-      client: { id, grants: [] }, grantType: '', scope: [], tokenType: 'Bearer', accessTokenLifetime: 60, origin: '', resource: [], confirmation: undefined
+      client: { id, grants: [] }, grantType: '', scope: [], tokenType: 'Bearer', accessTokenLifetime: 60, origin: '', resource: [], audience: [ISSUER], confirmation: undefined
     })
     t.match(await tokens.verify(accessToken), { isValid: true })
     await clients.disable(id)

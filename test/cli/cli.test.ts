@@ -363,7 +363,7 @@ t.test('a client is changed, disabled, enabled and removed', async (t) => {
 t.test('the tokens of a client that is disabled, removed or named are revoked, with and without the option of release 0.1.0', async (t) => {
   const { typed, open } = await overSqlite(t)
   const tokens = () => accessTokens(open.store())
-  const issue = async (id: string) => (await tokens().issue({ client: { id, grants: [] }, scope: [], accessTokenLifetime: 86_400, resource: [] } as never)).accessToken
+  const issue = async (id: string) => (await tokens().issue({ client: { id, grants: [] }, scope: [], accessTokenLifetime: 86_400, resource: [], audience: ['https://api.example'] } as never)).accessToken
   // A process that starts now: it has read nothing before.
   const isValid = async (token: string) => (await tokens().verify(token)).isValid
   for (const [line, text] of [

@@ -606,7 +606,7 @@ test('Callbacks are told everything', async (t) => {
   await issuedBy(flow, tokenRequest({ scope: READ }, { authorization: basic('writer') }))
   t.strictSame(asked, [
     { clientId: 'writer', clientSecret: SECRET, grantType: 'client_credentials', scope: [READ], clientAuthMethod: 'client_secret_basic', clientAuthData: undefined, origin: URL_BASE },
-    { client: CLIENTS.writer, grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: 60, origin: URL_BASE, resource: [], confirmation: undefined, generation: undefined }
+    { client: CLIENTS.writer, grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: 60, origin: URL_BASE, resource: [], audience: undefined, confirmation: undefined, generation: undefined }
   ])
 })
 

@@ -340,7 +340,7 @@ test('During an upgrade, tokens are revoked for processes of 0.1.0 too', async (
 test('Tokens that do not follow the store of the clients stay valid, and the API says so', async (t) => {
   const ownTokens: NonNullable<Plan['tokens']> = (...parts) => {
     const tokens = jwtTokens()(...parts)
-    return { issue: (context) => tokens.issue!({ ...context, generation: 2 ** 50 }), verify: (...args) => tokens.verify(...args) }
+    return { audience: [RESOURCE], issue: (context) => tokens.issue!({ ...context, generation: 2 ** 50 }), verify: (...args) => tokens.verify(...args) }
   }
   const w = await world({ tokens: ownTokens, openapi: '3.1.0' })
   await w.clients.add({ id: 'service' })

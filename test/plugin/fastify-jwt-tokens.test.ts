@@ -258,7 +258,7 @@ test('Sign options of the application cannot change what a token says', async (t
       t.equal((tokens as { code?: string }).code, 'FST_OAUTH_JWT_UNUSABLE', `${name} is refused at boot`)
       continue
     }
-    const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined })
+    const issue = () => tokens.issue({ client: { id: 'reader', grants: [] }, grantType: '', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], audience: [AUDIENCE], confirmation: undefined })
     const [first, second] = [await issue(), await issue()].map((token) => decode((token as OAuth2AccessTokenResult).accessToken.split('.')[1]))
     const { jti, iat, exp, ...claims } = first!
     t.match(await issue(), { audience: [AUDIENCE] }, 'the event can tell what it is for')

@@ -106,7 +106,7 @@ t.test('verifiers that are not ours', async (t) => {
   // Signed with the same key, by a server whose clock is two lifetimes behind.
   const past = new JwtAccessTokens({ ...accessTokens, now: () => systemClock() - 2 * LIFETIME })
   const { accessToken: expired } = await past.issue({
-    client: clientOf(CLIENT), grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], confirmation: undefined
+    client: clientOf(CLIENT), grantType: 'client_credentials', scope: [READ], tokenType: 'Bearer', accessTokenLifetime: LIFETIME, origin: '', resource: [], audience: [RESOURCE], confirmation: undefined
   })
 
   interface Refusal { code: string, message?: string, status?: number }

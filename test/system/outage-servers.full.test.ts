@@ -127,7 +127,7 @@ t.test('under load, PostgreSQL and then Redis go away and come back', async (t) 
   const revokeNew = async () => {
     // Not from the token endpoint, so that there is one at any time.
     const { accessToken } = await tokens.issue({
-      client: { id: 'known', grants: [] }, grantType: '', scope: [], tokenType: 'Bearer', accessTokenLifetime: 60, origin: '', resource: [], confirmation: undefined
+      client: { id: 'known', grants: [] }, grantType: '', scope: [], tokenType: 'Bearer', accessTokenLifetime: 60, origin: '', resource: [], audience: [ISSUER], confirmation: undefined
     })
     return await statusOf(send('/oauth2/revoke', 'known', secrets.get('known')!, { token: accessToken }))
   }

@@ -14,6 +14,8 @@ export interface StoredToken {
   generation?: number
   /** What it is bound to. Undefined for a bearer token. */
   confirmation?: Readonly<Record<string, string>>
+  /** Further claims, of any type that JSON has. Left out for none. */
+  claims?: Readonly<Record<string, unknown>>
 }
 
 /** Keeps opaque access tokens under their hash until they expire. */
