@@ -62,11 +62,12 @@ export { ClientRegistry } from './client-registry/client-registry.ts'
 export type {
   AddOptions, ClientChangeOptions, ClientChanges, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
 } from './client-registry/client-registry.ts'
+export type { CertificateName, ClientRegistration } from './client-registry/client-fields.ts'
 export { MemoryStore } from './stores/memory.ts'
 export type { MemoryStoreOptions } from './stores/memory.ts'
 export { isStoreUnavailable, StoreUnavailableError } from './errors/store-unavailable.ts'
 export type {
-  AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, CertificateName, ClientRegistration, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
+  AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
   FeedPage, KeySet, KeyStore, Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient,
   StoredClientChanges, StoredKey, StoredSecret, StoredSettings, StoredToken, TokenStore, Written
 } from './stores/contracts/index.ts'

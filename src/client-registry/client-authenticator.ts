@@ -16,6 +16,7 @@ import type { NotedSecret, SecretUses } from './secrets/secret-uses.ts'
 import { SecretVerificationCache } from './secrets/secret-verification-cache.ts'
 import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
 import { toOAuth2Client } from './to-oauth2-client.ts'
+import { registrationOf } from './validate-registration.ts'
 
 /** A client as it is remembered: ready to authenticate by. */
 interface KnownClient {
@@ -176,13 +177,13 @@ export class ClientAuthenticator {
 
   // A store that has lost history may have the client of before: then the entry counts that this process holds.
   #prepare (stored: StoredClient, age: Age): KnownClient {
-    const { id, isDisabled = false, authMethods, secrets, generation: own = 0 } = stored
+    const { id, isDisabled = false, secrets, generation: own = 0 } = stored
     const entry = this.#entries?.client(id)
     const generation = Math.max(own, this.#entries?.floorOf(id) ?? 0)
     const known = {
       client: toOAuth2Client({ ...stored, generation }),
       isDisabled: isDisabled || (entry !== undefined && entry.generation >= own && entry.isDisabled),
-      authMethods,
+      authMethods: registrationOf(stored).authMethods,
       secrets: this.#secrets.prepare(id, secrets),
       generation,
       age

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { wrongClient } from '../errors/client-error.ts'
 import { generateClientId, generateSecret, generateSecretId, isGeneratedSecret } from '../lib/generated-secret.ts'
-import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contracts/index.ts'
+import type { StoredClient, StoredSecret } from '../stores/contracts/index.ts'
+import { isSeconds } from './client-field-kinds.ts'
+import type { AuthMethods, ClientRegistration } from './client-fields.ts'
 import { isSecret, toPlainHash } from './secrets/fast-secrets.ts'
 import type { SecretHashes } from './secrets/fast-secrets.ts'
 import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
-import { checkRegistration, isSeconds, needsSecret } from './validate-registration.ts'
-import type { AuthMethods } from './validate-registration.ts'
+import { checkRegistration, needsSecret } from './validate-registration.ts'
 
 /** A secret that was just made. `secret` is shown this once: what is stored is its hash. */
 export interface IssuedSecret {
@@ -57,6 +58,7 @@ const MAX_FIRST_VERSION = 2 ** 30
 export const MAX_LIFETIME = 3_155_760_000
 /** What the lifetime of a secret must be. */
 export const LIFETIME_DEMAND = 'lifetime must be a whole number of seconds above zero, of 100 years at most'
+const WRONG_HASH = 'secretHash must be "sha256:" and a SHA-256 in hex or base64url, and null among the peppers if there are any'
 const CLIENT_ID = /^[\x21\x23-\x5B\x5D-\x7E]{1,255}$/
 
 /** Tells whether a text can be a client_id: visible ASCII of RFC 6749 appendix A.1, without quote and backslash. */
@@ -82,12 +84,18 @@ export async function makeClient (maker: ClientMaker, client: NewClient): Promis
   return { stored: { scopes: [], ...registration, id, version: randomInt(MAX_FIRST_VERSION), secrets, createdAt, updatedAt: createdAt }, issued }
 }
 
-/** Checks a client before it is added, but for its secret. @throws FlowConfigurationError that names what is wrong */
+/**
+ * Validates a client before it is added. Does NOT check whether its id is taken, and whether the peppers allow for its secretHash.
+ *
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_CLIENT that names what is wrong
+ */
 export function checkNewClient (client: NewClient, methods?: AuthMethods): ClientRegistration {
   const { id, secret, secretHash, lifetime, ...members } = client
   const registration = checkRegistration(members, methods)
   if (id !== undefined && !isClientId(id)) throw wrongClient('id must be at most 255 visible ASCII characters without quote and backslash')
   if (secret !== undefined && secretHash !== undefined) throw wrongClient('secret and secretHash exclude each other')
+  if (secret !== undefined && secret !== null && !isSecret(secret)) throw wrongClient('secret must have 1 to 1,024 characters, none of them a control character')
+  if (secretHash !== undefined && toPlainHash(secretHash) === undefined) throw wrongClient(WRONG_HASH)
   return registration
 }
 
@@ -103,11 +111,10 @@ async function importSecret (maker: ClientMaker, { secret, secretHash, lifetime 
   const made = newSecret(maker, lifetime)
   if (secretHash !== undefined) {
     const hash = toPlainHash(secretHash)
-    if (hash === undefined || hashes.parse(hash) === undefined) throw wrongClient('secretHash must be "sha256:" and a SHA-256 in hex or base64url, and null among the peppers if there are any')
+    if (hash === undefined || hashes.parse(hash) === undefined) throw wrongClient(WRONG_HASH)
     return { ...made, hash }
   }
   if (secret === undefined || secret === null) return undefined
-  if (!isSecret(secret)) throw wrongClient('secret must have 1 to 1,024 characters, none of them a control character')
   return isGeneratedSecret(secret) ? { ...made, hash: hashes.hash(secret) } : { ...made, hash: await slowHashes.hash(secret), isImported: true }
 }
 

@@ -1,4 +1,6 @@
-import type { ClientRegistration, StoredClient, StoredSecret } from '../stores/contracts/index.ts'
+import type { StoredClient, StoredSecret } from '../stores/contracts/index.ts'
+import type { ClientRegistration } from './client-fields.ts'
+import { registrationOf } from './validate-registration.ts'
 
 /** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
 export interface ClientSecret {
@@ -29,11 +31,19 @@ export interface RegisteredClient extends ClientRegistration {
   updatedAt: number
 }
 
-/** Leaves of a stored client what may be shown: no hash. */
+/** Returns the part of a stored client that may be shown: no hash. */
 export function toRegisteredClient (
-  { version, generation, secrets, ...client }: StoredClient, lastUseOf: (clientId: string, secretId: string) => number | undefined
+  client: StoredClient, lastUseOf: (clientId: string, secretId: string) => number | undefined
 ): RegisteredClient {
-  return { ...client, isDisabled: client.isDisabled === true, secrets: secrets.map((secret) => toClientSecret(secret, lastUseOf(client.id, secret.id))) }
+  const { id, isDisabled = false, secrets, createdAt, updatedAt } = client
+  return {
+    id,
+    ...registrationOf(client),
+    isDisabled,
+    secrets: secrets.map((secret) => toClientSecret(secret, lastUseOf(id, secret.id))),
+    createdAt,
+    updatedAt
+  }
 }
 
 function toClientSecret ({ id, isImported = false, createdAt, expiresAt }: StoredSecret, lastUsedAt: number | undefined): ClientSecret {

@@ -614,22 +614,22 @@ t.test('a row that is wrong stops an import before its batch, with its line and 
     ['csv', `client_id,client_secret\na,"${secret}"x\n`, /Line 2: Something stands between a closing quote/],
     ['csv', `client_id,scope\na,"b\nc"\nd,"${secret}\n\n`, /Line 4: A quote is not closed/],
     ['csv', `client_id,client_secret\na,"${secret}${'x'.repeat(MAX_RECORD)}`, /Line 2: This record is longer than/],
-    ['csv', 'client_id,access_token_lifetime\na,soon\n', /Line 2: access_token_lifetime must be a number of seconds/],
+    ['csv', 'client_id,access_token_lifetime\na,soon\n', /Line 2: access_token_lifetime must be a duration/],
     ['csv', 'client_id,dpop_bound_access_tokens\na,perhaps\n', /Line 2: dpop_bound_access_tokens must be true or false/],
     ['csv', 'client_id,jwks\na,nothing\n', /Line 2: jwks must be JSON/],
     ['csv', 'client_id,scope\na,b\nb,"b c"\nc,b""c\n', /Line 4: /],
     ['jsonl', `{"client_id": "a"}\n\n{"client_secret": "${secret}\n`, /Line 3: This is no JSON/],
     ['jsonl', '[]', /Line 1: This is no JSON object/],
     ['jsonl', 'null', /Line 1: This is no JSON object/],
-    ['jsonl', '{"client_id": 7}', /Line 1: client_id must be a text/],
-    ['jsonl', '{"client_id": "a", "scope": 7}', /Line 1: scope must be words/],
-    ['jsonl', '{"client_id": "a", "scope": [7]}', /Line 1: scope must be words/],
+    ['jsonl', '{"client_id": 7}', /Line 1: client_id must be a string/],
+    ['jsonl', '{"client_id": "a", "scope": 7}', /Line 1: scope must be a list/],
+    ['jsonl', '{"client_id": "a", "scope": [7]}', /Line 1: scope must be a list/],
     ['jsonl', `"${'x'.repeat(MAX_RECORD)}"`, /Line 1: This line is longer than/],
     ['jsonl', '{"client_id": "a"}\n{"client_id": "b", "scope": ["a b"]}', /Line 2: .*scope/],
     ['jsonl', '{"client_id": "a b"}', /Line 1: client_id must be at most 255/],
     ['jsonl', `{"client_id": "a", "client_secret": "${secret}\\n"}`, /Line 1: client_secret must have 1 to 1,024/],
     ['jsonl', `{"client_id": "a", "client_secret_hash": "${secret}"}`, /Line 1: client_secret_hash must be/],
-    ['jsonl', '{"client_id": "a", "tls_client_auth_san_dns": "a", "tls_client_auth_san_ip": "b"}', /Line 1: tls_client_auth_san_ip and another column exclude each other/]
+    ['jsonl', '{"client_id": "a", "tls_client_auth_san_dns": "a", "tls_client_auth_san_ip": "b"}', /Line 1: the members tls_client_auth_san_dns and tls_client_auth_san_ip exclude each other/]
   ] as const) {
     const { code, stdout, stderr } = await typed(['client', 'import', '-', '--format', format], { stdin: text })
     t.strictSame([code, stdout], [1, ''], stderr)

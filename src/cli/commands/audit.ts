@@ -2,7 +2,8 @@ import type { AuditActor, AuditRecord, AuditStore } from '../../stores/contracts
 import type { Command, Invocation } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { alignColumns, isoTime, print } from '../output.ts'
-import { textOf, toSeconds } from '../values.ts'
+import { toSeconds } from '../../lib/duration.ts'
+import { textOf } from '../values.ts'
 
 const PAGE = 1000
 const LIMIT = 100

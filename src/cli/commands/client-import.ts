@@ -23,7 +23,7 @@ export const CLIENT_IMPORT_COMMAND: Command = {
   operands: ['FILE'],
   summary: 'Adds many clients from CSV or JSON lines, "-" for the standard input',
   details: [
-    `Columns of the CSV header, or members of each JSON object: ${Object.keys(COLUMNS).join(', ')}. Only client_id is required. The values of a list are separated by spaces.`,
+    `Columns of the CSV header, or members of each JSON object: ${COLUMNS.join(', ')}. Only client_id is required. The values of a list are separated by spaces.`,
     'Clients that exist are skipped and counted. After a crash, or after you have fixed a row, run the same command again.',
     'Where client_secret is empty, a secret is generated and written to the file of --output, else to the standard output, as JSON lines of client_id and client_secret. It is written before the client is added; of several lines for a client, the last one counts.',
     'Rows are added 200 at a time. An invalid row stops the import before its 200 rows, with its line number.',

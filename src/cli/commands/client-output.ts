@@ -1,3 +1,4 @@
+import { FIELD_ENTRIES } from '../../client-registry/client-fields.ts'
 import type { ClientSecret, IssuedSecret, RegisteredClient } from '../../client-registry/client-registry.ts'
 import type { Invocation } from '../command.ts'
 import { CommandError, OutputClosedError } from '../errors.ts'
@@ -34,25 +35,16 @@ function secretToJson ({ createdAt, expiresAt, lastUsedAt, ...secret }: ClientSe
 }
 
 function describe (client: RegisteredClient): string {
-  const { id, name, isDisabled, scopes, defaultScopes, audiences, introspects, accessTokenLifetime, authMethods, jwks, jwksUri, certificateName, senderConstraint } = client
+  const { id, isDisabled, secrets, createdAt, updatedAt } = client
+  const registration = FIELD_ENTRIES.flatMap(([name, { label, show }]) => client[name] === undefined ? [] : [[label, show(client[name])]])
   const members = [
     ['client_id', id],
     ['state', isDisabled ? 'disabled' : 'enabled'],
-    ['name', name],
-    ['scopes', scopes.join(' ')],
-    ['default scopes', defaultScopes?.join(' ')],
-    ['audiences', audiences?.join(' ')],
-    ['introspects', introspects?.join(' ')],
-    ['token lifetime', accessTokenLifetime === undefined ? undefined : `${accessTokenLifetime} s`],
-    ['authenticates by', authMethods?.join(' ')],
-    ['public keys', jwks?.keys.map(({ kid, kty }) => kid ?? kty).join(' ')],
-    ['public keys at', jwksUri],
-    ['certificate name', certificateName && Object.entries(certificateName).flat().join(' ')],
-    ['tokens bound by', senderConstraint],
-    ['created', isoTime(client.createdAt)],
-    ['changed', isoTime(client.updatedAt)]
-  ].filter((member): member is [string, string] => member[1] !== undefined)
-  return `${alignColumns(members)}\n\n${describeSecrets(client.secrets)}`
+    ...registration,
+    ['created', isoTime(createdAt)],
+    ['changed', isoTime(updatedAt)]
+  ]
+  return `${alignColumns(members)}\n\n${describeSecrets(secrets)}`
 }
 
 function describeSecrets (secrets: readonly ClientSecret[]): string {

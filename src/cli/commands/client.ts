@@ -1,5 +1,5 @@
-import type { ClientChanges, ClientRegistry, RegisteredClient } from '../../client-registry/client-registry.ts'
-import type { ClientRegistration } from '../../stores/contracts/index.ts'
+import type { ClientChanges, ClientRegistration } from '../../client-registry/client-fields.ts'
+import type { ClientRegistry, RegisteredClient } from '../../client-registry/client-registry.ts'
 import { checkNewClient } from '../../client-registry/new-client.ts'
 import { withKnownMethods } from '../../client-registry/validate-registration.ts'
 import { secretBounds } from '../bounds.ts'

@@ -1,7 +1,7 @@
 import { isSigningAlgorithm } from '../../jws/algorithms.ts'
 import type { AgreedValues } from '../../stores/contracts/index.ts'
 import { UsageError } from '../errors.ts'
-import { toSeconds } from '../values.ts'
+import { toSeconds } from '../../lib/duration.ts'
 
 type Value = AgreedValues[string]
 interface Kind { readonly read: (text: string) => Value | undefined, readonly expected: string }

@@ -1,4 +1,3 @@
-import type { JSONWebKeySet } from 'jose'
 import type { AuditRecord } from './audit-store.ts'
 import type { Entry, Written } from './entry-store.ts'
 import type { FeedMark } from './feed.ts'
@@ -17,42 +16,10 @@ export interface StoredSecret {
   expiresAt?: number
 }
 
-/** The one name in a client's certificate that it authenticates by (RFC 8705 §2.1.2). */
-export type CertificateName =
-  | { subjectDn: string }
-  | { sanDns: string }
-  | { sanUri: string }
-  | { sanIp: string }
-  | { sanEmail: string }
-
-/** What can be said of a client when it is registered or changed. */
-export interface ClientRegistration {
-  /** For humans. */
-  name?: string
-  /** Default none. */
-  scopes?: readonly string[]
-  /** What it gets when it asks for no scope; each among its scopes. Default all of its scopes. */
-  defaultScopes?: readonly string[]
-  /** The resources that its tokens may be for (RFC 8707). Default all of the server's. */
-  audiences?: readonly string[]
-  /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). */
-  introspects?: readonly string[]
-  /** Seconds. Default the flow's. */
-  accessTokenLifetime?: number
-  /** The client authentication methods that it may use, by their names in RFC 7591 §2. Default all that it has secrets or keys for. */
-  authMethods?: readonly string[]
-  /** Its public keys. Not together with jwksUri (RFC 7591 §2). */
-  jwks?: JSONWebKeySet
-  /** Where its public keys are: an https URL, or http on this machine. */
-  jwksUri?: string
-  /** The name in its certificate that it authenticates by. */
-  certificateName?: CertificateName
-  /** What its tokens must be bound to. */
-  senderConstraint?: 'dpop' | 'mtls'
-}
-
-/** A client as it is stored, whole: a store keeps all members and reads none but id, version, generation, isDisabled and isImported. */
-export interface StoredClient extends ClientRegistration {
+/** A client as it is stored, whole: a store keeps all members, and reads none but those that are declared here. */
+export interface StoredClient {
+  /** The registration: members that a store keeps unread, all of them JSON. */
+  [member: string]: unknown
   /** The client_id. */
   id: string
   /** Counts the changes, from any number on. */
@@ -64,8 +31,6 @@ export interface StoredClient extends ClientRegistration {
    * generation of its time, and is rejected once that of the client is greater.
    */
   generation?: number
-  /** What it may have. */
-  scopes: readonly string[]
   /** The hashes of its secrets. */
   secrets: readonly StoredSecret[]
   /** Seconds since 1970. */
