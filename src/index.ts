@@ -63,6 +63,7 @@ export type {
   AddOptions, ClientChangeOptions, ClientChanges, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
 } from './client-registry/client-registry.ts'
 export type { CertificateName, ClientRegistration } from './client-registry/client-fields.ts'
+export { fromClientMetadata, toClientMetadata, toMetadataNames, toReplacement } from './client-registry/client-metadata.ts'
 export { MemoryStore } from './stores/memory.ts'
 export type { MemoryStoreOptions } from './stores/memory.ts'
 export { isStoreUnavailable, StoreUnavailableError } from './errors/store-unavailable.ts'

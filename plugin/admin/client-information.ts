@@ -1,6 +1,5 @@
-import { GRANT_TYPE } from '../../src/index.ts'
+import { GRANT_TYPE, toClientMetadata } from '../../src/index.ts'
 import type { ClientSecret, IssuedSecret, RegisteredClient } from '../../src/index.ts'
-import { toMetadata } from './client-metadata.ts'
 
 // RFC 7591 §3.2.1: 0 is never.
 const NEVER = 0
@@ -11,7 +10,7 @@ export function toClientInformation (client: RegisteredClient, issued?: IssuedSe
     client_id: client.id,
     client_id_issued_at: client.createdAt,
     ...(issued && toIssuedSecret(issued)),
-    ...toMetadata(client),
+    ...toClientMetadata(client),
     grant_types: [GRANT_TYPE],
     disabled: client.isDisabled,
     updated_at: client.updatedAt,

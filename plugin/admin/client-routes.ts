@@ -1,7 +1,7 @@
 import { clientInformationSchema, clientListSchema, clientRegistrationSchema, clientUpdateSchema } from '../../schemas/index.ts'
+import { fromClientMetadata, toReplacement } from '../../src/index.ts'
 import type { NewClient } from '../../src/index.ts'
 import { toClientInformation } from './client-information.ts'
-import { toRegistration, toWholeRegistration } from './client-metadata.ts'
 import { tokensOfDisabled } from './disable-client.ts'
 import { exampleOf, refuseForeign } from './flow-vocabulary.ts'
 import type { AdminSettings } from './options.ts'
@@ -72,7 +72,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       refusals: [404],
       async answer ({ params, body, by }) {
         if (body.client_id !== params.client_id) throw invalidClientMetadata('The client_id is not the one in the path')
-        const registration = toWholeRegistration(body)
+        const registration = toReplacement(body)
         refuseForeign(flow, registration)
         return { body: toClientInformation(found(await clients.update(params.client_id!, registration, { by }), 'client')) }
       }
@@ -101,5 +101,5 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
 
 function toNewClient (body: Readonly<Record<string, any>>): NewClient {
   const { client_id: id, client_secret: secret, client_secret_lifetime: lifetime } = body
-  return { ...toRegistration(body), id, secret, lifetime }
+  return { ...fromClientMetadata(body), id, secret, lifetime }
 }

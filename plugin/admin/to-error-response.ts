@@ -1,14 +1,13 @@
 import type { FastifyError } from 'fastify'
-import { InvalidRequestError, isStrategyError } from '../../src/index.ts'
+import { InvalidRequestError, isStrategyError, toMetadataNames } from '../../src/index.ts'
 import type { OAuth2Error, StrategyError } from '../../src/index.ts'
 import { refusalOf } from '../endpoints/form-endpoint.ts'
-import { toRegisteredNames } from './client-metadata.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 /** Whatever a request has failed with, as the error of its answer. */
 export function toErrorResponse (error: FastifyError): OAuth2Error | StrategyError {
   if (isStrategyError(error)) return error
-  if (error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toRegisteredNames(String((error as { detail?: unknown }).detail)))
+  if (error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toMetadataNames(String((error as { detail?: unknown }).detail)))
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new InvalidRequestError('The body must be sent as application/json', { status: 415 })
   return refusalOf(error)
 }

@@ -25,7 +25,7 @@ export function fromClientMetadata (metadata: Readonly<Record<string, unknown>>)
     const value = metadata[name] === undefined ? undefined : readMember(name, member, metadata[name])
     if (value === undefined) continue
     const other = read.get(field)
-    if (other !== undefined) throw wrongClient(`the members ${other.name} and ${name} exclude each other`)
+    if (other !== undefined) throw wrongClient(`The members ${other.name} and ${name} exclude each other`)
     read.set(field, { name, value })
   }
   return Object.fromEntries([...read].map(([field, { value }]) => [field, value]))

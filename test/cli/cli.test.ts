@@ -629,7 +629,7 @@ t.test('a row that is wrong stops an import before its batch, with its line and 
     ['jsonl', '{"client_id": "a b"}', /Line 1: client_id must be at most 255/],
     ['jsonl', `{"client_id": "a", "client_secret": "${secret}\\n"}`, /Line 1: client_secret must have 1 to 1,024/],
     ['jsonl', `{"client_id": "a", "client_secret_hash": "${secret}"}`, /Line 1: client_secret_hash must be/],
-    ['jsonl', '{"client_id": "a", "tls_client_auth_san_dns": "a", "tls_client_auth_san_ip": "b"}', /Line 1: the members tls_client_auth_san_dns and tls_client_auth_san_ip exclude each other/]
+    ['jsonl', '{"client_id": "a", "tls_client_auth_san_dns": "a", "tls_client_auth_san_ip": "b"}', /Line 1: The members tls_client_auth_san_dns and tls_client_auth_san_ip exclude each other/]
   ] as const) {
     const { code, stdout, stderr } = await typed(['client', 'import', '-', '--format', format], { stdin: text })
     t.strictSame([code, stdout], [1, ''], stderr)
