@@ -1,7 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { retryReasonOf } from './challenges.ts'
 import type { RetryReason } from './challenges.ts'
-import { sendWithProof } from './dpop.ts'
 import { OAuthClientError } from './errors.ts'
 import { publish } from './events.ts'
 import type { ClientEvent } from './events.ts'
@@ -59,7 +58,7 @@ async function sendWithToken (settings: AuthenticatedFetchSettings, parts: Reque
     const sentAt = now()
     const response = await sendHeld(settings, parts, held)
     if (response.status !== 401) return response
-    const reason = await retryReasonOf(response.headers.get('www-authenticate'))
+    const reason = retryReasonOf(response.headers.get('www-authenticate'))
     if (held.prover !== undefined && reason !== undefined) clock.note(origin, response.headers, sentAt)
     // Each reason once: another rejection is for the caller to see.
     if (reason === undefined || reasons.has(reason) || !canHelp(reason, held, source, clock.offset(origin) !== offset)) return response
@@ -82,7 +81,7 @@ function sendHeld (settings: AuthenticatedFetchSettings, parts: RequestParts, { 
     return send(settings, parts, headers)
   }
   headers.delete('authorization')
-  return sendWithProof(prover, accessToken, method, url, headers, (proven) => send(settings, parts, proven))
+  return prover.send(accessToken, method, url, headers, (proven) => send(settings, parts, proven))
 }
 
 function send ({ fetch }: AuthenticatedFetchSettings, { url, method, body, signal, redirect, init }: RequestParts, headers: Headers): Promise<Response> {

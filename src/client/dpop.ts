@@ -10,42 +10,44 @@ import type { ServerClock } from './server-clock.ts'
 export type DPoPKey = CryptoKeyPair | PrivateKeyInput
 
 /** Proves the possession of one key (RFC 9449), with the nonces of each origin. */
-export type Prover = DPoPHandle
+export interface Prover {
+  readonly handle: DPoPHandle
+  /** Sends a request with the token and a proof. @param send sends it with these header fields */
+  readonly send: (accessToken: string, method: string, url: URL, headers: Headers, send: (headers: Headers) => Promise<Response>) => Promise<Response>
+}
 
 /** Loads the prover of the present key. */
 export type LoadProver = () => Promise<Prover | undefined>
 
-/** Returns the loader of the prover that the options ask for. A key that stays the same keeps its prover, and so its nonces. */
-export function proverOf (dpop: boolean | OrFunction<DPoPKey>, clock: ServerClock): LoadProver {
+/** Returns the loader of provers. A key that stays the same keeps its prover, and so its nonces. */
+export function proverOf (dpop: true | OrFunction<DPoPKey>, clock: ServerClock): LoadProver {
   const provers = new WeakMap<object, Promise<Prover>>()
   let generated: Promise<CryptoKeyPair> | undefined
-  const create = async (key: DPoPKey): Promise<Prover> => {
-    const pair = typeof key === 'object' && 'publicKey' in key ? key as CryptoKeyPair : await importKeyPair(key as PrivateKeyInput)
-    return DPoP({}, pair, {
-      [modifyAssertion]: (_header, payload) => { payload.iat = Number(payload.iat) + clock.offset(new URL(String(payload.htu)).origin) }
-    })
-  }
   // A WeakMap has no strings as keys, and a function may return the same text each time.
   let last = { pem: '' }
   const identityOf = (pem: string): object => last.pem === pem ? last : (last = { pem })
   return async () => {
-    if (dpop === false) return undefined
     const key = dpop === true ? await (generated ??= generateKeyPair('ES256')) : await load('dpop', dpop)
     const identity = typeof key === 'string' ? identityOf(key) : key
     let prover = provers.get(identity)
-    if (prover === undefined) provers.set(identity, prover = load('dpop', () => create(key)))
+    if (prover === undefined) provers.set(identity, prover = load('dpop', () => createProver(key, clock)))
     return await prover
   }
 }
 
-/** Sends a request with the token and a proof. @param send sends it with these header fields */
-export async function sendWithProof (
-  prover: Prover, accessToken: string, method: string, url: URL, headers: Headers, send: (headers: Headers) => Promise<Response>
-): Promise<Response> {
+async function createProver (key: DPoPKey, clock: ServerClock): Promise<Prover> {
+  const pair = typeof key === 'object' && 'publicKey' in key ? key as CryptoKeyPair : await importKeyPair(key as PrivateKeyInput)
+  const handle = DPoP({}, pair, {
+    [modifyAssertion]: (_header, payload) => { payload.iat = Number(payload.iat) + clock.offset(new URL(String(payload.htu)).origin) }
+  })
+  return { handle, send: (...values) => sendWithProof(handle, ...values) }
+}
+
+async function sendWithProof (handle: DPoPHandle, accessToken: string, method: string, url: URL, headers: Headers, send: (headers: Headers) => Promise<Response>): Promise<Response> {
   const hasUserAgent = headers.has('user-agent')
   try {
     return await protectedResourceRequest(accessToken, method, url, headers, undefined, {
-      DPoP: prover,
+      DPoP: handle,
       // The origin was checked against the allowed ones.
       [allowInsecureRequests]: true,
       [customFetch]: async (_url, options) => {

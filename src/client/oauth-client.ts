@@ -1,8 +1,8 @@
 import { systemClock } from '../lib/clock.ts'
 import { authenticatedFetch } from './authenticated-fetch.ts'
+import type { AuthenticatedFetchSettings } from './authenticated-fetch.ts'
 import { credentialOf } from './credentials/index.ts'
-import { proverOf } from './dpop.ts'
-import { fetchByCertificate, fetchByDispatcher } from './mutual-tls.ts'
+import { proversOf, transportOf } from './lazy.ts'
 import { checkClientOptions, checkTarget } from './options.ts'
 import type { OAuthClientOptions, TokenTarget } from './options.ts'
 import { ServerClock } from './server-clock.ts'
@@ -40,6 +40,18 @@ export interface OAuthClient {
   readonly close: () => Promise<void>
 }
 
+/** The parts of a client, for what sends its tokens in another way. */
+export type OAuthClientInternals = AuthenticatedFetchSettings
+
+const internals = new WeakMap<OAuthClient, OAuthClientInternals>()
+
+/** Returns the parts of a client. @throws TypeError for something else */
+export function internalsOf (client: OAuthClient): OAuthClientInternals {
+  const found = internals.get(client)
+  if (found === undefined) throw new TypeError('The client must come from oauthClient().')
+  return found
+}
+
 /**
  * Creates a client that sends requests with access tokens of the client credentials grant (RFC 6749 §4.4).
  *
@@ -52,15 +64,13 @@ export interface OAuthClient {
  */
 export function oauthClient (options: OAuthClientOptions): OAuthClient {
   checkClientOptions(options)
-  const { now = systemClock, timeout = 10, clientId = '', certificate, dispatcher, dpop = false } = options
+  const { now = systemClock, timeout = 10, clientId = '' } = options
   const clock = new ServerClock(now)
-  const transport = certificate !== undefined
-    ? fetchByCertificate(certificate)
-    : dispatcher !== undefined ? fetchByDispatcher(dispatcher) : { fetch: options.fetch ?? globalFetch, close: async () => {} }
+  const transport = transportOf(options)
   const settings = {
     clientId,
     credential: credentialOf(options),
-    prover: proverOf(dpop, clock),
+    prover: proversOf(options.dpop, clock),
     metadata: new ServerMetadata(options, now),
     send: serverFetch({ fetch: transport.fetch, timeout: timeout * 1000, clock, now }),
     clock,
@@ -77,8 +87,9 @@ export function oauthClient (options: OAuthClientOptions): OAuthClient {
     let source = sources.get(key)
     if (source === undefined) sources.set(key, source = new TokenSource({ ...tokenRequester(settings, parameters), event, now }))
     const token = source
-    return Object.freeze({
-      fetch: authenticatedFetch({ source: token, fetch: transport.fetch, allowedOrigins: originsOf(resource, allowedOrigins), event, clock, now }),
+    const parts = { source: token, fetch: transport.fetch, allowedOrigins: originsOf(resource, allowedOrigins), event, clock, now }
+    const client = Object.freeze({
+      fetch: authenticatedFetch(parts),
       async token ({ signal }: { signal?: AbortSignal } = {}) {
         signal?.throwIfAborted()
         return toAccessToken(token.current() ?? await token.obtain(signal))
@@ -89,12 +100,11 @@ export function oauthClient (options: OAuthClientOptions): OAuthClient {
       },
       close: transport.close
     })
+    internals.set(client, parts)
+    return client
   }
   return clientFor(options)
 }
-
-// Looked up at each call: applications replace it, for tests and instrumentation.
-const globalFetch: typeof fetch = (input, init) => fetch(input, init)
 
 // Sorted, since the order of scopes and parameters makes no other token.
 function parametersOf (scope: string | readonly string[], resource: string | readonly string[], further: Readonly<Record<string, string>>): URLSearchParams {

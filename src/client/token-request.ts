@@ -97,11 +97,12 @@ async function sendOnce (
   { clientId, send, clock, now }: TokenRequestSettings,
   metadata: TokenServer, { authenticate }: Credential, prover: Prover | undefined, parameters: URLSearchParams
 ): Promise<IssuedToken> {
-  const client = { client_id: clientId, [clockSkew]: clock.offset(new URL(metadata.token_endpoint).origin) }
+  // oauth4webapi needs an id, which a workload token does without.
+  const client = { client_id: clientId || '-', [clockSkew]: clock.offset(new URL(metadata.token_endpoint).origin) }
   const age = measureAge(now)
   const sentAt = now()
   const response = await clientCredentialsGrantRequest(metadata, client, authenticate, parameters, {
-    ...prover !== undefined && { DPoP: prover },
+    ...prover !== undefined && { DPoP: prover.handle },
     [customFetch]: send,
     [allowInsecureRequests]: true
   })

@@ -1,5 +1,5 @@
 import { measureAge } from '../lib/age.ts'
-import type { Age } from '../lib/age.ts'
+import { monotonic } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import { abortable } from './abort.ts'
 import { OAuthClientError } from './errors.ts'
@@ -28,8 +28,8 @@ export interface TokenSourceSettings extends TokenRequester {
 interface Pause {
   readonly error: unknown
   readonly code: OAuthClientErrorCode | undefined
-  readonly age: Age
-  readonly length: number
+  /** On the monotonic clock, in milliseconds: a wall clock that is set ahead ends no pause. */
+  readonly until: number
 }
 
 // The clock of the API may be ahead by a minute. Of short lifetimes, it is a tenth.
@@ -99,10 +99,10 @@ export class TokenSource {
   }
 
   async #wait (): Promise<HeldToken> {
-    const age = measureAge(this.#settings.now)
+    const patientUntil = monotonic() + PATIENCE
     for (let attempt = 1; ; attempt++) {
       const left = this.#pauseLeft()
-      if (left > 0 && !await this.#mayBegin(left, PATIENCE - age())) throw this.#paused(left)
+      if (left > 0 && !await this.#mayBegin(left, patientUntil - monotonic())) throw this.#paused(left)
       try {
         return await this.#begin()
       } catch (error) {
@@ -124,7 +124,7 @@ export class TokenSource {
   }
 
   #pauseLeft (): number {
-    return this.#pause === undefined ? 0 : this.#pause.length - this.#pause.age()
+    return this.#pause === undefined ? 0 : this.#pause.until - monotonic()
   }
 
   // The same error again, with the time that is left.
@@ -154,7 +154,7 @@ export class TokenSource {
     } catch (error) {
       const known = error instanceof OAuthClientError ? error : undefined
       this.#pause = this.#pauseAfter(known, error)
-      const { length } = this.#pause
+      const length = this.#pauseLeft()
       publish('token.failed', () => ({ ...event, duration: age() / 1000, error: known?.error ?? known?.code ?? 'unknown', status: known?.status, retryAfter: length / 1000 }))
       throw error
     }
@@ -165,6 +165,6 @@ export class TokenSource {
     const code = known?.code
     const backoff = Math.min(FIRST_BACKOFF * 2 ** this.#failures++, MAX_BACKOFF)
     const least = known?.retryAfter === undefined ? backoff / 2 : known.retryAfter * 1000
-    return { error, code, age: measureAge(this.#settings.now), length: code === 'OAUTH_CLIENT_TOKEN_DENIED' ? DENIAL : least + backoff / 2 * Math.random() }
+    return { error, code, until: monotonic() + (code === 'OAUTH_CLIENT_TOKEN_DENIED' ? DENIAL : least + backoff / 2 * Math.random()) }
   }
 }

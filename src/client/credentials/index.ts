@@ -3,7 +3,6 @@ import type { AuthorizationServer, ClientAuth } from 'oauth4webapi'
 import type { OAuthClientOptions } from '../options.ts'
 import { load, unusable } from '../or-function.ts'
 import { clientAssertion } from './client-assertion.ts'
-import { privateKeyJwt } from './private-key-jwt.ts'
 
 /** What a client authenticates by, in one token request. */
 export interface Credential {
@@ -19,7 +18,7 @@ export type LoadCredential = () => Promise<Credential>
 
 /** Returns the loader of the credential that the options name. */
 export function credentialOf (options: OAuthClientOptions): LoadCredential {
-  const { clientSecret, clientAuthMethod, privateKey, workloadToken } = options
+  const { clientId, clientSecret, clientAuthMethod, privateKey, workloadToken } = options
   if (clientSecret !== undefined) {
     return async () => {
       const secret = await load('clientSecret', clientSecret)
@@ -30,6 +29,7 @@ export function credentialOf (options: OAuthClientOptions): LoadCredential {
   if (privateKey !== undefined) {
     return async () => {
       const key = await load('privateKey', privateKey)
+      const { privateKeyJwt } = await import('./private-key-jwt.ts')
       return { identity: key, authenticate: await load('privateKey', () => privateKeyJwt(key)) }
     }
   }
@@ -38,7 +38,7 @@ export function credentialOf (options: OAuthClientOptions): LoadCredential {
       const token = await load('workloadToken', workloadToken)
       if (typeof token !== 'string' || token === '') throw unusable('workloadToken', 'It must return a string that is not empty.')
       // Platforms issue another token for each call, of the same workload.
-      return { identity: undefined, secret: token, authenticate: clientAssertion(token) }
+      return { identity: undefined, secret: token, authenticate: clientAssertion(token, clientId) }
     }
   }
   // The certificate itself is in the connection.

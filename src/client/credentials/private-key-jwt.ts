@@ -39,7 +39,7 @@ function signedElsewhere ({ alg, kid, sign }: ExternalSigner): ClientAuth {
     const claims = { iss: client.client_id, sub: client.client_id, aud: as.issuer, jti: crypto.randomUUID(), iat, nbf: iat, exp: iat + LIFETIME }
     const input = `${encode(JSON.stringify({ alg, kid }))}.${encode(JSON.stringify(claims))}`
     const signature = await sign(new TextEncoder().encode(input))
-    clientAssertion(`${input}.${toBase64url(signature)}`)(as, client, ...rest)
+    clientAssertion(`${input}.${toBase64url(signature)}`, client.client_id)(as, client, ...rest)
   }
 }
 
