@@ -10,6 +10,12 @@ const CORE_SECTIONS: ReadonlyArray<readonly [folder: string, title: string]> = [
   ['jws/', 'Signing keys'], ['token-type/', 'Token types'], ['throttle/', 'Throttle'], ['http-client/', 'Fetching from elsewhere'], ['errors/', 'Errors'], ['', 'The flow and its parts']
 ]
 
+const ADAPTER_SECTIONS: ReadonlyArray<readonly [folder: string, title: string]> = [
+  ['flow/', 'The flow'], ['http/', 'Requests'], ['endpoints/', 'Endpoints'], ['events/', 'Events'], ['resource-server/', 'Protected resources'], ['errors/', 'Errors'],
+  ['access-token/', 'Access tokens of other libraries'], ['client-', 'Administration'], ['signing-keys/', 'Administration'], ['jws/', 'Administration'],
+  ['options/', 'Options of the adapter itself'], ['lib/', 'Logs, clock and values from elsewhere']
+]
+
 interface Page {
   title: string
   intro: string
@@ -36,12 +42,20 @@ const PAGES: Readonly<Record<string, Page>> = {
     has: (file) => !isStore(file),
     sections: CORE_SECTIONS.map(([folder, title]) => [`src/${folder}`, title])
   },
+  'src/adapter.md': {
+    title: 'API for adapters',
+    intro: 'What `fastify-client-credentials/adapter` exports: what an adapter for another framework needs beside the [core](README.md). The plugin is made of both. NOT covered by semver before 1.0: a minor release may change it.',
+    entries: [['src/adapter.d.ts', 'fastify-client-credentials/adapter']],
+    has: (file) => !file.startsWith('src/stores/'),
+    sections: ADAPTER_SECTIONS.map(([folder, title]) => [`src/${folder}`, title])
+  },
   'src/stores/README.md': {
     title: 'API of the stores',
     intro: 'The stores that there are, and the interfaces that one of your own implements: as few of them as what it keeps.',
     entries: [
       ['src/stores/sqlite.d.ts', 'fastify-client-credentials/stores/sqlite'], ['src/stores/postgres.d.ts', 'fastify-client-credentials/stores/postgres'],
-      ['src/stores/redis.d.ts', 'fastify-client-credentials/stores/redis'], ['src/index.d.ts', 'fastify-client-credentials/core']
+      ['src/stores/redis.d.ts', 'fastify-client-credentials/stores/redis'], ['src/stores/contract.d.ts', 'fastify-client-credentials/stores/contract'],
+      ['src/index.d.ts', 'fastify-client-credentials/core']
     ],
     has: isStore,
     sections: [

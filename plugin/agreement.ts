@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { isStoreUnavailable } from '../src/index.ts'
+import { isStoreUnavailable } from '../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { publishAdministration, systemClock } from '../src/index.ts'
-import type { AuditRecord, AuditStore, Clock, FeedMark, Marked } from '../src/index.ts'
+import { publishAdministration, systemClock } from '../src/adapter.ts'
+import type { AuditRecord, AuditStore, Clock, FeedMark, Marked } from '../src/adapter.ts'
 
 // Milliseconds between two reads: each record is in the log of every server within a second.
 const INTERVAL = 500

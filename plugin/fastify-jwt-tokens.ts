@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { createGrant, isAccessTokenType, isIssuer, validateClaims, systemClock, toClaims } from '../src/index.ts'
-import type { AccessTokens, GenerateAccessToken, ClientCredentialsGrantContext, OAuth2AccessTokenResult, VerifyTokenResult } from '../src/index.ts'
-import { checkArgument, checkOptions, flag, hasMethods, isTable, required, text, withError } from '../src/options/check-options.ts'
-import type { OptionsDescription, Rule } from '../src/options/check-options.ts'
+import {
+  checkArgument, checkOptions, createGrant, flag, hasMethods, isAccessTokenType, isIssuer, isTable, required, systemClock, text, toClaims, validateClaims, withError
+} from '../src/adapter.ts'
+import type { OptionsDescription, Rule, VerifyTokenResult } from '../src/adapter.ts'
+import type { AccessTokens, ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult } from '../src/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
 /** As much of `app.jwt`, which `@fastify/jwt` decorates, as is used here. */

@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { endpointUrls, pathsOf } from '../src/flow/served-paths.ts'
-import { toSecuritySchemes } from '../src/index.ts'
-import type { CredentialsOf, RegisteredFlow, ScopeOf } from '../src/index.ts'
+import { endpointUrls, servedPaths, settingsOf, toSecuritySchemes } from '../src/adapter.ts'
+import type { CredentialsOf, RegisteredFlow, ScopeOf } from '../src/adapter.ts'
 import { agreeWithOthers } from './agreement.ts'
 import { logAudit } from './audit-follower.ts'
 import { refuseRenegotiation } from './client-certificate/tls-socket.ts'
@@ -58,7 +57,7 @@ declare module 'fastify' {
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
   const { flow, prefix, acceptJson, decoratorName, metadata, openIdConfiguration, origins, certificateOf } = resolveOptions(options)
-  const paths = pathsOf(flow, openIdConfiguration)
+  const paths = servedPaths(flow, openIdConfiguration)
   const guards = createGuards(flow, { origin: origins.resource, certificateOf }, decoratorName, new OutageLog('Guarded routes', fastify.log))
   if (options.clientCertificate === undefined) {
     refuseRenegotiation(fastify.server)
@@ -84,7 +83,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   })
 
   fastify.addHook('onClose', async () => {
-    await flow.settings.clients?.flush?.().catch((err: unknown) => { fastify.log.warn({ err }, 'What was put off of the clients could not be written') })
+    await settingsOf(flow).clients?.flush?.().catch((err: unknown) => { fastify.log.warn({ err }, 'What was put off of the clients could not be written') })
   })
 
   const children: FastifyInstance[] = []
@@ -94,7 +93,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     warnOfMemoryStore(fastify.log)
     await agreeWithOthers(flow, fastify.log)
   })
-  logAudit(fastify, flow.settings.clients?.audit)
+  logAudit(fastify, settingsOf(flow).clients?.audit)
 
   // fastify.prefix is that of the scope we are registered in: paths as clients see them.
   const base = `${normalizePrefix(fastify.prefix)}${prefix}`
@@ -102,7 +101,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   const servedToken = paths.token && `${origins.path}${base}${paths.token}`
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),
-    securitySchemes: toSecuritySchemes({ ...flow.settings, tokenEndpoint: servedToken ?? flow.getTokenEndpoint() }),
+    securitySchemes: toSecuritySchemes({ ...settingsOf(flow), tokenEndpoint: servedToken ?? flow.getTokenEndpoint() }),
     operations: describeOperations(flow, paths, base),
     routes
   }
@@ -122,17 +121,11 @@ export const clientCredentialsPlugin = fp(plugin, {
 
 export default clientCredentialsPlugin
 export { clientAdminPlugin } from './admin/index.ts'
-export type { ClientAdminPluginOptions } from './admin/options.ts'
-export { PLUGIN_ERRORS } from './errors.ts'
 export { FAPI2_TLS } from './client-certificate/fapi2-tls.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
-export type { FastifyJwt, FastifyJwtTokensOptions } from './fastify-jwt-tokens.ts'
 export { credentialsOf } from './guard/decision.ts'
+export type { Guard } from './guard/guard.ts'
 export { dpopRequestInterceptor } from './openapi/dpop-request-interceptor.ts'
 export { oauthTransformObject } from './openapi/swagger.ts'
-export type { Guard, GuardableReply, GuardableRequest } from './guard/guard.ts'
-export type { DocumentedScopes } from './guard/documented-scopes.ts'
-export type { AnyOfScopes, RequireScopes } from './guard/scope-requirement.ts'
-export type { ClientCertificateOptions } from './client-certificate/proxy.ts'
 export type { ClientCredentialsPluginOptions } from './options.ts'
 export * from '../src/index.ts'

@@ -1,7 +1,6 @@
-import { isFlow, isIssuer } from '../src/index.ts'
+import { checkOptions, flag, hasMethods, isFlow, isIssuer, isTable, nested, required, settingsOf, table, text, withError } from '../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
-import { checkOptions, flag, hasMethods, isTable, nested, required, table, text, withError } from '../src/options/check-options.ts'
-import type { OptionsDescription } from '../src/options/check-options.ts'
+import type { OptionsDescription } from '../src/adapter.ts'
 import { CLIENT_CERTIFICATE, fromProxy } from './client-certificate/proxy.ts'
 import type { ClientCertificateOptions } from './client-certificate/proxy.ts'
 import { fromTlsSocket } from './client-certificate/tls-socket.ts'
@@ -46,7 +45,7 @@ export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPlug
   of: 'clientCredentialsPlugin',
   options: {
     flow: required({
-      accepts: (value) => hasMethods(value, FLOW_METHODS) && isTable((value as ClientCredentialsFlow).settings),
+      accepts: (value) => hasMethods(value, FLOW_METHODS) && isTable(settingsOf(value as ClientCredentialsFlow)),
       demand: 'a ClientCredentialsFlow',
       error: () => new FST_OAUTH_FLOW_REQUIRED()
     }),
@@ -56,7 +55,7 @@ export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPlug
     metadata: table<Readonly<Record<string, unknown>>>(),
     openIdConfiguration: flag(),
     origin: {
-      accepts: (value, { flow }) => isIssuer(value, (flow as ClientCredentialsFlow).settings.dangerouslyAllowHttpIssuer),
+      accepts: (value, { flow }) => isIssuer(value, settingsOf(flow as ClientCredentialsFlow).dangerouslyAllowHttpIssuer),
       demand: 'an https URL without query and fragment, or an http URL on loopback',
       error: () => new FST_OAUTH_ORIGIN()
     },
@@ -94,7 +93,8 @@ export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>
   return { flow, prefix: normalizePrefix(prefix), acceptJson, decoratorName, metadata, openIdConfiguration, origins: resolveOrigins(flow, options.origin), certificateOf }
 }
 
-function resolveOrigins ({ settings }: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {
+function resolveOrigins (flow: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {
+  const settings = settingsOf(flow)
   const own = origin?.replace(/\/$/, '')
   const server = own ?? originOf(settings.accessTokens?.metadata?.issuer)
   const resource = own ?? originOf(settings.resource) ?? server
@@ -115,5 +115,5 @@ export function normalizePrefix (prefix: string): string {
 
 /** Refuses a flow on which a callback was never set, so that it could only deny. */
 export function refuseMissing (flow: ClientCredentialsFlow, name: 'getClient' | 'generateAccessToken' | 'verifyToken', consequence: string): void {
-  if (flow.settings.missingCallbacks.includes(name)) throw new FST_OAUTH_CALLBACK_MISSING(name, consequence, name)
+  if (settingsOf(flow).missingCallbacks.includes(name)) throw new FST_OAUTH_CALLBACK_MISSING(name, consequence, name)
 }

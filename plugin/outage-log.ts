@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { isStoreUnavailable, systemClock } from '../src/index.ts'
-import type { Clock } from '../src/index.ts'
+import { isStoreUnavailable, systemClock } from '../src/adapter.ts'
+import type { Clock } from '../src/adapter.ts'
 
 // Seconds. What is remembered is served in an outage too, so that a request which goes well is the end of none.
 const QUIET = 5

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
-import { holdsSecret, MemoryStore, plainParameterName, queryStarts, redactSecrets } from '../src/index.ts'
+import { holdsSecret, plainParameterName, queryStarts, redactSecrets } from '../src/adapter.ts'
+import { MemoryStore } from '../src/index.ts'
 
 // pino's public name for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')

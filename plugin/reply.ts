@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { isStoreUnavailable, toLogText } from '../src/index.ts'
+import { isStoreUnavailable, toLogText } from '../src/adapter.ts'
 import type { OAuth2Error, StrategyError } from '../src/index.ts'
 
 const JSON_MEDIA_TYPE = 'application/json; charset=utf-8'

@@ -1,4 +1,5 @@
-import type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from '../src/index.ts'
+import type { ClientCertificate, FormParameters, PlainRequest } from '../src/adapter.ts'
+import type { TokenRequest } from '../src/index.ts'
 import type { CertificateReader, CertifiedRequest } from './client-certificate/tls-socket.ts'
 import { fieldValue } from './header-fields.ts'
 

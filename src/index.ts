@@ -1,125 +1,64 @@
-export { ClientCredentialsFlowBuilder } from './flow/client-credentials-flow-builder.ts'
-export { ClientCredentialsFlow, isFlow } from './flow/client-credentials-flow.ts'
-export type { FlowTypes, OAuth2FlowTokenResponse } from './flow/client-credentials-flow.ts'
-export { FLOW_DEFAULTS } from './flow/flow-options.ts'
-export type { CallbackName, ClientCredentialsFlowOptions, FlowSettings } from './flow/flow-options.ts'
-export type { ClientAuthMethodOption, SecretOf } from './client-auth/named-methods.ts'
-export type { CredentialsOf, RegisteredFlow, ScopeOf } from './flow/registered.ts'
-export type { Profile } from './flow/profile.ts'
-export { FLOW_ERRORS, FlowConfigurationError } from './errors/configuration-error.ts'
-export type { FlowErrorCode } from './errors/configuration-error.ts'
+// The application API without Fastify, by topic: what an application writes by name. What an adapter for another framework needs
+// beside it is in adapter.ts.
 
-export { clientSecretBasic, clientSecretPost } from './client-auth/client-secret.ts'
-export { clientSecretJwt } from './client-auth/client-secret-jwt.ts'
-export type { ClientSecretJwtOptions } from './client-auth/client-secret-jwt.ts'
-export { privateKeyJwt } from './client-auth/private-key-jwt.ts'
-export type { PrivateKeyJwtOptions } from './client-auth/private-key-jwt.ts'
-export { workloadIdentities } from './client-auth/workload-identities.ts'
-export type { WorkloadIdentitiesOptions } from './client-auth/workload-identities.ts'
-export type { WorkloadIssuer } from './client-auth/assertion/trusted-issuers.ts'
-export type { ClientAuthSettings } from './client-auth/authenticate-client.ts'
-export type { ClientAuthMethod, PresentedClient, SecretClientAuthMethod } from './client-auth/client-auth-method.ts'
-export type { ClientCredentialsTokenRequest, Clients, GetClient } from './client-auth/clients.ts'
-export { GRANT_TYPE } from './client-auth/oauth2-client.ts'
+// Flow
+export { ClientCredentialsFlowBuilder } from './flow/client-credentials-flow-builder.ts'
+export { ClientCredentialsFlow } from './flow/client-credentials-flow.ts'
+export { FlowConfigurationError } from './errors/configuration-error.ts'
+export type { FlowErrorCode } from './errors/configuration-error.ts'
+export type { ClientCredentialsFlowOptions } from './flow/flow-options.ts'
+
+// By star, since a module declaration of an application cannot augment what is re-exported by name.
+export type * from './flow/register.ts'
+export type * from './access-token/credentials.ts'
+
+// Callbacks
+export type { ClientCredentialsTokenRequest, GetClient } from './client-auth/clients.ts'
 export type { OAuth2Client } from './client-auth/oauth2-client.ts'
+export type { ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult, StrategyResult, VerifyToken } from './access-token/access-tokens.ts'
+export type { OAuth2FlowTokenResponse } from './flow/client-credentials-flow.ts'
+
+// Client authentication
+export { clientSecretJwt } from './client-auth/client-secret-jwt.ts'
+export { privateKeyJwt } from './client-auth/private-key-jwt.ts'
 export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/mutual-tls.ts'
-export type { MutualTlsOptions, SelfSignedTlsOptions } from './client-auth/mutual-tls.ts'
+export { workloadIdentities } from './client-auth/workload-identities.ts'
+export type { ClientAuthMethod, PresentedClient } from './client-auth/client-auth-method.ts'
+export type { TokenRequest } from './http/plain-request.ts'
+
+// Token types
 export { BearerTokenType } from './token-type/bearer.ts'
 export { CertificateBoundTokenType } from './token-type/certificate-bound.ts'
 export { DPoPTokenType } from './token-type/dpop/dpop-token-type.ts'
-export type { DPoPAlgorithm, DPoPTokenTypeOptions } from './token-type/dpop/dpop-token-type.ts'
-export { InvalidDPoPProofError, StrategyInvalidDPoPProofError } from './token-type/dpop/proof-errors.ts'
 export type { Confirmation, TokenType } from './token-type/token-type.ts'
-export { isAccessTokenType, validateClaims } from './access-token/validate-claims.ts'
-export type {
-  AccessTokens, AccessTokensMetadata, ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult, StrategyResult, VerifyToken, VerifyTokenAnswer,
-  VerifyTokenContext, VerifyTokenResult
-} from './access-token/access-tokens.ts'
-export { createGrant, toClaims } from './access-token/token-grant.ts'
-export type { GrantedToken, NewToken, TokenClaims, TokenGrant, TokenInformation } from './access-token/token-grant.ts'
+
+// Access tokens and keys
 export { JwtAccessTokens } from './access-token/jwt-access-tokens.ts'
-export type { JwtAccessTokensOptions } from './access-token/jwt-access-tokens.ts'
-// A star, since a module declaration of the user's cannot augment what is re-exported by name.
-export type * from './access-token/credentials.ts'
-export type * from './flow/register.ts'
-
 export { OpaqueAccessTokens } from './access-token/opaque-access-tokens.ts'
-export type { OpaqueAccessTokensOptions } from './access-token/opaque-access-tokens.ts'
 export { RemoteAccessTokens } from './access-token/remote/remote-access-tokens.ts'
-export type { TokenPresetName } from './access-token/remote/presets.ts'
-export type { RemoteAccessTokensOptions } from './access-token/remote/remote-access-tokens.ts'
-export type { IntrospectionCredentials } from './access-token/remote/introspection-verifier.ts'
-export type { Fetch } from './http-client/fetch-json.ts'
-export { guardedFetch } from './http-client/guarded-fetch.ts'
-export type { GuardedFetchOptions } from './http-client/guarded-fetch.ts'
-export type { KeySource } from './signing-keys/key-source.ts'
-export type { SigningKey } from './jws/signing-key.ts'
-export type { SigningAlgorithm } from './jws/algorithms.ts'
-export type { KeyState } from './signing-keys/key-schedule.ts'
 export { SigningKeys } from './signing-keys/signing-keys.ts'
-export type { ChangeOptions, ImportOptions, KeyInformation, SigningKeysOptions } from './signing-keys/signing-keys.ts'
+export type { AccessTokens } from './access-token/access-tokens.ts'
+
+// Clients
 export { ClientRegistry } from './client-registry/client-registry.ts'
-export type {
-  AddOptions, ClientChangeOptions, ClientChanges, ClientRegistryOptions, ClientSecret, IssuedSecret, ListOptions, NewClient, RegisteredClient, RotateOptions, SecretOptions
-} from './client-registry/client-registry.ts'
-export type { CertificateName, ClientRegistration } from './client-registry/client-fields.ts'
-export { fromClientMetadata, toClientMetadata, toMetadataNames, toReplacement } from './client-registry/client-metadata.ts'
+export type { NewClient, RegisteredClient } from './client-registry/client-registry.ts'
+export type { Clients } from './client-auth/clients.ts'
+
+// Stores and protection
 export { MemoryStore } from './stores/memory.ts'
-export type { MemoryStoreOptions } from './stores/memory.ts'
-export { isStoreUnavailable, StoreUnavailableError } from './errors/store-unavailable.ts'
-export type {
-  AgreedValues, AuditActor, AuditOrigin, AuditRecord, AuditStore, ClientStore, Entry, EntryPage, EntryStore, FailureStore, FeedMark,
-  FeedPage, KeySet, KeyStore, Marked, ReplayStore, Reservation, Revocation, RevocationStore, SecretUse, SettingsStore, StoredClient,
-  StoredClientChanges, StoredKey, StoredSecret, StoredSettings, StoredToken, TokenStore, Written
-} from './stores/contracts/index.ts'
-
-export { canSignIntrospection, handleIntrospectionRequest, INTROSPECTION_JWT_MEDIA_TYPE } from './endpoints/introspection.ts'
-export type { IntrospectionResponse } from './endpoints/introspection.ts'
-export { toOpenIdConfiguration, toResourceMetadata, toServerMetadata } from './flow/server-metadata.ts'
-export type { EndpointUrls } from './flow/server-metadata.ts'
-export { checkPresentedToken } from './endpoints/presented-token.ts'
-export { plainParameterName, queryStarts } from './http/query.ts'
-export { handleRevocationRequest } from './endpoints/revocation.ts'
-export { toOAuth2Error } from './endpoints/with-client-errors.ts'
-export { checkTokenParameters, handleTokenRequest } from './endpoints/token.ts'
-export type { TokenEndpointSettings, TokenResponse } from './endpoints/token.ts'
-export { checkScope, hasScopes, rejectSecondToken, verifyAccess } from './resource-server/verify-request.ts'
-export type { ResourceAccessSettings } from './resource-server/verify-request.ts'
-export type { ClientCertificate, FormParameters, PlainRequest, TokenRequest } from './http/plain-request.ts'
-export { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, notAForm, parseForm, tooManyParameters } from './http/form.ts'
-export { isScopeToken } from './http/scope.ts'
-export type { ImpliedScopes } from './http/scope.ts'
-export type { ScopeDeclaration, ScopeDeclarations } from './flow/scope-declarations.ts'
+export { StoreUnavailableError } from './errors/store-unavailable.ts'
 export { FailureThrottle } from './throttle/failure-throttle.ts'
-export type { FailureThrottleOptions } from './throttle/failure-throttle.ts'
-export { publishAdministration } from './events/administration.ts'
-export { isDenialObserved, publishDenial } from './events/client-decision.ts'
-export type {
-  AdministrationRecorded, ChangeEvent, ClientChange, ClientChanged, ClientEndpoint, KeyRevoked, KeyRotated, RequestEvent, TokenDenied, TokenIssued, TokenRejected, TokenRevoked,
-  TokenVerified
-} from './events/event-types.ts'
-export { auditLog } from './observability/audit-log.ts'
-export type { AuditLogger, AuditLogOptions } from './observability/audit-log.ts'
-export type { ClientLabelOptions } from './observability/client-labels.ts'
-export { openTelemetrySpans } from './observability/opentelemetry-spans.ts'
-export type { OpenTelemetrySpansOptions, SpanTracer } from './observability/opentelemetry-spans.ts'
-export { prometheusMetrics } from './observability/prometheus-metrics.ts'
-export type { PrometheusClient, PrometheusMetricsOptions, PrometheusRegister } from './observability/prometheus-metrics.ts'
-export { holdsSecret, redactSecrets, toLogText } from './lib/log-text.ts'
-export { isThenable } from './lib/maybe-promise.ts'
-export { brandOf } from './lib/brand.ts'
-export { systemClock } from './lib/clock.ts'
-export type { Clock } from './lib/clock.ts'
-export { AUTHORIZATION_SERVER, isIssuer, openIdUrl, PROTECTED_RESOURCE, wellKnownUrl } from './http/issuer.ts'
-export { isSecureUrl } from './lib/secure-url.ts'
-export { toSecuritySchemes } from './flow/security-scheme.ts'
-export type { SecurityRequirement, SecurityScheme, SecuritySchemes } from './flow/security-scheme.ts'
+export { guardedFetch } from './http-client/guarded-fetch.ts'
 
+// Observability
+export { auditLog } from './observability/audit-log.ts'
+export { openTelemetrySpans } from './observability/opentelemetry-spans.ts'
+export { prometheusMetrics } from './observability/prometheus-metrics.ts'
+export type { OAuthEvents } from './events/event-types.ts'
+
+// Errors
 export {
-  InvalidClientError, InvalidRequestError, InvalidScopeError, InvalidTargetError, isOAuth2Error, isStrategyError, MethodNotAllowedError, NO_STORE, OAuth2Error, ServerError,
-  StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
-  StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, TemporarilyUnavailableError, UnauthorizedClientError,
-  UnsupportedGrantTypeError
+  InvalidClientError, InvalidRequestError, InvalidScopeError, OAuth2Error, ServerError, StrategyError, StrategyInsufficientScopeError,
+  StrategyInternalError, StrategyInvalidTokenError, UnauthorizedClientError, UnsupportedGrantTypeError
 } from './errors/oauth-errors.ts'
 export type { OAuth2ErrorCode, StrategyErrorCode } from './errors/error-codes.ts'
-export type { OAuth2ErrorBody, ProtocolErrorOptions } from './errors/protocol-error.ts'

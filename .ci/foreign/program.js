@@ -2,8 +2,9 @@
 // Nothing in here is of Node.js alone. It tells of each step whether it held, and why not.
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import {
-  ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, handleIntrospectionRequest, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, RemoteAccessTokens, SigningKeys
+  ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, RemoteAccessTokens, SigningKeys
 } from '../../dist/src/index.js'
+import { handleIntrospectionRequest, settingsOf } from '../../dist/src/adapter.js'
 
 const ISSUER = 'https://as.example'
 const RESOURCE = 'https://api.example'
@@ -60,7 +61,7 @@ async function checkTokens ({ flow, clients, authorization }) {
   const forged = `${token.slice(0, -8)}${token.at(-8) === 'A' ? 'B' : 'A'}${token.slice(-7)}`
   check(!await accepted(flow, dataRequest(`Bearer ${forged}`)), 'a token that was changed was accepted')
 
-  const { accessTokens } = flow.settings
+  const { accessTokens } = settingsOf(flow)
   check((await accessTokens.introspect(token))?.client_id === 'billing', 'introspection does not know the token')
   await accessTokens.revoke(token)
   check(!await accepted(flow, dataRequest(`Bearer ${token}`)), 'a revoked token was accepted')
@@ -71,7 +72,7 @@ async function checkTokens ({ flow, clients, authorization }) {
 
 async function signedTokens (algorithm, signing) {
   const world = await server((builder, store) => builder.useAccessTokens(jwtTokens(store, { signing }, { algorithm })))
-  const { accessTokens } = world.flow.settings
+  const { accessTokens } = settingsOf(world.flow)
   const token = await issued(world.flow, tokenRequest({}, { authorization: world.authorization }))
   // By a library of others, in the runtime itself.
   const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(await accessTokens.metadata.keys.toJwks()), { issuer: ISSUER, audience: RESOURCE })
@@ -136,8 +137,8 @@ async function signedIntrospection () {
   const token = await issued(flow, tokenRequest({}, { authorization: basic({ id: 'caller', secret: own.secret }) }))
   const fields = new Map([['authorization', basic({ id: 'api', secret: secret.secret })], ['content-type', FORM], ['accept', 'application/token-introspection+jwt']])
   const request = { method: 'POST', header: (name) => fields.get(name), form: { token }, url: `${ISSUER}/oauth2/introspect` }
-  const jwt = await handleIntrospectionRequest(flow.settings, request)
-  const { payload } = await jwtVerify(jwt, createLocalJWKSet(await flow.settings.accessTokens.metadata.keys.toJwks()), { issuer: ISSUER, audience: 'api' })
+  const jwt = await handleIntrospectionRequest(settingsOf(flow), request)
+  const { payload } = await jwtVerify(jwt, createLocalJWKSet(await settingsOf(flow).accessTokens.metadata.keys.toJwks()), { issuer: ISSUER, audience: 'api' })
   check(payload.token_introspection.active === true, 'the signed answer says that the token is not active')
 }
 

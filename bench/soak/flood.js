@@ -10,9 +10,10 @@ import { once } from 'node:events'
 import { base64url, jws, keyPair } from './jws.js'
 
 const {
-  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, handleTokenRequest, JwtAccessTokens, MemoryStore, OpaqueAccessTokens,
-  RemoteAccessTokens, SigningKeys, verifyAccess
+  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, JwtAccessTokens, MemoryStore, OpaqueAccessTokens,
+  RemoteAccessTokens, SigningKeys
 } = await import(new URL('../../dist/src/index.js', import.meta.url))
+const { handleTokenRequest, settingsOf, verifyAccess } = await import(new URL('../../dist/src/adapter.js', import.meta.url))
 
 const MEGABYTE = 2 ** 20
 const HEAP_BOUND = 10
@@ -23,10 +24,10 @@ const ISSUER = 'https://soak.example'
 const store = new MemoryStore()
 const registry = new ClientRegistry(store)
 await registry.add({ id: 'known', scopes: ['data:read'] })
-const build = (tokens, ...types) => new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
+const build = (tokens, ...types) => settingsOf(new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
   .setScopes({ 'data:read': 'Read data' }).setTokenType(new BearerTokenType(), ...types)
   .addClientAuthenticationMethod('client_secret_basic').addClientAuthenticationMethod('private_key_jwt')
-  .useClients(registry).useAccessTokens(tokens).build().settings
+  .useClients(registry).useAccessTokens(tokens).build())
 const keys = new SigningKeys(store)
 const jwt = build(new JwtAccessTokens({ issuer: ISSUER, audience: ISSUER, keys, revocations: store }), new DPoPTokenType({ replays: store }))
 const opaque = build(new OpaqueAccessTokens({ issuer: ISSUER, audience: ISSUER, store }))

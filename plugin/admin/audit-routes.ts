@@ -1,5 +1,5 @@
 import { auditListSchema } from '../../schemas/index.ts'
-import type { AuditRecord, AuditStore } from '../../src/index.ts'
+import type { AuditRecord, AuditStore } from '../../src/adapter.ts'
 import { auditPageParameters } from './parameters.ts'
 import type { AdminRoute } from './route.ts'
 

@@ -1,5 +1,6 @@
-import { GRANT_TYPE, toClientMetadata } from '../../src/index.ts'
-import type { ClientSecret, IssuedSecret, RegisteredClient } from '../../src/index.ts'
+import { GRANT_TYPE, toClientMetadata } from '../../src/adapter.ts'
+import type { ClientSecret, IssuedSecret } from '../../src/adapter.ts'
+import type { RegisteredClient } from '../../src/index.ts'
 
 // RFC 7591 §3.2.1: 0 is never.
 const NEVER = 0

@@ -1,5 +1,5 @@
 import { clientInformationSchema, clientListSchema, clientRegistrationSchema, clientUpdateSchema } from '../../schemas/index.ts'
-import { fromClientMetadata, toReplacement } from '../../src/index.ts'
+import { fromClientMetadata, toReplacement } from '../../src/adapter.ts'
 import type { NewClient } from '../../src/index.ts'
 import { toClientInformation } from './client-information.ts'
 import { tokensOfDisabled } from './disable-client.ts'

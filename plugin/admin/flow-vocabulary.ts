@@ -1,5 +1,7 @@
 // What a flow has words for: its scopes, and the ways in which clients authenticate.
-import type { ClientChanges, ClientCredentialsFlow } from '../../src/index.ts'
+import type { ClientChanges } from '../../src/adapter.ts'
+import { settingsOf } from '../../src/adapter.ts'
+import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 /**
@@ -10,7 +12,7 @@ import { invalidClientMetadata } from './refusals.ts'
  */
 export function refuseForeign (flow: ClientCredentialsFlow, { scopes = [], authMethods = [] }: ClientChanges): void {
   if (!flow.getTokenEndpoint().startsWith('/')) return
-  const { scopeNames } = flow.settings
+  const { scopeNames } = settingsOf(flow)
   const scope = scopes.find((name) => scopeNames?.has(name) === false)
   if (scope !== undefined) throw invalidClientMetadata(`The server has no scope ${scope}`)
   const methods = flow.getTokenEndpointAuthMethods()

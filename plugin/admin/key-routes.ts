@@ -1,5 +1,6 @@
 import { signingKeyListSchema, signingKeySchema } from '../../schemas/index.ts'
-import type { KeyInformation, SigningKeys } from '../../src/index.ts'
+import type { KeyInformation } from '../../src/adapter.ts'
+import type { SigningKeys } from '../../src/index.ts'
 import { keyParameters } from './parameters.ts'
 import { notFound } from './refusals.ts'
 import type { AdminRoute } from './route.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ClientCredentialsFlow, ClientRegistry, SigningKeys } from '../../src/index.ts'
-import { checkOptions, required, table, text, withError, withMethods } from '../../src/options/check-options.ts'
-import type { OptionsDescription } from '../../src/options/check-options.ts'
+import { checkOptions, required, settingsOf, table, text, withError, withMethods } from '../../src/adapter.ts'
+import type { OptionsDescription } from '../../src/adapter.ts'
 import { FST_OAUTH_ADMIN_INVALID_OPTION } from '../errors.ts'
 import type { Guard } from '../guard/guard.ts'
 
@@ -65,7 +65,8 @@ export function resolveAdminOptions (fastify: FastifyInstance, options: Partial<
 }
 
 // Tokens of the application's own, such as those of @fastify/jwt, do not follow the store of the clients.
-function canRevokeTokens ({ settings: { accessTokens, missingCallbacks } }: ClientCredentialsFlow, { entries }: ClientRegistry): boolean {
+function canRevokeTokens (flow: ClientCredentialsFlow, { entries }: ClientRegistry): boolean {
+  const { accessTokens, missingCallbacks } = settingsOf(flow)
   return entries !== undefined && (accessTokens?.entries === entries || missingCallbacks.includes('generateAccessToken'))
 }
 

@@ -1,3 +1,4 @@
+import { settingsOf } from '../../src/adapter.ts'
 import type { AdminSettings } from './options.ts'
 
 /**
@@ -5,7 +6,7 @@ import type { AdminSettings } from './options.ts'
  * only. Nothing once the upgrade is finished.
  */
 export async function cutOffTokens ({ clients, flow }: AdminSettings, clientId: string): Promise<void> {
-  if (isUpgrading({ clients })) await flow.settings.accessTokens?.revokeClient?.(clientId)
+  if (isUpgrading({ clients })) await settingsOf(flow).accessTokens?.revokeClient?.(clientId)
 }
 
 /** As {@link cutOffTokens}, for all clients. */

@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify'
-import { InvalidRequestError, isStrategyError, toMetadataNames } from '../../src/index.ts'
+import { isStrategyError, toMetadataNames } from '../../src/adapter.ts'
+import { InvalidRequestError } from '../../src/index.ts'
 import type { OAuth2Error, StrategyError } from '../../src/index.ts'
 import { refusalOf } from '../endpoints/form-endpoint.ts'
 import { invalidClientMetadata } from './refusals.ts'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ClientCertificate } from '../../src/index.ts'
+import type { ClientCertificate } from '../../src/adapter.ts'
 
 /** As much of Node's request as has a certificate. */
 export interface CertifiedRequest {

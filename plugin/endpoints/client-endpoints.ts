@@ -1,9 +1,10 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { introspectionResponseSchema, presentedTokenRequestSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
-import type { ServedPaths } from '../../src/flow/served-paths.ts'
+import type { ServedPaths } from '../../src/adapter.ts'
 import {
-  checkPresentedToken, checkTokenParameters, handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, INTROSPECTION_JWT_MEDIA_TYPE, NO_STORE
-} from '../../src/index.ts'
+  checkPresentedToken, checkTokenParameters, handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest,
+  INTROSPECTION_JWT_MEDIA_TYPE, NO_STORE, settingsOf
+} from '../../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { operationMark } from '../openapi/marks.ts'
 import { redactUrls } from '../redact-urls.ts'
@@ -25,7 +26,7 @@ export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, {
   await prepareFormScope(fastify, acceptJson)
   fastify.addHook('onRoute', (route) => { redactUrls(route, fastify.log) })
   const serve = (url: string | undefined, endpoint: Endpoint) => {
-    if (url !== undefined) serveFormEndpoint(fastify, { url, flow: flow.settings, context, ...endpoint })
+    if (url !== undefined) serveFormEndpoint(fastify, { url, flow: settingsOf(flow), context, ...endpoint })
   }
   serve(paths.token, tokenEndpoint(flow))
   serve(paths.introspection, introspectionEndpoint(flow))
@@ -50,7 +51,7 @@ function tokenEndpoint (flow: ClientCredentialsFlow): Endpoint {
     body: tokenRequestSchema,
     response: tokenResponseSchema,
     check: checkTokenParameters,
-    answer: async (request, reply) => sendUncached(reply, await handleTokenRequest(flow.settings, request))
+    answer: async (request, reply) => sendUncached(reply, await handleTokenRequest(settingsOf(flow), request))
   }
 }
 
@@ -63,7 +64,7 @@ function introspectionEndpoint (flow: ClientCredentialsFlow): Endpoint {
     response: introspectionResponseSchema,
     check: checkPresentedToken,
     async answer (request, reply) {
-      const response = await handleIntrospectionRequest(flow.settings, request)
+      const response = await handleIntrospectionRequest(settingsOf(flow), request)
       if (typeof response !== 'string') return sendUncached(reply, response)
       return reply.headers(NO_STORE).type(INTROSPECTION_JWT_MEDIA_TYPE).send(response)
     }
@@ -80,7 +81,7 @@ function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
     check: checkPresentedToken,
     // RFC 7009 §2.2: the status is the answer. An empty object, since some clients parse whatever they get.
     async answer (request, reply) {
-      await handleRevocationRequest(flow.settings, request)
+      await handleRevocationRequest(settingsOf(flow), request)
       return sendUncached(reply, {})
     }
   }

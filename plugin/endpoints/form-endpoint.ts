@@ -3,10 +3,12 @@ import createSerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import formbody from '@fastify/formbody'
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySerializerCompiler, RouteOptions } from 'fastify'
 import {
-  FORM_BODY_LIMIT, formTooLarge, hasTooManyParameters, InvalidRequestError, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm, publishDenial,
-  TemporarilyUnavailableError, tooManyParameters, toOAuth2Error
-} from '../../src/index.ts'
-import type { ClientEndpoint, FlowSettings, FormParameters, OAuth2Error } from '../../src/index.ts'
+  FORM_BODY_LIMIT, formTooLarge, hasTooManyParameters, isDenialObserved, isOAuth2Error, MethodNotAllowedError, notAForm, parseForm,
+  publishDenial, TemporarilyUnavailableError, toOAuth2Error, tooManyParameters
+} from '../../src/adapter.ts'
+import { InvalidRequestError } from '../../src/index.ts'
+import type { ClientEndpoint, FlowSettings, FormParameters } from '../../src/adapter.ts'
+import type { OAuth2Error } from '../../src/index.ts'
 import { createProxyCheck } from '../client-certificate/forwarded-fields.ts'
 import { OPEN_CONFIG } from '../guard/unguarded-routes.ts'
 import { markRoute } from '../openapi/marks.ts'

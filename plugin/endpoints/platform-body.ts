@@ -2,7 +2,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, preParsingHookHandler, RequestPayload } from 'fastify'
-import { FORM_MEDIA_TYPE, InvalidRequestError } from '../../src/index.ts'
+import { FORM_MEDIA_TYPE } from '../../src/adapter.ts'
+import { InvalidRequestError } from '../../src/index.ts'
 
 /** A request whose body may have been read: its bytes are in `rawBody`, `body` is a string, bytes or the parsed value. */
 type PlatformRequest = IncomingMessage & { readonly body?: unknown, readonly rawBody?: unknown }

@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { AT_ROOT } from '../../src/flow/served-paths.ts'
-import type { ServedPaths } from '../../src/flow/served-paths.ts'
-import { toOAuth2Error, toOpenIdConfiguration, toResourceMetadata, toServerMetadata } from '../../src/index.ts'
-import type { ClientCredentialsFlow, EndpointUrls } from '../../src/index.ts'
+import { AT_ROOT, settingsOf, toOAuth2Error, toOpenIdConfiguration, toResourceMetadata, toServerMetadata } from '../../src/adapter.ts'
+import type { EndpointUrls, ServedPaths } from '../../src/adapter.ts'
+import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { FST_OAUTH_WELL_KNOWN_TAKEN } from '../errors.ts'
 import { OPEN_CONFIG } from '../guard/unguarded-routes.ts'
 import { markRoute, operationMark } from '../openapi/marks.ts'
@@ -50,7 +49,7 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
     })
   }
 
-  const { settings } = flow
+  const settings = settingsOf(flow)
   const keys = settings.accessTokens?.metadata?.keys
   serve('jwks', keys, keys?.jwksMaxAge ?? 0, () => keys!.toJwks())
   const issuer = settings.accessTokens?.metadata?.issuer

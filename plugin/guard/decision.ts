@@ -1,5 +1,7 @@
-import { brandOf, isThenable, queryStarts, StrategyInternalError } from '../../src/index.ts'
-import type { AuthCredentials, ClientCredentialsFlow, CredentialsOf, RegisteredFlow } from '../../src/index.ts'
+import { brandOf, isThenable, queryStarts } from '../../src/adapter.ts'
+import { StrategyInternalError } from '../../src/index.ts'
+import type { CredentialsOf, RegisteredFlow } from '../../src/adapter.ts'
+import type { AuthCredentials, ClientCredentialsFlow } from '../../src/index.ts'
 import { FST_OAUTH_ROUTE_NOT_GUARDED } from '../errors.ts'
 
 // The same in every copy of the package, and under every name of the decorator.

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { isStrategyError } from '../../src/index.ts'
+import { isStrategyError } from '../../src/adapter.ts'
 import { hasErrorHandler } from '../fastify-internals.ts'
 import { sendError } from '../reply.ts'
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { checkScope, FORM_MEDIA_TYPE, hasScopes, isThenable, rejectSecondToken, StrategyInternalError, verifyAccess } from '../../src/index.ts'
+import { checkScope, FORM_MEDIA_TYPE, hasScopes, isThenable, rejectSecondToken, settingsOf, verifyAccess } from '../../src/adapter.ts'
+import { StrategyInternalError } from '../../src/index.ts'
 import type { AuthCredentials, ClientCredentialsFlow, StrategyError } from '../../src/index.ts'
 import { refuseMissing } from '../options.ts'
 import type { OutageLog } from '../outage-log.ts'
@@ -50,7 +51,7 @@ type Done = (error?: Error) => void
 
 /** Prepares the guards of a flow. */
 export function createGuards (flow: ClientCredentialsFlow, context: RequestContext, decoratorName: string, outage: OutageLog): Guards {
-  const { settings } = flow
+  const settings = settingsOf(flow)
   const decisions = new Decisions(flow, decoratorName)
   const neededByGuard = new WeakMap<AnyHook, ScopeAlternatives>()
   const noted = new WeakMap<RouteOptions, ReadonlyMap<HookName, AnyHook[]>>()

@@ -1,4 +1,4 @@
-import { isScopeToken } from '../../src/index.ts'
+import { isScopeToken, settingsOf } from '../../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE } from '../errors.ts'
 
@@ -50,7 +50,8 @@ export function combine (requirements: readonly ScopeAlternatives[]): ScopeAlter
  *
  * @throws FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE
  */
-export function checkScopeNames ({ settings: { scopeNames } }: ClientCredentialsFlow, scopes: readonly unknown[]): asserts scopes is readonly string[] {
+export function checkScopeNames (flow: ClientCredentialsFlow, scopes: readonly unknown[]): asserts scopes is readonly string[] {
+  const { scopeNames } = settingsOf(flow)
   for (const scope of scopes) {
     if (!isScopeToken(scope)) throw new FST_OAUTH_INVALID_SCOPE()
     if (scopeNames !== undefined && !scopeNames.has(scope)) throw new FST_OAUTH_UNKNOWN_SCOPE(scope)

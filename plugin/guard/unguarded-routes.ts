@@ -1,4 +1,4 @@
-import { brandOf } from '../../src/index.ts'
+import { brandOf } from '../../src/adapter.ts'
 
 // Fastify copies the config of a route, symbols included.
 const OPEN = brandOf('open')

@@ -1,5 +1,5 @@
 import { oauthErrorSchema, tokenRequestSchema, tokenResponseSchema } from '../../schemas/index.ts'
-import type { SecurityRequirement, SecuritySchemes } from '../../src/index.ts'
+import type { SecurityRequirement, SecuritySchemes } from '../../src/adapter.ts'
 import { belowServer } from './documented-path.ts'
 import type { Located } from './documented-path.ts'
 import { ADMIN_TAG, OAUTH_TAG, OPERATION_MARK } from './marks.ts'

@@ -1,6 +1,6 @@
 // What is known of the routes of an application, beside them: their schemas belong to the user and to other plugins.
 import type { RouteOptions } from 'fastify'
-import type { SecurityRequirement } from '../../src/index.ts'
+import type { SecurityRequirement } from '../../src/adapter.ts'
 
 /** A route that the plugin has seen, and the security that its OpenAPI operation gets. */
 export interface NotedRoute {

@@ -1,4 +1,4 @@
-import { FLOW_DEFAULTS } from '../../src/index.ts'
+import { FLOW_DEFAULTS } from '../../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { mapOperations } from './path-items.ts'
 import type { Paths } from './path-items.ts'

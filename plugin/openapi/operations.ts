@@ -1,9 +1,8 @@
 import {
   introspectionResponseSchema, jwksSchema, presentedTokenRequestSchema, resourceMetadataSchema, serverMetadataSchema
 } from '../../schemas/index.ts'
-import { AT_ROOT } from '../../src/flow/served-paths.ts'
-import type { ServedPaths } from '../../src/flow/served-paths.ts'
-import { canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE } from '../../src/index.ts'
+import { AT_ROOT, canSignIntrospection, INTROSPECTION_JWT_MEDIA_TYPE, settingsOf } from '../../src/adapter.ts'
+import type { ServedPaths } from '../../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { OAUTH_TAG, operationMark } from './marks.ts'
 import type { OperationName } from './marks.ts'
@@ -51,7 +50,7 @@ type Describe = (flow: ClientCredentialsFlow) => Omit<OperationDescription, 'mar
 
 const OPERATIONS: Readonly<Record<OperationName, Describe>> = {
   token: (flow) => ({ method: 'post', operation: tokenOperation(flow), schemas: {} }),
-  introspection: ({ settings }) => ({
+  introspection: (flow) => ({
     method: 'post',
     operation: aboutToken('Introspect an access token', 'Tells whether a token is valid, and what it says (RFC 7662). The caller learns of its own tokens, and of those for the audiences that it is registered to introspect.', {
       description: 'Whether the token is valid.',
@@ -60,7 +59,7 @@ const OPERATIONS: Readonly<Record<OperationName, Describe>> = {
         ...jsonContent('OAuth2IntrospectionResponse', {
           examples: { active: { value: { active: true, client_id: 'my-service', scope: 'data:read' } }, inactive: { value: { active: false } } }
         }),
-        ...(canSignIntrospection(settings.accessTokens) && { [INTROSPECTION_JWT_MEDIA_TYPE]: { schema: { type: 'string' } } })
+        ...(canSignIntrospection(settingsOf(flow).accessTokens) && { [INTROSPECTION_JWT_MEDIA_TYPE]: { schema: { type: 'string' } } })
       }
     }),
     schemas: { OAuth2IntrospectionResponse: introspectionResponseSchema, OAuth2PresentedTokenRequest: presentedTokenRequestSchema }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
-import { brandOf } from '../../src/index.ts'
+import { brandOf } from '../../src/adapter.ts'
 import { FST_OAUTH_SECURITY_SCHEME_TAKEN } from '../errors.ts'
 import { describeFlows } from './document.ts'
 import type { FlowDescription, OpenAPIDocument } from './document.ts'

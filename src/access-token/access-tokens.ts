@@ -3,8 +3,9 @@ import type { Entries } from '../entries/entries.ts'
 import type { StrategyError } from '../errors/oauth-errors.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'
 import type { Confirmation } from '../token-type/token-type.ts'
-import type { AuthCredentials, VerifiedCredentials } from './credentials.ts'
+import type { AuthCredentials } from './credentials.ts'
 import type { GrantedToken, TokenInformation } from './token-grant.ts'
+import type { VerifiedCredentials } from './verified-credentials.ts'
 
 /** A granted token request: the content of a new access token. A copy: the callback may change it. */
 export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAuth2Client> extends GrantedToken {

@@ -1,6 +1,5 @@
-import type { ClientChanges } from '../client-registry/client-registry.ts'
-import type { AuthMethods } from '../client-registry/client-fields.ts'
-import { KNOWN_AUTH_METHODS } from '../client-registry/validate-registration.ts'
+import type { AuthMethods, ClientChanges } from '../adapter.ts'
+import { KNOWN_AUTH_METHODS } from '../adapter.ts'
 import { nearestName } from '../options/check-options.ts'
 import type { SettingsStore } from '../stores/contracts/index.ts'
 import type { Io } from './io.ts'

@@ -1,4 +1,4 @@
-import type { ClientRegistry } from '../client-registry/client-registry.ts'
+import type { ClientRegistry } from '../index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { StoredSettings } from '../stores/contracts/index.ts'
 import type { Invocation } from './command.ts'

@@ -1,7 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type {
-  AdministrationRecorded, ClientChanged, KeyRevoked, KeyRotated, TokenDenied, TokenIssued, TokenRejected, TokenRevoked, TokenVerified
-} from './event-types.ts'
+import type { OAuthEvents } from './event-types.ts'
 
 /** The members of a diagnostics channel that this package uses. */
 export interface EventChannel<E> {
@@ -10,7 +8,7 @@ export interface EventChannel<E> {
   publish (event: Readonly<E>): void
 }
 
-const channelOf = <E>(name: string) => channel(`fastify-client-credentials.${name}`) as EventChannel<E>
+const channelOf = <Name extends keyof OAuthEvents>(name: Name) => channel(`fastify-client-credentials.${name}`) as EventChannel<OAuthEvents[Name]>
 
 /**
  * The channels of node:diagnostics_channel on which events are published, synchronously. Events are frozen, and created only
@@ -18,15 +16,15 @@ const channelOf = <E>(name: string) => channel(`fastify-client-credentials.${nam
  * event loop, as an uncaughtException, which ends a process that does not handle it.
  */
 export const CHANNELS = Object.freeze({
-  tokenIssued: channelOf<TokenIssued>('token.issued'),
-  tokenDenied: channelOf<TokenDenied>('token.denied'),
-  tokenVerified: channelOf<TokenVerified>('token.verified'),
-  tokenRejected: channelOf<TokenRejected>('token.rejected'),
-  tokenRevoked: channelOf<TokenRevoked>('token.revoked'),
-  keyRotated: channelOf<KeyRotated>('key.rotated'),
-  keyRevoked: channelOf<KeyRevoked>('key.revoked'),
-  clientChanged: channelOf<ClientChanged>('client.changed'),
-  administrationRecorded: channelOf<AdministrationRecorded>('administration.recorded')
+  tokenIssued: channelOf('token.issued'),
+  tokenDenied: channelOf('token.denied'),
+  tokenVerified: channelOf('token.verified'),
+  tokenRejected: channelOf('token.rejected'),
+  tokenRevoked: channelOf('token.revoked'),
+  keyRotated: channelOf('key.rotated'),
+  keyRevoked: channelOf('key.revoked'),
+  clientChanged: channelOf('client.changed'),
+  administrationRecorded: channelOf('administration.recorded')
 })
 
 /** Publishes an event. The caller checks first that the channel has subscribers. */

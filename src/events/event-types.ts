@@ -114,3 +114,16 @@ export interface ClientChanged extends ChangeEvent {
  * that serves the plugin on the store of the clients, within a second.
  */
 export type AdministrationRecorded = AuditRecord
+
+/** The events by the names of their channels, without `fastify-client-credentials.`: `OAuthEvents['token.denied']` is what a subscriber of that channel gets. */
+export interface OAuthEvents {
+  'token.issued': TokenIssued
+  'token.denied': TokenDenied
+  'token.verified': TokenVerified
+  'token.rejected': TokenRejected
+  'token.revoked': TokenRevoked
+  'key.rotated': KeyRotated
+  'key.revoked': KeyRevoked
+  'client.changed': ClientChanged
+  'administration.recorded': AdministrationRecorded
+}

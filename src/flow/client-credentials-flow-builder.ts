@@ -1,5 +1,6 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from '../access-token/access-tokens.ts'
-import type { AuthCredentials, VerifiedCredentials } from '../access-token/credentials.ts'
+import type { AuthCredentials } from '../access-token/credentials.ts'
+import type { VerifiedCredentials } from '../access-token/verified-credentials.ts'
 import type { Clients, GetClient } from '../client-auth/clients.ts'
 import type { ClientAuthMethodOption, SecretOf } from '../client-auth/named-methods.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'

@@ -1,6 +1,7 @@
 import type { StrategyResult } from '../access-token/access-tokens.ts'
-import type { AuthCredentials, CredentialsWithScopeList, VerifiedCredentials } from '../access-token/credentials.ts'
+import type { AuthCredentials } from '../access-token/credentials.ts'
 import { revocationStoreOf } from '../access-token/revocations.ts'
+import type { CredentialsWithScopeList, VerifiedCredentials } from '../access-token/verified-credentials.ts'
 import { needsOf } from '../client-auth/named-methods.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
@@ -36,6 +37,8 @@ export interface FlowTypes<Scope extends string, Client extends OAuth2Client, Cr
 
 const BRAND: unique symbol = brandOf('flow') as never
 const SETTINGS_VERSION = 1
+// The same in every copy of the package, so that an adapter of one can serve the flow of another.
+const SETTINGS: unique symbol = brandOf('settings') as never
 
 /**
  * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework
@@ -52,12 +55,12 @@ export class ClientCredentialsFlow<
   declare readonly '~types'?: FlowTypes<Scope, Client, CredentialsWithScopeList<Credentials>>
   // The shape of the settings: another copy of the package may be another version of it.
   readonly [BRAND] = SETTINGS_VERSION
-  /** What the pipeline runs on, frozen: for adapters that fill plain requests themselves. */
-  readonly settings: FlowSettings
+  /** @internal See {@link settingsOf}. */
+  readonly [SETTINGS]: FlowSettings
 
   /** @throws FlowConfigurationError when an option is wrong */
   constructor (options: Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials>> = {}) {
-    this.settings = resolveFlowOptions(options as unknown as Partial<ClientCredentialsFlowOptions>)
+    this[SETTINGS] = resolveFlowOptions(options as unknown as Partial<ClientCredentialsFlowOptions>)
   }
 
   /** Always "client_credentials". */
@@ -67,7 +70,7 @@ export class ClientCredentialsFlow<
 
   /** The token_type of every token response, such as "Bearer". */
   get tokenType (): string {
-    return this.settings.tokenType.name
+    return this[SETTINGS].tokenType.name
   }
 
   /**
@@ -80,13 +83,13 @@ export class ClientCredentialsFlow<
    * @throws StoreUnavailableError then the first use tries again
    */
   async start (): Promise<readonly string[]> {
-    const { accessTokens, clients, clientAuthMethods, tokenTypes } = this.settings
+    const { accessTokens, clients, clientAuthMethods, tokenTypes } = this[SETTINGS]
     await clients?.start?.()
     await accessTokens?.start?.()
     const store = (clients?.entries ?? accessTokens?.entries)?.store
     const settings = store !== undefined && keepsSettings(store) ? store : undefined
-    if (settings !== undefined && this.settings.tokenEndpoint.startsWith('/')) {
-      const { securitySchemeName, tokenEndpoint, scopeNames } = this.settings
+    if (settings !== undefined && this[SETTINGS].tokenEndpoint.startsWith('/')) {
+      const { securitySchemeName, tokenEndpoint, scopeNames } = this[SETTINGS]
       await declareFlow(settings, `${securitySchemeName} ${tokenEndpoint}`, { scopes: scopeNames === undefined ? null : [...scopeNames], methods: needsOf(clientAuthMethods) })
     }
     const replayStores = [...clientAuthMethods, ...tokenTypes].flatMap(({ replayStores = [] }) => replayStores)
@@ -102,7 +105,7 @@ export class ClientCredentialsFlow<
    */
   async token (request: Request): Promise<OAuth2FlowTokenResponse> {
     try {
-      const tokenResponse = await handleTokenRequest(this.settings, await this.#read(request))
+      const tokenResponse = await handleTokenRequest(this[SETTINGS], await this.#read(request))
       return { success: true, tokenResponse, grantType: GRANT_TYPE }
     } catch (error) {
       return { success: false, error: error as OAuth2Error }
@@ -117,7 +120,7 @@ export class ClientCredentialsFlow<
    */
   async verifyToken (request: Request): Promise<StrategyResult<CredentialsWithScopeList<Credentials>>> {
     try {
-      const credentials = await verifyAccess(this.settings, readRequest(request))
+      const credentials = await verifyAccess(this[SETTINGS], readRequest(request))
       return { success: true, credentials: credentials as CredentialsWithScopeList<Credentials> }
     } catch (error) {
       return { success: false, error: isStrategyError(error) ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
@@ -126,42 +129,42 @@ export class ClientCredentialsFlow<
 
   /** The token endpoint as it was set: a path, or an absolute URL. */
   getTokenEndpoint (): string {
-    return this.settings.tokenEndpoint
+    return this[SETTINGS].tokenEndpoint
   }
 
   /** Scope name to description. */
   getScopes (): Readonly<Record<Scope, string>> {
-    return this.settings.scopes as Readonly<Record<Scope, string>>
+    return this[SETTINGS].scopes as Readonly<Record<Scope, string>>
   }
 
   /** The key of the security scheme in OpenAPI. */
   getSecuritySchemeName (): string {
-    return this.settings.securitySchemeName
+    return this[SETTINGS].securitySchemeName
   }
 
   /** The description of the security scheme in OpenAPI. */
   getDescription (): string | undefined {
-    return this.settings.description
+    return this[SETTINGS].description
   }
 
   /** Seconds. */
   getAccessTokenLifetime (): number {
-    return this.settings.accessTokenLifetime
+    return this[SETTINGS].accessTokenLifetime
   }
 
   /** The names of the client authentication methods that the token endpoint takes. */
   getTokenEndpointAuthMethods (): string[] {
-    return this.settings.clientAuthMethods.map(({ name }) => name)
+    return this[SETTINGS].clientAuthMethods.map(({ name }) => name)
   }
 
   /** The OpenAPI security requirement of an operation that needs all these scopes. */
   toOpenAPIPathItem (scopes: readonly string[] = []): SecurityRequirement {
-    return toSecurityRequirement(this.settings, scopes)
+    return toSecurityRequirement(this[SETTINGS], scopes)
   }
 
   /** The OpenAPI security scheme, under its name: what goes into `components.securitySchemes`. */
   toOpenAPISecurityScheme (): SecuritySchemes {
-    return toSecuritySchemes(this.settings)
+    return toSecuritySchemes(this[SETTINGS])
   }
 
   async #read (request: Request): Promise<TokenRequest> {
@@ -170,7 +173,7 @@ export class ClientCredentialsFlow<
     } catch (error) {
       const refusal = toOAuth2Error(error)
       // A web Request tells neither who it is nor where it came from.
-      publishDenial(this.settings, {}, 'token', refusal)
+      publishDenial(this[SETTINGS], {}, 'token', refusal)
       throw refusal
     }
   }
@@ -183,4 +186,9 @@ export class ClientCredentialsFlow<
 export function isFlow (value: unknown): boolean | 'other version' {
   const version = readBrand(value, BRAND)
   return version === undefined || version === SETTINGS_VERSION ? version !== undefined : 'other version'
+}
+
+/** Returns the settings of a flow: its options, checked, complete and frozen. For adapters, which pass them to the functions that handle requests. */
+export function settingsOf (flow: ClientCredentialsFlow): FlowSettings {
+  return flow[SETTINGS]
 }

@@ -1,5 +1,5 @@
 import type { AccessTokens, GenerateAccessToken, VerifyToken } from '../access-token/access-tokens.ts'
-import type { VerifiedCredentials } from '../access-token/credentials.ts'
+import type { VerifiedCredentials } from '../access-token/verified-credentials.ts'
 import type { ClientAuthMethod } from '../client-auth/client-auth-method.ts'
 import type { Clients, GetClient } from '../client-auth/clients.ts'
 import { needsOf, resolveAuthMethods } from '../client-auth/named-methods.ts'

@@ -1,4 +1,5 @@
 import { AUTHORIZATION_SERVER, openIdUrl, PROTECTED_RESOURCE, wellKnownUrl } from '../http/issuer.ts'
+import { settingsOf } from './client-credentials-flow.ts'
 import type { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import type { EndpointUrls } from './server-metadata.ts'
 
@@ -19,9 +20,9 @@ export const AT_ROOT: ReadonlySet<keyof ServedPaths> = new Set(['serverMetadata'
 
 const JWKS = '/.well-known/jwks.json'
 
-/** Works out what a flow has to be served, and where: introspection and revocation stand beside the token endpoint. */
-export function pathsOf (flow: ClientCredentialsFlow, servesOpenIdConfiguration: boolean): ServedPaths {
-  const { accessTokens, resource } = flow.settings
+/** Returns which endpoints of a flow are to be served, and where: introspection and revocation stand beside the token endpoint. */
+export function servedPaths (flow: ClientCredentialsFlow, servesOpenIdConfiguration: boolean): ServedPaths {
+  const { accessTokens, resource } = settingsOf(flow)
   const token = flow.getTokenEndpoint().startsWith('/') ? flow.getTokenEndpoint().split('?', 1)[0] : undefined
   const metadata = token === undefined ? undefined : accessTokens?.metadata
   const beside = (name: string) => token?.replace(/[^/]*$/, name)

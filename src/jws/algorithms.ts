@@ -36,6 +36,7 @@ export const KINDS = {
 
 /** The JWS algorithms that access tokens can be signed with (RFC 7518 §3.1, RFC 8037 §3.1). EdDSA is with Ed25519. */
 export type SigningAlgorithm = keyof typeof KINDS
+/** Returns whether a value names an algorithm that access tokens can be signed with. */
 export function isSigningAlgorithm (name: unknown): name is SigningAlgorithm {
   return typeof name === 'string' && Object.hasOwn(KINDS, name)
 }

@@ -1,5 +1,6 @@
 import type { VerifyToken, VerifyTokenAnswer } from '../access-token/access-tokens.ts'
-import type { AuthCredentials, VerifiedCredentials } from '../access-token/credentials.ts'
+import type { AuthCredentials } from '../access-token/credentials.ts'
+import type { VerifiedCredentials } from '../access-token/verified-credentials.ts'
 import {
   isStrategyError, RETRY_AFTER, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
   StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown

@@ -7,7 +7,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys } from '../../plugin/index.ts'
-import type { JwtAccessTokensOptions } from '../../plugin/index.ts'
+import type { JwtAccessTokensOptions } from '../../src/access-token/jwt-access-tokens.ts'
 import { gate, ISSUER, requestToken, START, use, useAll, worldOf } from '../support/revocation-world.ts'
 import type { Process, TokenKind, World } from '../support/revocation-world.ts'
 

@@ -8,9 +8,10 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { AuditFollower } from '../../plugin/audit-follower.ts'
 import clientCredentialsPlugin, {
-  auditLog, clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, prometheusMetrics, SigningKeys, StoreUnavailableError
+  auditLog, clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, prometheusMetrics, SigningKeys,
+  StoreUnavailableError
 } from '../../plugin/index.ts'
-import type { AuditRecord } from '../../plugin/index.ts'
+import type { AuditRecord } from '../../src/adapter.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import type { SqlStore } from '../../src/stores/sqlite.ts'
 import { CLI_USER, runCli } from '../support/cli.ts'

@@ -10,9 +10,12 @@ import * as openid from 'openid-client'
 import t from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
-  clientSecretJwt, FlowConfigurationError, guardedFetch, InvalidClientError, InvalidRequestError, JwtAccessTokens, privateKeyJwt, SigningKeys
+  clientSecretJwt, FlowConfigurationError, guardedFetch, InvalidClientError, InvalidRequestError, JwtAccessTokens, privateKeyJwt,
+  SigningKeys
 } from '../../plugin/index.ts'
-import type { ClientAuthMethod, ClientSecretJwtOptions, OAuth2Client, PrivateKeyJwtOptions } from '../../plugin/index.ts'
+import type { ClientAuthMethod, OAuth2Client } from '../../plugin/index.ts'
+import type { ClientSecretJwtOptions } from '../../src/client-auth/client-secret-jwt.ts'
+import type { PrivateKeyJwtOptions } from '../../src/client-auth/private-key-jwt.ts'
 import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 import { basic, demoBuilder, form, FORM, TOKEN_PATH } from '../support/demo.ts'

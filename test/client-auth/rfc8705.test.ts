@@ -23,10 +23,11 @@ import type { Test } from 'tap'
 import { fromProxy } from '../../plugin/client-certificate/proxy.ts'
 import { fromTlsSocket, refuseRenegotiation } from '../../plugin/client-certificate/tls-socket.ts'
 import clientCredentialsPlugin, {
-  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, guardedFetch, JwtAccessTokens,
-  MemoryStore, OpaqueAccessTokens, selfSignedTlsClientAuth, SigningKeys, tlsClientAuth
+  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, guardedFetch, JwtAccessTokens, MemoryStore,
+  OpaqueAccessTokens, selfSignedTlsClientAuth, SigningKeys, tlsClientAuth
 } from '../../plugin/index.ts'
-import type { ClientCertificateOptions, ClientCredentialsPluginOptions, OAuth2Client, TokenType } from '../../plugin/index.ts'
+import type { ClientCertificateOptions } from '../../plugin/client-certificate/proxy.ts'
+import type { ClientCredentialsPluginOptions, OAuth2Client, TokenType } from '../../plugin/index.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import type { Certified } from '../support/certificates.ts'
 import { basic, demoBuilder, exchange, form, FORM, SECRET, TOKEN_PATH } from '../support/demo.ts'

@@ -12,7 +12,8 @@ import type { Test } from 'tap'
 import { Agent, interceptors, request as undiciRequest } from 'undici'
 import oauthClientPlugin from '../../plugin/client/index.ts'
 import clientCredentialsPlugin, {
-  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys, workloadIdentities
+  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, JwtAccessTokens, MemoryStore, privateKeyJwt,
+  SigningKeys, workloadIdentities
 } from '../../plugin/index.ts'
 import type { OAuth2Client, TokenType } from '../../plugin/index.ts'
 import {

@@ -5,12 +5,9 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, {
-  INTROSPECTION_JWT_MEDIA_TYPE, JwtAccessTokens, OpaqueAccessTokens, TemporarilyUnavailableError
-} from '../../plugin/index.ts'
-import type {
-  AccessTokens, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientCredentialsPluginOptions, OAuth2Client
-} from '../../plugin/index.ts'
+import clientCredentialsPlugin, { JwtAccessTokens, OpaqueAccessTokens } from '../../plugin/index.ts'
+import { INTROSPECTION_JWT_MEDIA_TYPE, TemporarilyUnavailableError } from '../../src/adapter.ts'
+import type { AccessTokens, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientCredentialsPluginOptions, OAuth2Client } from '../../plugin/index.ts'
 import { createSigner } from '../../src/jws/sign.ts'
 import { SigningKeys } from '../../src/signing-keys/signing-keys.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH } from '../support/demo.ts'

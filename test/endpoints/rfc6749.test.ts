@@ -12,9 +12,8 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, {
-  ClientCredentialsFlowBuilder, fastifyJwtTokens, FORM_BODY_LIMIT, InvalidClientError, StrategyError, TemporarilyUnavailableError
-} from '../../plugin/index.ts'
+import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, fastifyJwtTokens, InvalidClientError, StrategyError } from '../../plugin/index.ts'
+import { FORM_BODY_LIMIT, TemporarilyUnavailableError } from '../../src/adapter.ts'
 import type { ClientAuthMethod, ClientCredentialsFlow, ClientCredentialsTokenRequest, OAuth2Client } from '../../plugin/index.ts'
 import { basic, CLIENTS, demoApp, demoBuilder, exchange, FORM, form, getClient, rawBasic, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 import type { Answer } from '../support/demo.ts'

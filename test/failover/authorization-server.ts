@@ -4,9 +4,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import clientCredentialsPlugin, {
-  clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, OpaqueAccessTokens, SigningKeys
-} from '../../plugin/index.ts'
+import clientCredentialsPlugin, { clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, OpaqueAccessTokens, SigningKeys } from '../../plugin/index.ts'
 import type { AccessTokens } from '../../plugin/index.ts'
 import { postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'

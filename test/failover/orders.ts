@@ -1,5 +1,6 @@
 // What an administrator does to clients and keys.
-import type { AuditOrigin, ClientRegistry, SigningKeys } from '../../src/index.ts'
+import type { AuditOrigin } from '../../src/adapter.ts'
+import type { ClientRegistry, SigningKeys } from '../../src/index.ts'
 import type { Order, Outcome } from './messages.ts'
 
 const by: AuditOrigin = { actor: { kind: 'user', id: 'failover', host: 'localhost' } }

@@ -2,7 +2,7 @@
 // issuer on another. It reports each question that it asks.
 import Fastify from 'fastify'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, RemoteAccessTokens } from '../../plugin/index.ts'
-import { systemClock } from '../../src/index.ts'
+import { systemClock } from '../../src/adapter.ts'
 import type { ClockChange, Report, ResourceServerPlan } from './messages.ts'
 import { now } from './time.ts'
 

@@ -5,10 +5,12 @@ import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, SignJW
 import type { CryptoKey, JWK } from 'jose'
 import { test } from 'tap'
 import clientCredentialsPlugin, {
-  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, FLOW_ERRORS, JwtAccessTokens, MemoryStore,
-  privateKeyJwt, SigningKeys
+  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, JwtAccessTokens, MemoryStore, privateKeyJwt,
+  SigningKeys
 } from '../../plugin/index.ts'
-import type { Clients, OAuth2Client, SigningAlgorithm } from '../../plugin/index.ts'
+import { FLOW_ERRORS } from '../../src/errors/configuration-error.ts'
+import type { Clients, OAuth2Client } from '../../plugin/index.ts'
+import type { SigningAlgorithm } from '../../src/adapter.ts'
 import { FORM } from '../support/demo.ts'
 import { MemoryReplays } from '../support/replays.ts'
 

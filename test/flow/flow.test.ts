@@ -4,14 +4,23 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { test } from 'tap'
 import {
-  BearerTokenType, checkScope, clientSecretBasic, ClientCredentialsFlow, ClientCredentialsFlowBuilder, FLOW_DEFAULTS, FLOW_ERRORS,
-  FlowConfigurationError, FORM_BODY_LIMIT, hasScopes, InvalidClientError, InvalidRequestError, InvalidScopeError, isFlow, isOAuth2Error, MethodNotAllowedError,
-  OAuth2Error, ServerError, StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidDPoPProofError, StrategyInvalidRequestError,
-  StrategyInvalidTokenError, StrategyMissingTokenError, TemporarilyUnavailableError, UnauthorizedClientError, UnsupportedGrantTypeError
+  checkScope, FLOW_DEFAULTS, FORM_BODY_LIMIT, hasScopes, isFlow, isOAuth2Error, MethodNotAllowedError, settingsOf,
+  TemporarilyUnavailableError
+} from '../../src/adapter.ts'
+import { clientSecretBasic } from '../../src/client-auth/client-secret.ts'
+import { FLOW_ERRORS } from '../../src/errors/configuration-error.ts'
+import { StrategyInvalidRequestError, StrategyMissingTokenError } from '../../src/errors/oauth-errors.ts'
+import {
+  BearerTokenType, ClientCredentialsFlow, ClientCredentialsFlowBuilder, FlowConfigurationError, InvalidClientError, InvalidRequestError,
+  InvalidScopeError, OAuth2Error, ServerError, StrategyError, StrategyInsufficientScopeError, StrategyInternalError,
+  StrategyInvalidTokenError, UnauthorizedClientError, UnsupportedGrantTypeError
 } from '../../src/index.ts'
+import { StrategyInvalidDPoPProofError } from '../../src/token-type/dpop/proof-errors.ts'
+import type { VerifyTokenContext } from '../../src/access-token/access-tokens.ts'
+import type { PlainRequest } from '../../src/adapter.ts'
 import type {
-  AccessTokens, ClientAuthMethod, ClientCredentialsFlowOptions, Clients, Confirmation, FlowErrorCode, ClientCredentialsGrantContext, ClientCredentialsTokenRequest,
-  OAuth2Client, PlainRequest, TokenRequest, TokenType, VerifyTokenContext
+  AccessTokens, ClientAuthMethod, ClientCredentialsFlowOptions, ClientCredentialsGrantContext, ClientCredentialsTokenRequest, Clients,
+  Confirmation, FlowErrorCode, OAuth2Client, TokenRequest, TokenType
 } from '../../src/index.ts'
 import { basic, CLIENTS, demoBuilder, FORM, form, getClient, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 
@@ -97,7 +106,7 @@ function gettersOf (flow: ClientCredentialsFlow): unknown[] {
 test('What is not set has its default', async (t) => {
   for (const flow of [new ClientCredentialsFlowBuilder().build(), new ClientCredentialsFlowBuilder({}).build(), new ClientCredentialsFlow()]) {
     t.strictSame(gettersOf(flow), ['/token', 'oauth2-flow', undefined, {}, 3600, 'Bearer', 'client_credentials', ['client_secret_basic']])
-    t.strictSame(flow.settings.missingCallbacks, ['getClient', 'generateAccessToken', 'verifyToken'])
+    t.strictSame(settingsOf(flow).missingCallbacks, ['getClient', 'generateAccessToken', 'verifyToken'])
   }
   t.ok(FLOW_DEFAULTS.tokenType instanceof BearerTokenType)
   t.ok(Object.isFrozen(FLOW_DEFAULTS))
@@ -114,10 +123,10 @@ test('Constructor and setters set the same', async (t) => {
       '/oauth2/token', 'serviceAuth', 'Service to service', { [READ]: 'Read data' }, 1800,
       'DPoP', 'client_credentials', ['client_secret_post', 'custom']
     ])
-    t.strictSame(flow.settings.missingCallbacks, [])
-    for (const name of ['getClient', 'generateAccessToken', 'verifyToken', 'tokenType'] as const) t.equal(flow.settings[name], OPTIONS[name], name)
-    t.equal(flow.settings.clientAuthMethods[1], customMethod)
-    t.equal(flow.settings.realm, 'serviceAuth')
+    t.strictSame(settingsOf(flow).missingCallbacks, [])
+    for (const name of ['getClient', 'generateAccessToken', 'verifyToken', 'tokenType'] as const) t.equal(settingsOf(flow)[name], OPTIONS[name], name)
+    t.equal(settingsOf(flow).clientAuthMethods[1], customMethod)
+    t.equal(settingsOf(flow).realm, 'serviceAuth')
   }
 })
 
@@ -169,7 +178,7 @@ test('Client authentication methods are added and taken back', async (t) => {
 })
 
 test('A method of our own takes the place of one of the same name', async (t) => {
-  const methods = (builder: ClientCredentialsFlowBuilder) => builder.build().settings.clientAuthMethods
+  const methods = (builder: ClientCredentialsFlowBuilder) => settingsOf(builder.build()).clientAuthMethods
   const builder = new ClientCredentialsFlowBuilder().clientSecretBasicAuthenticationMethod().clientSecretPostAuthenticationMethod().addClientAuthenticationMethod(replacement)
   t.equal(methods(builder)[0], replacement)
   t.equal(methods(builder).length, 2)
@@ -183,7 +192,7 @@ test('A flow whose callbacks were never set denies', async (t) => {
 
   const tokenless = new ClientCredentialsFlowBuilder().getClient(getClient).build()
   t.match(await refusalOf(tokenless), { code: 'server_error', status: 500, cause: { message: 'generateAccessToken returned no token' } })
-  t.strictSame(tokenless.settings.missingCallbacks, ['generateAccessToken', 'verifyToken'])
+  t.strictSame(settingsOf(tokenless).missingCallbacks, ['generateAccessToken', 'verifyToken'])
 })
 
 test('What was given is left alone, and a flow does not change with it', async (t) => {
@@ -221,7 +230,7 @@ test('Neither what was given nor what is got reaches into a flow', async (t) => 
 })
 
 test('Settings are frozen', async (t) => {
-  const { settings } = demoBuilder().build()
+  const settings = settingsOf(demoBuilder().build())
   for (const part of [settings, settings.scopes, settings.clientAuthMethods, settings.missingCallbacks]) t.ok(Object.isFrozen(part))
   t.throws(() => { (settings as { accessTokenLifetime: number }).accessTokenLifetime = 1 }, TypeError)
 })
@@ -452,9 +461,9 @@ test('RFC 6749 §3.3: a scope implies others, and they theirs', async (t) => {
   const flow = demoBuilder().setScopes(scopes).build()
   t.strictSame(flow.getScopes(), { 'data:admin': 'All', 'data:write': 'Write', 'data:read': 'Read' })
   const holding = (scope: string[]) => ({ app: { id: 'a' }, scope })
-  t.ok(hasScopes(flow.settings, holding(['data:admin']), ['data:read', 'data:write']))
-  t.ok(hasScopes(flow.settings, holding(['data:write']), ['data:read']))
-  t.notOk(hasScopes(flow.settings, holding(['data:read']), ['data:write']))
+  t.ok(hasScopes(settingsOf(flow), holding(['data:admin']), ['data:read', 'data:write']))
+  t.ok(hasScopes(settingsOf(flow), holding(['data:write']), ['data:read']))
+  t.notOk(hasScopes(settingsOf(flow), holding(['data:read']), ['data:write']))
   const issued = async (held: string[], scope?: string) => {
     const result = await demoBuilder().setScopes(scopes).getClient(({ clientId }) => ({ id: clientId, grants: ['client_credentials'], scopes: held })).build()
       .token(tokenRequest(scope === undefined ? {} : { scope }))
@@ -672,9 +681,9 @@ test('A token that cannot be used is server_error, with its reason as the cause'
 
 test('Access tokens as a parameter fill the callbacks that are not set', async (t) => {
   const accessTokens = { issue: () => 'theirs', verify: () => ({ isValid: true as const, credentials: CREDENTIALS }) }
-  const { settings } = new ClientCredentialsFlowBuilder({ accessTokens }).build()
+  const settings = settingsOf(new ClientCredentialsFlowBuilder({ accessTokens }).build())
   t.strictSame(settings.missingCallbacks, ['getClient'])
-  t.match(await issuedBy(new ClientCredentialsFlow({ getClient: demoBuilder().build().settings.getClient, accessTokens, generateAccessToken: () => 'ours' })), { access_token: 'ours' })
+  t.match(await issuedBy(new ClientCredentialsFlow({ getClient: settingsOf(demoBuilder().build()).getClient, accessTokens, generateAccessToken: () => 'ours' })), { access_token: 'ours' })
 })
 
 test('useAccessTokens fills both callbacks, with their object', async (t) => {
@@ -691,7 +700,7 @@ test('useAccessTokens fills both callbacks, with their object', async (t) => {
     }
   }
   const flow = new ClientCredentialsFlowBuilder().getClient(getClient).useAccessTokens(new Handles()).build()
-  t.strictSame(flow.settings.missingCallbacks, [])
+  t.strictSame(settingsOf(flow).missingCallbacks, [])
   t.match(await issuedBy(flow), { access_token: 'handle' })
   t.strictSame(await flow.verifyToken(resourceRequest('Bearer handle')), { success: true, credentials: { app: { id: 'reader' }, scope: ['Bearer'] } })
   t.match(await strategyErrorOf(flow, resourceRequest('Bearer other')), { code: 'invalid_token' })
@@ -711,7 +720,7 @@ test('useClients fills getClient, with its object, where that is not set', async
   const complete = (builder: ClientCredentialsFlowBuilder) => builder.generateAccessToken(({ client }) => client.id).build()
   for (const builder of [new ClientCredentialsFlowBuilder().useClients(new Table()), new ClientCredentialsFlowBuilder({ clients: new Table() })]) {
     const flow = complete(builder)
-    t.strictSame(flow.settings.missingCallbacks, ['verifyToken'])
+    t.strictSame(settingsOf(flow).missingCallbacks, ['verifyToken'])
     t.match(await issuedBy(flow), { access_token: 'reader' })
     t.match(await refusalOf(flow, tokenRequest({}, { authorization: basic('reader', 'wrong') })), { code: 'invalid_client' })
   }
@@ -780,7 +789,7 @@ test('flow.verifyToken never throws', async (t) => {
 })
 
 test('checkScope wants every scope that is needed', async (t) => {
-  const { settings } = demoBuilder().build()
+  const settings = settingsOf(demoBuilder().build())
   const both = { app: { id: 'writer' }, scope: [READ, WRITE] }
   const REQUEST: PlainRequest = { method: 'GET', url: '/', header: () => 'Bearer token' }
   t.doesNotThrow(() => checkScope(settings, REQUEST, both, [READ, WRITE]))

@@ -56,7 +56,7 @@ function text (file: string): string {
 const TAGS = ['param', 'returns', 'throws', 'example', 'see', 'internal', 'default', 'typeParam', 'deprecated']
 
 t.test('editors show the docstring of every export and of its members whole', async (t) => {
-  const program = programOf(['plugin/index.ts', 'schemas/index.ts', 'src/stores/sqlite.ts', 'src/stores/postgres.ts', 'src/stores/redis.ts'])
+  const program = programOf(['plugin/index.ts', 'src/adapter.ts', 'src/stores/contract.ts', 'schemas/index.ts', 'src/stores/sqlite.ts', 'src/stores/postgres.ts', 'src/stores/redis.ts'])
   const checker = program.getTypeChecker()
   const isOurs = ({ fileName }: ts.SourceFile) => fileName.startsWith(root) && !fileName.includes('node_modules')
   for (const file of program.getSourceFiles().filter(isOurs)) {

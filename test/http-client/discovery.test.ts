@@ -1,5 +1,6 @@
 // The lines of RFC 8414 and RFC 9728 that this server is judged by, through the plugin. A document says what is true:
 // whatever it names is used here, and whatever it does not name is refused.
+import { settingsOf } from '../../src/adapter.ts'
 import jwt from '@fastify/jwt'
 import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions, InjectOptions } from 'fastify'
@@ -8,9 +9,8 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, { fastifyJwtTokens, FlowConfigurationError, JwtAccessTokens, OpaqueAccessTokens } from '../../plugin/index.ts'
-import type {
-  AccessTokens, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientCredentialsPluginOptions, JwtAccessTokensOptions, OAuth2Client
-} from '../../plugin/index.ts'
+import type { AccessTokens, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientCredentialsPluginOptions, OAuth2Client } from '../../plugin/index.ts'
+import type { JwtAccessTokensOptions } from '../../src/access-token/jwt-access-tokens.ts'
 import { SigningKeys } from '../../src/signing-keys/signing-keys.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 import { basic, demoApp, demoBuilder, exchange, FORM, form, SECRET, TOKEN_PATH } from '../support/demo.ts'
@@ -559,7 +559,7 @@ for (const [name, flow] of TRUTHS) {
     }
 
     // That there are others in `audience` is for who operates them to say (RFC 9728 §4).
-    const { audience } = built.settings.accessTokens!.metadata!
+    const { audience } = settingsOf(built).accessTokens!.metadata!
     for (const resource of RESOURCES) {
       const { statusCode, body } = await grant({ resource })
       const isGranted = document.protected_resources?.includes(resource) === true || audience.includes(resource)

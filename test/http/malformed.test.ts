@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
-import { FORM_BODY_LIMIT } from '../../plugin/index.ts'
+import { FORM_BODY_LIMIT } from '../../src/adapter.ts'
 import { basic, demoApp, demoBuilder, exchange, FORM, form, rawBasic, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 import type { Answer } from '../support/demo.ts'
 

@@ -14,9 +14,9 @@ import { CLIENT_REGISTRY } from '../../src/client-registry/registry-options.ts'
 import { CLIENT_CREDENTIALS_FLOW } from '../../src/flow/flow-options.ts'
 import { GUARDED_FETCH } from '../../src/http-client/guarded-fetch.ts'
 import {
-  auditLog, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, clientSecretJwt, DPoPTokenType, FailureThrottle, guardedFetch, JwtAccessTokens,
-  MemoryStore, OpaqueAccessTokens, openTelemetrySpans, privateKeyJwt, prometheusMetrics, RemoteAccessTokens, selfSignedTlsClientAuth, SigningKeys, tlsClientAuth,
-  workloadIdentities
+  auditLog, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, clientSecretJwt, DPoPTokenType, FailureThrottle,
+  guardedFetch, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, openTelemetrySpans, privateKeyJwt, prometheusMetrics, RemoteAccessTokens,
+  selfSignedTlsClientAuth, SigningKeys, tlsClientAuth, workloadIdentities
 } from '../../src/index.ts'
 import { AUDIT_LOG } from '../../src/observability/audit-log.ts'
 import { OPENTELEMETRY_SPANS } from '../../src/observability/opentelemetry-spans.ts'

@@ -5,10 +5,10 @@ import Fastify from 'fastify'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, {
-  ClientRegistry, FORM_BODY_LIMIT, FailureThrottle, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError, verifyAccess
-} from '../../plugin/index.ts'
-import type { AuditOrigin, ClientAuthMethod, ClientCredentialsFlowBuilder } from '../../plugin/index.ts'
+import clientCredentialsPlugin, { ClientRegistry, FailureThrottle, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError } from '../../plugin/index.ts'
+import { FORM_BODY_LIMIT, settingsOf, verifyAccess } from '../../src/adapter.ts'
+import type { ClientAuthMethod, ClientCredentialsFlowBuilder } from '../../plugin/index.ts'
+import type { AuditOrigin } from '../../src/adapter.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 import { recordEvents } from '../support/events.ts'
 import type { Published } from '../support/events.ts'
@@ -278,7 +278,7 @@ test('An event is made for those who listen to it', async (t) => {
   }
 
   const request = { method: 'GET', url: '/data', header: (name: string) => name === 'authorization' ? `Bearer ${good}` : undefined }
-  const { settings } = demoBuilder().build()
+  const settings = settingsOf(demoBuilder().build())
   t.notOk(verifyAccess(settings, request) instanceof Promise, 'at once')
   recordEvents(t)
   t.notOk(verifyAccess(settings, request) instanceof Promise, 'at once for those who listen, too')

@@ -13,9 +13,10 @@ import type { OpenMetricsContentType } from 'prom-client'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
-  auditLog, BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, handleTokenRequest, JwtAccessTokens, MemoryStore, openTelemetrySpans,
+  auditLog, BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, JwtAccessTokens, MemoryStore, openTelemetrySpans,
   prometheusMetrics, SigningKeys, StoreUnavailableError
 } from '../../plugin/index.ts'
+import { handleTokenRequest, settingsOf } from '../../src/adapter.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 import { recordEvents } from '../support/events.ts'
 import { AUDIENCE, ISSUER, READ } from '../support/forge.ts'
@@ -89,9 +90,9 @@ test('However many clients and strangers come, the number of series is bounded',
   const [plain, byClient] = [new Registry(), new Registry()]
   t.teardown(prometheusMetrics(promClient, { register: plain }))
   t.teardown(prometheusMetrics(promClient, { register: byClient, clientLabel: { max: MAX } }))
-  const { settings } = demoBuilder().setThrottle(null)
+  const settings = settingsOf(demoBuilder().setThrottle(null)
     .getClient(({ clientId, clientSecret }) => clientSecret === SECRET ? { id: clientId, grants: ['client_credentials'] } : undefined)
-    .build()
+    .build())
   const send = async (id: string, secret: string) => {
     const fields = { client_id: id, client_secret: secret, grant_type: 'client_credentials' }
     await handleTokenRequest(settings, { method: 'POST', url: TOKEN_PATH, header: () => undefined, form: fields }).catch(() => {})

@@ -8,9 +8,11 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fast
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
-  clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, FlowConfigurationError, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError
+  clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, FlowConfigurationError, JwtAccessTokens, MemoryStore,
+  OpaqueAccessTokens, SigningKeys, StoreUnavailableError
 } from '../../plugin/index.ts'
-import type { AccessTokens, ClientAdminPluginOptions } from '../../plugin/index.ts'
+import type { ClientAdminPluginOptions } from '../../plugin/admin/options.ts'
+import type { AccessTokens } from '../../plugin/index.ts'
 import { clientUpdateSchema } from '../../schemas/index.ts'
 import { basic, FORM, TOKEN_PATH } from '../support/demo.ts'
 import { parsedJson, rawOnly, startPlatform } from '../support/platform.ts'

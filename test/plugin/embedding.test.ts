@@ -14,9 +14,7 @@ import { decodeJwt } from 'jose'
 import * as oauth from 'oauth4webapi'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, {
-  BearerTokenType, CertificateBoundTokenType, credentialsOf, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys
-} from '../../plugin/index.ts'
+import clientCredentialsPlugin, { BearerTokenType, CertificateBoundTokenType, credentialsOf, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys } from '../../plugin/index.ts'
 import type { ClientCredentialsFlow } from '../../plugin/index.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { basic, demoBuilder, FORM, SECRET, tokenOf, TOKEN_PATH } from '../support/demo.ts'

@@ -5,8 +5,11 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, { fastifyJwtTokens, PLUGIN_ERRORS } from '../../plugin/index.ts'
-import type { AuthCredentials, FastifyJwt, FastifyJwtTokensOptions, OAuth2AccessTokenResult, TokenType } from '../../plugin/index.ts'
+import clientCredentialsPlugin from '../../plugin/index.ts'
+import { PLUGIN_ERRORS } from '../../plugin/errors.ts'
+import { fastifyJwtTokens } from '../../plugin/index.ts'
+import type { FastifyJwt, FastifyJwtTokensOptions } from '../../plugin/fastify-jwt-tokens.ts'
+import type { AuthCredentials, OAuth2AccessTokenResult, TokenType } from '../../plugin/index.ts'
 import { basic, demoBuilder, FORM, TOKEN_PATH } from '../support/demo.ts'
 import {
   ATTACKS, AUDIENCE, decode, encode, EQUIVALENTS, EXPIRED, Forge, HMAC_KEY, INVALID, ISSUER, NOT_OURS, now, OTHER_AUDIENCE, pairs,

@@ -1,4 +1,5 @@
 // What users register beside the plugin, each as its own documentation has it.
+import { settingsOf } from '../../src/adapter.ts'
 import { fileURLToPath } from 'node:url'
 import auth from '@fastify/auth'
 import cors from '@fastify/cors'
@@ -335,7 +336,7 @@ for (const [order, prepare] of Object.entries(OTEL_ORDERS)) {
   test(`@fastify/otel, ${order}, traces our routes, and guards are known as without it`, async (t) => {
     const compose = prepare(t)
     let verified = 0
-    const { verifyToken } = demoBuilder().build().settings
+    const { verifyToken } = settingsOf(demoBuilder().build())
     const flow = demoBuilder().verifyToken((token, context) => {
       verified++
       return verifyToken(token, context)

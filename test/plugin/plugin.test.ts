@@ -1,3 +1,4 @@
+import { settingsOf } from '../../src/adapter.ts'
 import auth from '@fastify/auth'
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
@@ -8,8 +9,12 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { z } from 'zod'
-import clientCredentialsPlugin, { CertificateBoundTokenType, ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, PLUGIN_ERRORS, StrategyError } from '../../plugin/index.ts'
-import type { AuthCredentials, ClientCertificateOptions, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, PlainRequest, TokenType } from '../../plugin/index.ts'
+import clientCredentialsPlugin from '../../plugin/index.ts'
+import { PLUGIN_ERRORS } from '../../plugin/errors.ts'
+import { CertificateBoundTokenType, ClientCredentialsFlowBuilder, credentialsOf, DPoPTokenType, StrategyError } from '../../plugin/index.ts'
+import type { ClientCertificateOptions } from '../../plugin/client-certificate/proxy.ts'
+import type { AuthCredentials, ClientCredentialsFlow, ClientCredentialsPluginOptions, Guard, TokenType } from '../../plugin/index.ts'
+import type { PlainRequest } from '../../src/adapter.ts'
 import { basic, demoApp, demoBuilder, exchange, FORM, form, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 
 const READ = 'data:read'
@@ -61,7 +66,7 @@ async function checkGuard (t: Test, app: FastifyInstance, { url = '/data', metho
 /** A flow that writes down every token that it is asked to verify. */
 function watchedFlow (): { flow: ClientCredentialsFlow, verified: string[] } {
   const verified: string[] = []
-  const { verifyToken } = demoBuilder().build().settings
+  const { verifyToken } = settingsOf(demoBuilder().build())
   const flow = demoBuilder().verifyToken((token, context) => {
     verified.push(token)
     return verifyToken(token, context)
@@ -770,7 +775,7 @@ test('Other plugins find it by its name, and it is for Fastify 5', async (t) => 
 })
 
 test('A token endpoint on another server is not served here', async (t) => {
-  const { verifyToken } = demoBuilder().build().settings
+  const { verifyToken } = settingsOf(demoBuilder().build())
   const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: 'https://as.example/oauth2/token' })
     .setSecuritySchemeName('demo').setScopes({ [READ]: 'Read' }).verifyToken(verifyToken).build()
   const app = await pluginApp({ flow })
@@ -849,7 +854,7 @@ for (const [code, trigger, misuse, message] of MISUSES) {
 }
 
 test('A flow without verifyToken boots as long as nothing is guarded', async (t) => {
-  const { getClient, generateAccessToken } = demoBuilder().build().settings
+  const { getClient, generateAccessToken } = settingsOf(demoBuilder().build())
   const app = await pluginApp({ flow: new ClientCredentialsFlowBuilder({ tokenEndpoint: TOKEN_PATH, getClient, generateAccessToken }).build() })
   t.equal((await app.inject({ ...TOKEN_REQUEST, url: TOKEN_PATH })).statusCode, 200)
 })

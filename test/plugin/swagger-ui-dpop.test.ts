@@ -14,7 +14,7 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   ClientCredentialsFlowBuilder, dpopRequestInterceptor, DPoPTokenType, JwtAccessTokens, MemoryStore, RemoteAccessTokens, SigningKeys
 } from '../../plugin/index.ts'
-import type { DPoPTokenTypeOptions } from '../../plugin/index.ts'
+import type { DPoPTokenTypeOptions } from '../../src/token-type/dpop/dpop-token-type.ts'
 import { answerFrom, launchBrowser, storedBy, visit } from '../support/browser.ts'
 import type { Visit } from '../support/browser.ts'
 import { basic, CLIENTS, demoBuilder, FORM, TOKEN_PATH } from '../support/demo.ts'

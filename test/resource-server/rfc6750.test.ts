@@ -4,9 +4,8 @@ import Fastify from 'fastify'
 import type { FastifyInstance, RouteShorthandOptions } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import clientCredentialsPlugin, {
-  OAuth2Error, StrategyError, StrategyInternalError, StrategyInvalidTokenError, TemporarilyUnavailableError
-} from '../../plugin/index.ts'
+import clientCredentialsPlugin, { OAuth2Error, StrategyError, StrategyInternalError, StrategyInvalidTokenError } from '../../plugin/index.ts'
+import { settingsOf, TemporarilyUnavailableError } from '../../src/adapter.ts'
 import type { ClientCredentialsFlow, VerifyToken } from '../../plugin/index.ts'
 import { demoApp, demoBuilder, exchange, FORM, form, tokenOf } from '../support/demo.ts'
 import type { Answer } from '../support/demo.ts'
@@ -53,7 +52,7 @@ function isServed (t: Test, answer: Answer, credentials: unknown = CREDENTIALS, 
 /** A flow that writes down every token that it is asked to verify. */
 function watchedFlow (): { flow: ClientCredentialsFlow, verified: string[] } {
   const verified: string[] = []
-  const { verifyToken } = demoBuilder().build().settings
+  const { verifyToken } = settingsOf(demoBuilder().build())
   const flow = demoBuilder().verifyToken((token, context) => {
     verified.push(token)
     return verifyToken(token, context)

@@ -6,7 +6,7 @@ import type { JWK } from 'jose'
 import { test } from 'tap'
 import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import { JwtAccessTokens, MemoryStore, SigningKeys } from '../../src/index.ts'
-import type { SigningKeysOptions } from '../../src/index.ts'
+import type { SigningKeysOptions } from '../../src/adapter.ts'
 import type { KeyChangeDetails, KeySet, KeyStore, StoredKey, Written } from '../../src/stores/contracts/index.ts'
 import { basic, demoBuilder, TOKEN_PATH } from '../support/demo.ts'
 

@@ -1,5 +1,5 @@
 // Requests from one process to another: the answers of a simulated authorization server, as fetch would return them.
-import type { Fetch } from '../../src/index.ts'
+import type { Fetch } from '../../src/http-client/fetch-json.ts'
 import type { Host } from './host.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { World } from './world.ts'

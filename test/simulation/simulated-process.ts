@@ -1,6 +1,8 @@
 // A process of the simulation: real code on a machine of its own, with a line to each database.
-import { FlowConfigurationError, handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, RemoteAccessTokens, verifyAccess } from '../../src/index.ts'
-import type { IntrospectionResponse, OAuth2Error, PlainRequest, TokenRequest } from '../../src/index.ts'
+import { handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, settingsOf, verifyAccess } from '../../src/adapter.ts'
+import { FlowConfigurationError, RemoteAccessTokens } from '../../src/index.ts'
+import type { IntrospectionResponse, PlainRequest } from '../../src/adapter.ts'
+import type { OAuth2Error, TokenRequest } from '../../src/index.ts'
 import { Host } from './host.ts'
 import type { HostOptions } from './host.ts'
 import { Line } from './line.ts'
@@ -101,7 +103,7 @@ export class SimulatedProcess {
         const result = await this.#remote.verify(token)
         return { verdict: result.isValid ? 'accepted' : 'rejected', cause: result.isValid ? undefined : result.cause }
       }
-      await verifyAccess((this.#parts as Parts).flow.settings, accessRequest(token))
+      await verifyAccess(settingsOf((this.#parts as Parts).flow), accessRequest(token))
       return { verdict: 'accepted', cause: undefined }
     } catch (error) {
       // An issuer that gives no answer is unavailable to a resource server elsewhere.
@@ -113,7 +115,7 @@ export class SimulatedProcess {
   /** Requests a token. Must run in the process. */
   async requestToken (form: Record<string, string>, authorization: string | undefined, address = '192.0.2.1'): Promise<{ token?: string, error?: OAuth2Error }> {
     try {
-      const response = await handleTokenRequest((this.#parts as Parts).flow.settings, formRequest(form, authorization, address))
+      const response = await handleTokenRequest(settingsOf((this.#parts as Parts).flow), formRequest(form, authorization, address))
       return { token: response.access_token }
     } catch (error) {
       return { error: error as OAuth2Error }
@@ -121,7 +123,7 @@ export class SimulatedProcess {
   }
 
   async revokeToken (token: string, authorization: string): Promise<void> {
-    await handleRevocationRequest((this.#parts as Parts).flow.settings, formRequest({ token }, authorization))
+    await handleRevocationRequest(settingsOf((this.#parts as Parts).flow), formRequest({ token }, authorization))
   }
 
   /** Answers a resource server. Must run in the process. */
@@ -138,7 +140,7 @@ export class SimulatedProcess {
       }
       const { authorization } = init.headers as Record<string, string>
       const form = Object.fromEntries(new URLSearchParams(String(init.body)))
-      const body = await handleIntrospectionRequest(flow.settings, formRequest(form, authorization)) as IntrospectionResponse
+      const body = await handleIntrospectionRequest(settingsOf(flow), formRequest(form, authorization)) as IntrospectionResponse
       if (body.active) this.#run.onServed?.(this, { token: String(form.token) })
       return { status: 200, body }
     } catch (error) {

@@ -7,9 +7,7 @@ import { Cluster, Redis } from 'ioredis'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import t, { test } from 'tap'
 import type { Test } from 'tap'
-import {
-  ClientCredentialsFlowBuilder, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys
-} from '../../src/index.ts'
+import { ClientCredentialsFlowBuilder, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys } from '../../src/index.ts'
 import type { Reservation } from '../../src/stores/contracts/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import type { RedisClient, RedisStore } from '../../src/stores/redis.ts'

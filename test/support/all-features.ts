@@ -6,8 +6,8 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { JWK } from 'jose'
 import clientCredentialsPlugin, {
-  BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, clientSecretJwt, DPoPTokenType,
-  JwtAccessTokens, MemoryStore, SigningKeys
+  BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, clientSecretJwt,
+  DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys
 } from '../../plugin/index.ts'
 import type { OAuth2Client } from '../../plugin/index.ts'
 import { makeCertificate } from './certificates.ts'

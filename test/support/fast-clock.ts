@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/index.ts'
+import type { Clock } from '../../src/adapter.ts'
 
 /** How a clock runs, for a process to be told. */
 export interface Pace {

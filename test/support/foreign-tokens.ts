@@ -1,5 +1,5 @@
 // JWTs as other authorization servers issue them by default. Names and forms of claims are theirs, all values are invented.
-import type { TokenPresetName } from '../../src/index.ts'
+import type { TokenPresetName } from '../../src/access-token/remote/presets.ts'
 
 type Members = Record<string, unknown>
 

@@ -1,10 +1,12 @@
 // Processes of a server on one store, each with clocks of its own, and a line to the store that can be cut or held.
 import type { Test } from 'tap'
 import {
-  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, privateKeyJwt, SigningKeys,
-  StoreUnavailableError
+  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, privateKeyJwt,
+  SigningKeys, StoreUnavailableError
 } from '../../src/index.ts'
-import type { ClientCredentialsFlow, Confirmation, JwtAccessTokensOptions, SigningKeysOptions } from '../../src/index.ts'
+import type { JwtAccessTokensOptions } from '../../src/access-token/jwt-access-tokens.ts'
+import type { SigningKeysOptions } from '../../src/adapter.ts'
+import type { ClientCredentialsFlow, Confirmation } from '../../src/index.ts'
 import { basic, FORM, form } from './demo.ts'
 import { stopwatch } from './stopwatch.ts'
 

@@ -1,13 +1,10 @@
 // The real thing beside the model: processes that share a store, each with a registry, keys, tokens and a flow of its own.
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import {
-  ClientCredentialsFlowBuilder, ClientRegistry, handleIntrospectionRequest, handleRevocationRequest, JwtAccessTokens, MemoryStore,
-  OpaqueAccessTokens, SigningKeys
-} from '../../src/index.ts'
-import type {
-  AccessTokens, ClientCredentialsFlow, ClientStore, EntryStore, FormParameters, IntrospectionResponse, KeyStore, ReplayStore, RevocationStore, SettingsStore,
-  TokenStore
-} from '../../src/index.ts'
+import { handleIntrospectionRequest, handleRevocationRequest, settingsOf } from '../../src/adapter.ts'
+import { ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys } from '../../src/index.ts'
+import type { FormParameters, IntrospectionResponse } from '../../src/adapter.ts'
+import type { AccessTokens, ClientCredentialsFlow } from '../../src/index.ts'
+import type { ClientStore, EntryStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore } from '../../src/stores/contracts/index.ts'
 import { basic, FORM, form } from './demo.ts'
 
 export const ISSUER = 'https://as.example'
@@ -90,12 +87,12 @@ const plainRequest = (clientId: string, secret: string, parameters: FormParamete
 })
 
 export async function introspect ({ flow }: ServerProcess, clientId: string, secret: string, token: string): Promise<IntrospectionResponse> {
-  return await handleIntrospectionRequest(flow.settings, plainRequest(clientId, secret, { token })) as IntrospectionResponse
+  return await handleIntrospectionRequest(settingsOf(flow), plainRequest(clientId, secret, { token })) as IntrospectionResponse
 }
 
 /** Revokes a token as its client. @returns the error code, if it was refused */
 export async function revoke ({ flow }: ServerProcess, clientId: string, secret: string, token: string): Promise<string | undefined> {
-  return await handleRevocationRequest(flow.settings, plainRequest(clientId, secret, { token })).then(() => undefined, ({ code }) => code)
+  return await handleRevocationRequest(settingsOf(flow), plainRequest(clientId, secret, { token })).then(() => undefined, ({ code }) => code)
 }
 
 /** The key and the audience that a token names. */

@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import type { JSONWebKeySet } from 'jose'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, DPoPTokenType, MemoryStore, privateKeyJwt } from '../../plugin/index.ts'
-import type { ReplayStore } from '../../src/index.ts'
+import type { ReplayStore } from '../../src/stores/contracts/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { openStore } from './open-store.ts'
 

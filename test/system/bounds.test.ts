@@ -5,11 +5,13 @@ import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { FeedHistory } from '../../src/entries/feed-history.ts'
+import { handleTokenRequest, settingsOf, verifyAccess } from '../../src/adapter.ts'
 import {
-  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, handleTokenRequest, JwtAccessTokens, MemoryStore,
-  OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, SigningKeys, verifyAccess
+  BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore,
+  OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, SigningKeys
 } from '../../src/index.ts'
-import type { AccessTokens, FormParameters, PlainRequest } from '../../src/index.ts'
+import type { FormParameters, PlainRequest } from '../../src/adapter.ts'
+import type { AccessTokens } from '../../src/index.ts'
 import { Attempt } from '../../src/throttle/attempt.ts'
 import { RecentFailures } from '../../src/throttle/recent-failures.ts'
 import { basic } from '../support/demo.ts'
@@ -45,7 +47,7 @@ async function setUp () {
     fetches++
     return Response.json(String(url).endsWith('/jwks') ? { keys: [jwk] } : { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` })
   }
-  const settingsOf = (tokens: AccessTokens, ...types: DPoPTokenType[]) => new ClientCredentialsFlowBuilder({ tokenEndpoint: '/token' })
+  const build = (tokens: AccessTokens, ...types: DPoPTokenType[]) => settingsOf(new ClientCredentialsFlowBuilder({ tokenEndpoint: '/token' })
     .setScopes({ 'data:read': 'Read data' })
     .setAccessTokenLifetime(LIFETIME)
     .setTokenType(new BearerTokenType(), ...types)
@@ -54,15 +56,15 @@ async function setUp () {
     .setThrottle(new FailureThrottle({ now }))
     .useClients(registry)
     .useAccessTokens(tokens)
-    .build().settings
+    .build())
   const expectation = { issuer: ISSUER, audience: ISSUER, now, cacheSize: FEW / 2 }
   const keys = new SigningKeys(store, { now })
-  const jwt = settingsOf(new JwtAccessTokens({ ...expectation, keys, revocations: store }), new DPoPTokenType({ replays: store, now }))
+  const jwt = build(new JwtAccessTokens({ ...expectation, keys, revocations: store }), new DPoPTokenType({ replays: store, now }))
   return {
     clock,
     jwt,
-    opaque: settingsOf(new OpaqueAccessTokens({ ...expectation, store })),
-    remote: settingsOf(new RemoteAccessTokens({ ...expectation, fetch: remote })),
+    opaque: build(new OpaqueAccessTokens({ ...expectation, store })),
+    remote: build(new RemoteAccessTokens({ ...expectation, fetch: remote })),
     fetches: () => fetches,
     kid: (await keys.current()).kid,
     strongId: strong.id,

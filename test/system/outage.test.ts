@@ -3,9 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
-  ClientCredentialsFlowBuilder, InvalidClientError, isStoreUnavailable, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys,
-  StoreUnavailableError, StrategyUnavailableError, TemporarilyUnavailableError
+  ClientCredentialsFlowBuilder, InvalidClientError, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError
 } from '../../plugin/index.ts'
+import { isStoreUnavailable, TemporarilyUnavailableError } from '../../src/adapter.ts'
+import { StrategyUnavailableError } from '../../src/errors/oauth-errors.ts'
 import type { AccessTokens, ClientCredentialsFlow } from '../../plugin/index.ts'
 import { OutageLog } from '../../plugin/outage-log.ts'
 import { basic, demoBuilder, FORM, form, getClient, TOKEN_PATH, tokenOf } from '../support/demo.ts'

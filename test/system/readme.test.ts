@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
 import { conformityPage } from '../../.ci/conformity.ts'
-import { PLUGIN_ERRORS } from '../../plugin/index.ts'
-import type { ClientCredentialsPluginOptions, FastifyJwtTokensOptions } from '../../plugin/index.ts'
+import { PLUGIN_ERRORS } from '../../plugin/errors.ts'
+import type { FastifyJwtTokensOptions } from '../../plugin/fastify-jwt-tokens.ts'
+import type { ClientCredentialsPluginOptions } from '../../plugin/index.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { SETTING_NAMES } from '../../src/cli/commands/settings-values.ts'
 import { GLOBAL_OPTIONS } from '../../src/cli/help.ts'
-import { FLOW_DEFAULTS, FLOW_ERRORS } from '../../src/index.ts'
+import { FLOW_DEFAULTS } from '../../src/adapter.ts'
+import { FLOW_ERRORS } from '../../src/errors/configuration-error.ts'
 import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from '../support/pages.ts'
 import { freePort, startProgram } from '../support/program.ts'
 
@@ -40,12 +42,12 @@ import pg from 'pg'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
-import type { ClientCredentialsFlow, Clients, DPoPTokenTypeOptions, FailureThrottleOptions, JwtAccessTokens, OAuth2Client } from 'fastify-client-credentials'
+import type { ClientCredentialsFlow, Clients, OAuth2Client } from 'fastify-client-credentials'
 declare global {
   const app: FastifyInstance
   const flow: ClientCredentialsFlow
   const clients: Clients
-  const store: DPoPTokenTypeOptions['replays'] & NonNullable<FailureThrottleOptions['store']>
+  const store: ConstructorParameters<typeof DPoPTokenType>[0]['replays'] & NonNullable<NonNullable<ConstructorParameters<typeof FailureThrottle>[0]>['store']>
   const tokens: JwtAccessTokens
   function findClient (id: string, secret: string | undefined): Promise<OAuth2Client | undefined>
   function saveToken (id: string, scope: readonly string[], lifetime: number): Promise<string>

@@ -8,6 +8,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, { ClientRegistry, JwtAccessTokens, MemoryStore, SigningKeys } from '../../plugin/index.ts'
 import type { ClientAuthMethod, ClientCredentialsFlowBuilder, GetClient } from '../../plugin/index.ts'
+import { settingsOf } from '../../src/adapter.ts'
 import { InvalidClientError } from '../../src/errors/oauth-errors.ts'
 import { RejectionDelay } from '../../src/throttle/rejection-delay.ts'
 import { basic, demoBuilder, FORM, getClient, TOKEN_PATH } from '../support/demo.ts'
@@ -110,7 +111,7 @@ test('At most 1,000 rejections are held, those beyond leave at once, and one who
 
 test('A connection that the client has closed frees its place, and a server that closes sends what it holds', async (t) => {
   const app = await appOf(t, (builder) => builder.setRejectionDelay(60_000))
-  const holding = app.clientCredentials.settings.heldRejections!
+  const holding = settingsOf(app.clientCredentials).heldRejections!
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   const body = 'grant_type=client_credentials'
@@ -127,7 +128,7 @@ test('A connection that the client has closed frees its place, and a server that
   await closing.listen({ port: 0, host: '127.0.0.1' })
   const waiting = connect((closing.server.address() as AddressInfo).port, '127.0.0.1')
   waiting.write(request)
-  while (closing.clientCredentials.settings.heldRejections!.held !== 1) await new Promise(setImmediate)
+  while (settingsOf(closing.clientCredentials).heldRejections!.held !== 1) await new Promise(setImmediate)
   const answering = once(waiting, 'data') as Promise<[Buffer]>
   const closed = closing.close()
   const [answer] = await answering

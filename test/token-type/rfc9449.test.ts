@@ -6,9 +6,12 @@ import { calculateJwkThumbprint, CompactSign, decodeJwt, exportJWK, generateKeyP
 import type { CryptoKey, JWK } from 'jose'
 import { test } from 'tap'
 import clientCredentialsPlugin, {
-  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, FLOW_ERRORS, JwtAccessTokens, MemoryStore, SigningKeys
+  BearerTokenType, CertificateBoundTokenType, ClientCredentialsFlowBuilder, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys
 } from '../../plugin/index.ts'
-import type { DPoPTokenTypeOptions, OAuth2Client, TokenType } from '../../plugin/index.ts'
+import { settingsOf } from '../../src/adapter.ts'
+import { FLOW_ERRORS } from '../../src/errors/configuration-error.ts'
+import type { OAuth2Client, TokenType } from '../../plugin/index.ts'
+import type { DPoPTokenTypeOptions } from '../../src/token-type/dpop/dpop-token-type.ts'
 import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
 import { weaknessOf, weaknessOfKey } from '../../src/lib/weak-keys.ts'
 import { basic, exchange, getClient } from '../support/demo.ts'
@@ -274,8 +277,8 @@ test('RFC 9449 §4.3: check 9: a web Request says by which URL it came', async (
   const dpop = await accessProof(token, { claims: { htu: 'https://web.example/data' } })
   t.match(await flow.verifyToken(new Request('https://web.example/data', { headers: { authorization: `DPoP ${token}`, dpop } })), { success: true })
   // As some servers hand on a request target that is a whole URL.
-  const { settings } = flow
-  const { verifyAccess } = await import('../../plugin/index.ts')
+  const settings = settingsOf(flow)
+  const { verifyAccess } = await import('../../src/resource-server/verify-request.ts')
   const plain = async (url: string, htu: string) => {
     const fields: Record<string, string> = { authorization: `DPoP ${token}`, dpop: await accessProof(token, { claims: { htu } }) }
     return await verifyAccess(settings, { method: 'GET', url, origin: 'https://web.example', header: (name) => fields[name] })

@@ -1,11 +1,10 @@
 /* eslint-disable @typescript-eslint/no-unused-vars, no-new */
 // Nothing here is run: it is checked by tsc, and each @ts-expect-error must be an error.
-import {
-  clientSecretBasic, ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys
-} from '../../src/index.ts'
-import type {
-  AuthCredentials, ClientCredentialsFlowOptions, ClientCredentialsTokenRequest, CredentialsOf, FlowTypes, GetClient, OAuth2Client, ScopeOf, VerifyToken
-} from '../../src/index.ts'
+import { clientSecretBasic } from '../../src/client-auth/client-secret.ts'
+import { ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys } from '../../src/index.ts'
+import type { CredentialsOf, ScopeOf } from '../../src/adapter.ts'
+import type { FlowTypes } from '../../src/flow/client-credentials-flow.ts'
+import type { AuthCredentials, ClientCredentialsFlowOptions, ClientCredentialsTokenRequest, GetClient, OAuth2Client, VerifyToken } from '../../src/index.ts'
 import { expectType } from './expect.ts'
 import type { Same } from './expect.ts'
 

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
-import { checkNewClient } from '../../client-registry/new-client.ts'
+import { checkNewClient } from '../../adapter.ts'
 import type { Command, Invocation } from '../command.ts'
 import { noteUnchecked, readDeclared, undeclaredScope } from '../declared.ts'
 import type { Declared } from '../declared.ts'

@@ -1,5 +1,5 @@
-import { FIELD_ENTRIES } from '../../client-registry/client-fields.ts'
-import type { ClientChanges, ClientField } from '../../client-registry/client-fields.ts'
+import { FIELD_ENTRIES } from '../../adapter.ts'
+import type { ClientChanges, ClientField } from '../../adapter.ts'
 import type { Option } from '../command.ts'
 import { CommandError, messageOf, UsageError } from '../errors.ts'
 import { readInput } from '../io.ts'

@@ -1,5 +1,6 @@
-import { FIELD_ENTRIES } from '../../client-registry/client-fields.ts'
-import type { ClientSecret, IssuedSecret, RegisteredClient } from '../../client-registry/client-registry.ts'
+import { FIELD_ENTRIES } from '../../adapter.ts'
+import type { ClientSecret, IssuedSecret } from '../../adapter.ts'
+import type { RegisteredClient } from '../../index.ts'
 import type { Invocation } from '../command.ts'
 import { CommandError, OutputClosedError } from '../errors.ts'
 import { alignColumns, isoTime, note, print } from '../output.ts'

@@ -1,4 +1,4 @@
-import type { ClientRegistry } from '../../client-registry/client-registry.ts'
+import type { ClientRegistry } from '../../index.ts'
 import type { AuditOrigin } from '../../stores/contracts/index.ts'
 import { TOKEN_BOUNDS } from '../bounds.ts'
 import type { Command, Invocation, Option } from '../command.ts'

@@ -1,6 +1,5 @@
-import { isSigningAlgorithm } from '../../jws/algorithms.ts'
-import type { SigningAlgorithm } from '../../jws/algorithms.ts'
-import type { SigningKeysOptions } from '../../signing-keys/signing-keys.ts'
+import { isSigningAlgorithm } from '../../adapter.ts'
+import type { SigningAlgorithm, SigningKeysOptions } from '../../adapter.ts'
 import type { StoredSettings } from '../../stores/contracts/index.ts'
 import type { Invocation, Option } from '../command.ts'
 import { UsageError } from '../errors.ts'

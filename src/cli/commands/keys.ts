@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
-import { SigningKeys } from '../../signing-keys/signing-keys.ts'
-import type { KeyInformation } from '../../signing-keys/signing-keys.ts'
+import { SigningKeys } from '../../index.ts'
+import type { KeyInformation } from '../../adapter.ts'
 import { keyBounds } from '../bounds.ts'
 import type { Command, CommandStore, Invocation } from '../command.ts'
 import { secretsFrom } from '../environment.ts'

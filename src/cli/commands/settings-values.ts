@@ -1,4 +1,4 @@
-import { isSigningAlgorithm } from '../../jws/algorithms.ts'
+import { isSigningAlgorithm } from '../../adapter.ts'
 import type { AgreedValues } from '../../stores/contracts/index.ts'
 import { UsageError } from '../errors.ts'
 import { toSeconds } from '../../lib/duration.ts'

@@ -1,5 +1,6 @@
-import { ClientRegistry } from '../../client-registry/client-registry.ts'
-import type { ClientRegistryOptions, RegisteredClient } from '../../client-registry/client-registry.ts'
+import { ClientRegistry } from '../../index.ts'
+import type { ClientRegistryOptions } from '../../adapter.ts'
+import type { RegisteredClient } from '../../index.ts'
 import type { CommandStore, Invocation } from '../command.ts'
 import { peppersFrom } from '../environment.ts'
 import { CommandError } from '../errors.ts'

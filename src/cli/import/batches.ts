@@ -1,4 +1,4 @@
-import type { ClientRegistry } from '../../client-registry/client-registry.ts'
+import type { ClientRegistry } from '../../index.ts'
 import type { AuditOrigin, ClientStore } from '../../stores/contracts/index.ts'
 import type { Row } from './rows.ts'
 import type { SecretsOutput } from './secrets-output.ts'

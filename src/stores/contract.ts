@@ -1,0 +1,22 @@
+// The entry ./stores/contract: what stores must do, for stores written by others. One implements the contracts of what it keeps.
+
+// Clients, their secrets, and what was revoked of them
+export type { ClientChangeDetails, ClientStore, SecretUse, StoredClient, StoredClientChanges, StoredSecret } from './contracts/index.ts'
+export type { ClientEntry, Entry, EntryPage, EntryStore, Written } from './contracts/index.ts'
+
+// Signing keys and tokens
+export type { KeyChangeDetails, KeySet, KeyStore, StoredKey, StoredToken, TokenStore } from './contracts/index.ts'
+export type { Revocation, RevocationStore } from './contracts/index.ts'
+
+// One-time values and failures
+export type { EvictionAware, FailureStore, HistoryAware, ReplayStore, Reservation } from './contracts/index.ts'
+
+// Settings and records of changes
+export type { AgreedValues, ClientNeeds, DeclaredFlow, SettingsStore, StoredSettings } from './contracts/index.ts'
+export type { AuditActor, AuditOrigin, AuditRecord, AuditStore } from './contracts/index.ts'
+
+// Feeds
+export { FEED_START } from './contracts/index.ts'
+export type { FeedMark, FeedPage, Marked } from './contracts/index.ts'
+
+export { StoreUnavailableError } from '../errors/store-unavailable.ts'
