@@ -7,7 +7,7 @@ import Fastify from 'fastify'
 import clientCredentialsPlugin, {
   ClientCredentialsFlowBuilder, credentialsOf, dpopRequestInterceptor, DPoPTokenType, JwtAccessTokens, MemoryStore, SigningKeys
 } from 'fastify-client-credentials'
-import * as openid from 'openid-client'
+import { oauthClient } from 'fastify-client-credentials/client'
 
 const port = Number(process.env.PORT ?? 3000)
 const origin = `http://localhost:${port}`
@@ -38,17 +38,13 @@ app.get('/notes', { preHandler: app.requireScopes('notes:read') }, async (reques
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())
 await app.listen({ port })
 
-// The client: it signs a proof for each request, and takes the nonce from the answer that asks for it. Without TLS for
-// this demo only.
-const config = await openid.discovery(new URL(origin), 'demo', undefined, openid.ClientSecretBasic(secret), {
-  algorithm: 'oauth2', execute: [openid.allowInsecureRequests]
-})
-const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair('ES256'))
-const { access_token: token } = await openid.clientCredentialsGrant(config, {}, { DPoP })
-const answer = await openid.fetchProtectedResource(config, token, new URL(`${origin}/notes`), 'GET', undefined, undefined, { DPoP })
+// The client: it signs a proof for each request, and takes the nonce from the answer that asks for it.
+const client = oauthClient({ issuer: origin, clientId: 'demo', clientSecret: secret, resource: origin, dpop: true })
+const answer = await client.fetch(`${origin}/notes`)
+const { accessToken: token } = await client.token()
 
 console.log(`
-The client has read ${await answer.text()} by openid-client, with a proof for each request.
+The client has read ${await answer.text()} with a proof for each request.
 
 Docs with a working Authorize button: ${origin}/docs   client_id: demo   client_secret: ${secret}
 

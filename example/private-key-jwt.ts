@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
 import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, credentialsOf, JwtAccessTokens, MemoryStore, SigningKeys } from 'fastify-client-credentials'
 import type { OAuth2Client } from 'fastify-client-credentials'
+import { oauthClient } from 'fastify-client-credentials/client'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import * as openid from 'openid-client'
 
 const port = Number(process.env.PORT ?? 3000)
 const issuer = `http://localhost:${port}`
@@ -40,11 +40,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 await app.listen({ port })
 
 // The partner. Without TLS for this demo only.
-const config = await openid.discovery(new URL(issuer), partner.id, undefined, openid.PrivateKeyJwt({ key: privateKey, kid: 'partner-1' }), {
-  algorithm: 'oauth2', execute: [openid.allowInsecureRequests]
-})
-const { access_token: token } = await openid.clientCredentialsGrant(config)
-const answer = await openid.fetchProtectedResource(config, token, new URL(`${issuer}/orders`), 'GET')
+const client = oauthClient({ issuer, clientId: partner.id, privateKey: { key: privateKey, kid: 'partner-1' }, resource: issuer })
+const answer = await client.fetch(`${issuer}/orders`)
 
 // By hand: an assertion is a JWT of the client about itself, for this server, that is good once.
 const assertion = await new SignJWT()
@@ -55,7 +52,7 @@ const assertion = await new SignJWT()
 const curl = `curl -s -d grant_type=client_credentials -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer -d client_assertion=$ASSERTION ${issuer}/oauth2/token`
 
 console.log(`
-The partner has read ${await answer.text()} by openid-client.
+The partner has read ${await answer.text()} by the client library.
 
 Send an assertion yourself, within five minutes:
   ASSERTION=${assertion}

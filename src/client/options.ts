@@ -5,8 +5,7 @@ import { isSecureUrl } from '../lib/secure-url.ts'
 import type { DPoPKey } from './dpop.ts'
 import { OAuthClientError } from './errors.ts'
 import type { ClientCertificate } from './mutual-tls.ts'
-import type { PrivateKeyInput } from './credentials/import-key.ts'
-import type { ExternalSigner } from './credentials/private-key-jwt.ts'
+import type { AssertionKey } from './credentials/private-key-jwt.ts'
 import type { OrFunction } from './or-function.ts'
 
 /** What a token is for. */
@@ -36,7 +35,7 @@ export interface OAuthClientOptions extends TokenTarget {
   /** Where the secret is sent. Default client_secret_basic, or client_secret_post where the metadata lists only that. */
   clientAuthMethod?: 'client_secret_basic' | 'client_secret_post'
   /** The private key, or an external signer, for private_key_jwt (RFC 7523). */
-  privateKey?: OrFunction<PrivateKeyInput | ExternalSigner>
+  privateKey?: OrFunction<AssertionKey>
   /** The certificate for mutual TLS (RFC 8705): authenticates the client if there is no other credential. Node.js only. */
   certificate?: OrFunction<ClientCertificate>
   /** Returns a token of the platform, which is sent as client assertion (RFC 7523). Is called before each token request. */
@@ -83,7 +82,7 @@ const CLIENT: Record<keyof OAuthClientOptions, Check> = {
   clientId: TEXT,
   clientSecret: ORFUNCTION(TEXT),
   clientAuthMethod: [(value) => value === 'client_secret_basic' || value === 'client_secret_post', '"client_secret_basic" or "client_secret_post"'],
-  privateKey: ORFUNCTION([(value) => isText(value) || isObject(value), 'a KeyObject, CryptoKey, JWK, PEM string, or an object with alg and sign']),
+  privateKey: ORFUNCTION([(value) => isText(value) || isObject(value), 'a KeyObject, CryptoKey, JWK, PEM string, or an object with key and kid, or with alg and sign']),
   certificate: ORFUNCTION([isObject, 'an object with key and cert']),
   workloadToken: FUNCTION,
   dpop: ORFUNCTION([(value) => typeof value === 'boolean' || isText(value) || isObject(value), 'true, or a private key that can be exported, or a CryptoKeyPair']),

@@ -106,6 +106,7 @@ function credentials (origin: string, folder: string): Record<string, Partial<OA
     client_secret_basic: { clientId: 'billing', clientSecret: SECRET },
     client_secret_post: { clientId: 'billing', clientSecret: async () => SECRET, clientAuthMethod: 'client_secret_post' },
     'private_key_jwt, KeyObject': { ...signer, privateKey: KEYS.ES256.privateKey },
+    'private_key_jwt, KeyObject with kid': { ...signer, privateKey: { key: KEYS.EdDSA.privateKey, kid: '1' } },
     'private_key_jwt, EdDSA': { ...signer, privateKey: { ...KEYS.EdDSA.privateKey.export({ format: 'jwk' }), kid: '1' } as never },
     'private_key_jwt, JWK': { ...signer, privateKey: { ...KEYS.RS256.privateKey.export({ format: 'jwk' }), kid: '2', alg: 'PS256' } as never },
     'private_key_jwt, PEM': { ...signer, privateKey: pem(KEYS.RS256.privateKey) },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 const root = new URL('../../', import.meta.url)
 
 /** The README and the pages that are written by hand: what stands in them is for readers to copy. */
-export const PAGES: readonly string[] = ['README.md', ...readdirSync(new URL('example', root)).filter((name) => name.endsWith('.md')).map((name) => `example/${name}`)]
+export const PAGES: readonly string[] = ['README.md', ...readdirSync(new URL('example', root)).filter((name) => name.endsWith('.md')).map((name) => `example/${name}`), 'src/client/README.md']
 
 /** With those that are made from the code: they hold declarations, and what tests prove. */
 export const ALL_PAGES: readonly string[] = [...PAGES, 'plugin/README.md', 'src/README.md', 'src/adapter.md', 'src/cli/README.md', 'src/stores/README.md', 'test/README.md']

@@ -14,22 +14,32 @@ export interface ExternalSigner {
   sign: (data: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>
 }
 
+/** A key with the id that it is registered by, where the key itself has none. */
+export interface NamedKey {
+  key: PrivateKeyInput
+  kid: string
+}
+
+/** What the option `privateKey` takes. */
+export type AssertionKey = PrivateKeyInput | NamedKey | ExternalSigner
+
 // Seconds. A new assertion is signed for each token request.
 const LIFETIME = 60
 
 const imported = new WeakMap<object, Promise<ClientAuth>>()
 
 /** Returns the client authentication by private_key_jwt. Imports each key once. @throws TypeError for an unusable key */
-export async function privateKeyJwt (key: PrivateKeyInput | ExternalSigner): Promise<ClientAuth> {
+export async function privateKeyJwt (key: AssertionKey): Promise<ClientAuth> {
   if (typeof key === 'string') return await createAuth(key)
   let auth = imported.get(key)
   if (auth === undefined) imported.set(key, auth = createAuth(key))
   return await auth
 }
 
-async function createAuth (input: PrivateKeyInput | ExternalSigner): Promise<ClientAuth> {
+async function createAuth (input: AssertionKey): Promise<ClientAuth> {
   if (typeof input === 'object' && 'sign' in input) return signedElsewhere(input)
-  const { key, kid } = await importPrivateKey(input)
+  const named = typeof input === 'object' && 'key' in input ? input : undefined
+  const { key, kid = named?.kid } = await importPrivateKey(named?.key ?? input as PrivateKeyInput)
   return PrivateKeyJwt(kid === undefined ? key : { key, kid })
 }
 
