@@ -81,7 +81,7 @@ export interface NewToken {
   readonly issuedAt: number
   /** Seconds. A longer lifetime is cut to it. Default Infinity. */
   readonly maxLifetime?: number
-  /** Further claims. Those that have another source, such as `exp`, are dropped. */
+  /** Further claims, beside those of the client and before them. Those that have another source, such as `exp`, are dropped. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -104,7 +104,7 @@ export function createGrant ({ client, scope, audience, accessTokenLifetime, con
     id,
     generation,
     confirmation,
-    claims: claims && furtherClaims(claims)
+    claims: furtherClaims({ ...client.claims, ...claims })
   }
 }
 

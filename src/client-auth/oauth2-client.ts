@@ -17,6 +17,11 @@ export interface OAuth2Client {
   accessTokenLifetime?: number
   /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). None when left out, but its own tokens. */
   introspects?: readonly string[]
+  /**
+   * Further claims of its access tokens (RFC 7519 §4.3), of any type that JSON has, for every kind of token of this package. Claims that
+   * the token has from elsewhere, such as `sub`, are dropped.
+   */
+  claims?: Readonly<Record<string, unknown>>
   /** Set by ClientRegistry: what a token carries, so that it is invalid once the client was disabled or its tokens were revoked. */
   generation?: number
   /** Never read here: comparing the secret is the work of getClient. */

@@ -1,6 +1,7 @@
 // The one table of the fields of a client. Registry, stored record, metadata, JSON Schemas, command line and import follow it.
 import type { JSONWebKeySet } from 'jose'
 import { isPublicJwks } from '../jws/public-jwk.ts'
+import { RESERVED_CLAIMS } from '../jws/reserved-claims.ts'
 import type { ClientNeeds } from '../stores/contracts/settings-store.ts'
 import { FILLED_LIST, isListOf, isText, JSON_OBJECT, LIST, oneOf, SCOPES, SECONDS, SECURE_URL, TEXT, whether } from './client-field-kinds.ts'
 import type { FieldKind } from './client-field-kinds.ts'
@@ -37,6 +38,13 @@ export interface ClientRegistration {
   certificateName?: CertificateName
   /** What its tokens must be bound to. */
   senderConstraint?: 'dpop' | 'mtls'
+  /** Further claims of its access tokens, whatever their kind: 4,096 bytes at most, and none that RFC 7519 or RFC 9068 defines for the server. */
+  claims?: Readonly<Record<string, unknown>>
+  /**
+   * Members for the operator: callbacks find them in `metadata` of OAuth2Client, tokens never have them. 4,096 bytes at most, and none
+   * that another field has.
+   */
+  metadata?: Readonly<Record<string, unknown>>
 }
 
 /** A partial update of a client: omitted members are unchanged, undefined removes a member. */
@@ -196,6 +204,24 @@ export const CLIENT_FIELDS = {
     reaches: 'metadata',
     option: { name: 'sender-constraint', placeholder: 'KIND', description: 'what its tokens must be bound to: dpop or mtls' },
     label: 'tokens bound by'
+  },
+  claims: {
+    ...JSON_OBJECT,
+    demand: `${JSON_OBJECT.demand}, without ${[...RESERVED_CLAIMS].join(', ')}`,
+    check: (value: unknown) => isJsonWithout(value, RESERVED_CLAIMS),
+    members: { claims: { ...JSON_OBJECT, description: 'Further claims of its access tokens. None that RFC 7519 or RFC 9068 defines for the server.' } },
+    reaches: 'client',
+    option: { name: 'claims', placeholder: 'JSON|FILE', description: 'further claims of its tokens, such as \'{"tenant":"t7"}\'' },
+    label: 'claims'
+  },
+  metadata: {
+    ...JSON_OBJECT,
+    demand: `${JSON_OBJECT.demand}, without members of client metadata such as jwks`,
+    check: (value: unknown) => isJsonWithout(value, metadataNames()),
+    members: { metadata: { ...JSON_OBJECT, description: 'Members for the operator and the callbacks of the server. Never in a token.' } },
+    reaches: 'client',
+    option: { name: 'metadata', placeholder: 'JSON|FILE', description: 'members for your own use, such as \'{"team":"billing"}\'' },
+    label: 'metadata'
   }
 } as const satisfies FieldTable
 
@@ -207,6 +233,15 @@ export const FIELD_ENTRIES = Object.entries(CLIENT_FIELDS) as ReadonlyArray<read
 /** Tells whether a client has keys of its own, or the URL of them. */
 export function hasKeys ({ jwks, jwksUri }: ClientChanges): boolean {
   return jwks !== undefined || jwksUri !== undefined
+}
+
+// The flow obeys members of these names in `metadata` of OAuth2Client: none may come from elsewhere.
+function metadataNames (): ReadonlySet<string> {
+  return new Set([...FIELD_ENTRIES.flatMap(([, { members }]) => Object.keys(members)), 'client_id', 'client_secret', 'grant_types', 'token_endpoint_auth_signing_alg'])
+}
+
+function isJsonWithout (value: unknown, names: ReadonlySet<string>): boolean {
+  return JSON_OBJECT.check(value) && Object.keys(value as object).every((name) => !names.has(name))
 }
 
 function hasNeeded (client: ClientChanges, needs: ClientNeeds | undefined): boolean {

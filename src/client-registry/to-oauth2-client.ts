@@ -1,5 +1,6 @@
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
+import { deepFreeze } from '../lib/json.ts'
 import type { StoredClient } from '../stores/contracts/index.ts'
 import { CLIENT_FIELDS, FIELD_ENTRIES } from './client-fields.ts'
 import type { ClientRegistration, FieldName } from './client-fields.ts'
@@ -24,9 +25,4 @@ export function toOAuth2Client (stored: StoredClient): OAuth2Client {
 function membersOf (registration: ClientRegistration): ClientMembers {
   const names = FIELD_ENTRIES.filter(([name, { reaches }]) => reaches === 'client' && registration[name] !== undefined).map(([name]) => name)
   return Object.fromEntries(names.map((name) => [name, registration[name]]))
-}
-
-function deepFreeze<T> (value: T): T {
-  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze)
-  return value
 }

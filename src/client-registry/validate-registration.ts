@@ -1,4 +1,5 @@
 import { wrongClient } from '../errors/client-error.ts'
+import { withoutUndefined } from '../lib/json.ts'
 import { nearestName } from '../options/check-options.ts'
 import type { StoredClient } from '../stores/contracts/index.ts'
 import { CLIENT_FIELDS, FIELD_ENTRIES, hasKeys } from './client-fields.ts'
@@ -52,7 +53,7 @@ export function needsSecret (client: ClientChanges, methods: AuthMethods): boole
 
 /** Removes the methods that only a flow has: the store says whether there are such. */
 export function withKnownMethods<T extends ClientChanges> (client: T): ClientRegistration {
-  const { authMethods, ...others } = withoutUndefined(client)
+  const { authMethods, ...others }: ClientRegistration = withoutUndefined(client)
   const known = Array.isArray(authMethods) ? authMethods.filter((name) => Object.hasOwn(KNOWN_AUTH_METHODS, String(name))) : authMethods
   return { ...others, ...(known !== undefined && known.length > 0 && { authMethods: known }) }
 }
@@ -60,8 +61,4 @@ export function withKnownMethods<T extends ClientChanges> (client: T): ClientReg
 function hintOf (name: string): string {
   const nearest = nearestName(name, Object.keys(CLIENT_FIELDS))
   return nearest === undefined ? '' : `. Did you mean ${nearest}?`
-}
-
-function withoutUndefined (changes: ClientChanges): ClientRegistration {
-  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
 }

@@ -208,7 +208,9 @@ const FULL: Required<ClientRegistration> = {
   jwks: { keys: [{ ...PUBLIC_KEY, kid: 'one' }, { ...PUBLIC_KEY, kid: 'two' }, PUBLIC_KEY] },
   jwksUri: 'https://client.example/jwks.json',
   certificateName: { subjectDn: 'CN=client' },
-  senderConstraint: 'dpop'
+  senderConstraint: 'dpop',
+  claims: { tenant: { id: 't7' } },
+  metadata: { team: 'billing' }
 }
 const withoutUri = () => { const { jwksUri, ...client } = FULL; return client }
 
@@ -225,7 +227,8 @@ test('A registration is kept whole, and is frozen metadata for the token endpoin
     audiences: ['https://api.example'],
     introspects: ['https://api.example'],
     accessTokenLifetime: 60,
-    metadata: { token_endpoint_auth_method: 'private_key_jwt', jwks: FULL.jwks, tls_client_auth_subject_dn: 'CN=client', dpop_bound_access_tokens: true },
+    claims: { tenant: { id: 't7' } },
+    metadata: { team: 'billing', token_endpoint_auth_method: 'private_key_jwt', jwks: FULL.jwks, tls_client_auth_subject_dn: 'CN=client', dpop_bound_access_tokens: true },
     generation: START * 1000
   })
   for (const part of [found, found?.scopes, found?.metadata, (found?.metadata?.jwks as typeof FULL.jwks).keys[0]]) t.ok(Object.isFrozen(part))
@@ -245,7 +248,17 @@ test('A registration is kept whole, and is frozen metadata for the token endpoin
 
 const HASH = `sha256:${'A'.repeat(43)}`
 const wrong = (client: object) => client as NewClient
+const nested = (depth: number): object => depth === 1 ? {} : { a: nested(depth - 1) }
+const NO_JSON = [null, 'a', [], new Date(0), { a: undefined }, { a: NaN }, { a: () => {} }, JSON.parse('{ "__proto__": 1 }'), nested(17), { a: 'é'.repeat(2045) }]
 const WRONG: Record<string, NewClient[]> = {
+  claims: [
+    ...NO_JSON.map((claims) => wrong({ claims })),
+    ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'client_id', 'scope', 'cnf', 'gen', 'acr', 'amr', 'auth_time', 'act', 'active', 'token_type'].map((name) => ({ claims: { [name]: 'x' } }))
+  ],
+  metadata: [
+    ...NO_JSON.map((metadata) => wrong({ metadata })),
+    ...['jwks', 'scope', 'metadata', 'dpop_bound_access_tokens', 'token_endpoint_auth_method', 'token_endpoint_auth_signing_alg', 'tls_client_auth_san_ip', 'client_secret'].map((name) => ({ metadata: { [name]: 'x' } }))
+  ],
   name: [{ name: '' }, { name: 'a\u0000' }, { name: '\u0000a' }, wrong({ name: 1 })],
   scopes: [{ scopes: ['a b'] }, { scopes: [''] }, wrong({ scopes: 'a' }), wrong({ scopes: null })],
   defaultScopes: [{ defaultScopes: ['a'] }, { scopes: ['a'], defaultScopes: ['a', 'b'] }, wrong({ defaultScopes: ['a'], scopes: null })],
