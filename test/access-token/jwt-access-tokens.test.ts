@@ -593,7 +593,7 @@ test('A token that is not valid here is not revoked', async (t) => {
 
 test('Introspection tells the claims of a valid token, and nothing of any other', async (t) => {
   const tokens = tokensWith({ audience: [AUDIENCE, OTHER], claims: () => ({ email: 'a@b.example' }), now: () => START })
-  const common = { iss: ISSUER, sub: 'reader', client_id: 'reader', iat: START, exp: START + LIFETIME }
+  const common = { iss: ISSUER, sub: 'reader', client_id: 'reader', iat: START, exp: START + LIFETIME, email: 'a@b.example' }
   const plain = await issue(tokens)
   t.strictSame(await tokens.introspect(plain), { ...common, aud: AUDIENCE, scope: READ, jti: claimsOf(plain).jti, token_type: 'Bearer' })
   const bound = await issue(tokens, { scope: [], audience: [AUDIENCE, OTHER], confirmation: { jkt: 'ours' } })
