@@ -1,6 +1,6 @@
 import { formatChallenge, parseAuthorization } from '../http/authentication.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
-import type { ClientAuthSettings } from './authenticate-client.ts'
+import type { ClientAuthSettings } from './client-auth-settings.ts'
 
 const BASIC = 'Basic'
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { InvalidClientError } from '../errors/oauth-errors.ts'
 import { isThenable } from '../lib/maybe-promise.ts'
-import type { AuthenticatedClient, ClientAuthSettings } from './authenticate-client.ts'
+import type { AuthenticatedClient, ClientAuthSettings } from './client-auth-settings.ts'
 import type { OAuth2Client } from './oauth2-client.ts'
 
 /**

@@ -1,10 +1,12 @@
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
-import { nearestName } from '../options/check-options.ts'
+import { hasMethods, nearestName } from '../options/check-options.ts'
 import type { ClientNeeds } from '../stores/contracts/index.ts'
 import type { ClientAuthMethod, SecretClientAuthMethod } from './client-auth-method.ts'
-import { clientSecretBasic, clientSecretPost } from './client-secret.ts'
+import { clientSecretBasic } from './client-secret-basic.ts'
+import { clientSecretPost } from './client-secret-post.ts'
 import type { Clients } from './clients.ts'
-import { selfSignedTlsClientAuth, tlsClientAuth } from './mutual-tls.ts'
+import { selfSignedTlsClientAuth } from './mutual-tls/self-signed-tls-client-auth.ts'
+import { tlsClientAuth } from './mutual-tls/tls-client-auth.ts'
 import { privateKeyJwt } from './private-key-jwt.ts'
 
 /**
@@ -55,7 +57,7 @@ export function resolveAuthMethods (options: readonly ClientAuthMethodOption[], 
   for (const option of options) {
     if (option === 'none') continue
     const method = typeof option !== 'string' ? option : Object.hasOwn(METHODS, option) ? METHODS[option](settings) : undefined
-    if (typeof method?.name !== 'string' || typeof method.authenticate !== 'function') throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD', hintOf(option))
+    if (typeof method?.name !== 'string' || !hasMethods(method, ['carries', 'authenticate'])) throw new FlowConfigurationError('FST_OAUTH_INVALID_AUTH_METHOD', hintOf(option))
     methods.set(method.name, method)
   }
   return Object.freeze(methods.size > 0 ? [...methods.values()] : [clientSecretBasic])

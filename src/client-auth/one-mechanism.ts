@@ -2,27 +2,49 @@ import { InvalidRequestError } from '../errors/oauth-errors.ts'
 import { parameter } from '../http/form.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { hasQueryParameter } from '../http/query.ts'
+import type { ClientAuthMethod } from './client-auth-method.ts'
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
 // Of an Authorization field. More are no credentials of any scheme.
 const MAX_PARTS = 100
 
+// The credentials of a token request by RFC 6749 §2.3.1 and RFC 7521 §4.2. They count where the flow has no method for them, too.
+const STANDARD_CREDENTIALS: ReadonlyArray<readonly [mechanism: string, isCarried: (request: TokenRequest) => boolean]> = [
+  ['authorization', (request) => request.header('authorization') !== undefined],
+  ['client_secret', ({ form }) => parameter(form, 'client_secret') !== undefined],
+  ['client_assertion', ({ form }) => parameter(form, 'client_assertion') !== undefined]
+]
+
 /**
- * Rejects a request with credentials in its URL (RFC 6749 §2.3.1), or with more than one mechanism (§2.3). They are counted whether or
- * not they are enabled here: a request with two is ambiguous all the same.
+ * Finds the methods whose credentials a request carries: all of one mechanism (RFC 6749 §2.3). None for a request without credentials.
  *
- * @throws InvalidRequestError
+ * @throws InvalidRequestError for credentials in the URL (§2.3.1), and for those of more than one mechanism
  */
-export function rejectSeveralMechanisms (request: TokenRequest): void {
+export function carriedMethods (methods: readonly ClientAuthMethod[], request: TokenRequest): readonly ClientAuthMethod[] {
   // Never in the URI, which ends in logs. To ignore them would leave the client in its habit.
   if (hasQueryParameter(request.url, URL_CREDENTIALS)) throw new InvalidRequestError('Client credentials must not be in the URL')
-  const { form } = request
-  const authorization = request.header('authorization')
-  let mechanisms = 0
-  if (authorization !== undefined) mechanisms++
-  if (parameter(form, 'client_secret') !== undefined) mechanisms++
-  if (parameter(form, 'client_assertion') !== undefined) mechanisms++
-  if (mechanisms > 1 || hasSeveralFields(authorization)) throw severalMechanisms()
+  if (hasSeveralFields(request.header('authorization'))) throw severalMechanisms()
+  const carried = methods.filter((method) => method.isSecondary !== true && isCarried(method, request))
+  const mechanisms = new Set(carried.map(mechanismOf))
+  for (const [mechanism, isThere] of STANDARD_CREDENTIALS) if (isThere(request)) mechanisms.add(mechanism)
+  if (mechanisms.size > 1) throw severalMechanisms()
+  return mechanisms.size > 0 ? carried : methods.filter((method) => method.isSecondary === true && isCarried(method, request))
+}
+
+/** The rejection of a request that authenticates in more than one way. */
+export function severalMechanisms (): InvalidRequestError {
+  return new InvalidRequestError('The client authenticates in more than one way')
+}
+
+function mechanismOf ({ name, scheme, mechanism = scheme === undefined ? name : 'authorization' }: ClientAuthMethod): string {
+  return mechanism
+}
+
+// A promise would count as carried, in a request without credentials too.
+function isCarried (method: ClientAuthMethod, request: TokenRequest): boolean {
+  const answer: unknown = method.carries(request)
+  if (typeof answer !== 'boolean') throw new TypeError(`carries of the client authentication method ${method.name} returned no boolean`)
+  return answer
 }
 
 // Several Authorization fields reach us joined by ", ". Behind a comma, another parameter of the same scheme (RFC 9110
@@ -34,8 +56,3 @@ function hasSeveralFields (authorization: string | undefined): boolean {
 }
 
 const SCHEME = /^[A-Za-z][\w.+-]*(?: |$)/
-
-/** The rejection of a request that authenticates in more than one way. */
-export function severalMechanisms (): InvalidRequestError {
-  return new InvalidRequestError('The client authenticates in more than one way')
-}

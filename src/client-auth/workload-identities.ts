@@ -7,7 +7,7 @@ import { isCredential } from '../lib/is-printable.ts'
 import { checkArgument, checkOptions, CLOCK, codedError, nestedList, required, seconds, withError } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
 import { ON_ERROR } from '../options/common-rules.ts'
-import { checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read-assertion.ts'
+import { ASSERTION_MECHANISM, checkClientId, JWT_BEARER, readAssertion, refuse } from './assertion/read-assertion.ts'
 import type { Assertion } from './assertion/read-assertion.ts'
 import { provenBy } from './assertion/recheck.ts'
 import { JWT_SPIFFE, TrustedIssuers, WORKLOAD_ISSUER } from './assertion/trusted-issuers.ts'
@@ -87,10 +87,11 @@ export function workloadIdentities (issuers: readonly WorkloadIssuer[], options:
     checkClientId(request, clientId)
     if (jti !== undefined) await consumeOnce({ replays: issuer.replays!, now }, issuer.name, jti, reservationOf(claims, until, { now, clockTolerance }))
     await recheck()
-    return { clientId, recheck }
+    return { kind: 'verified', clientId, recheck }
   }
 
   return Object.freeze({
+    ...ASSERTION_MECHANISM,
     name: 'workload_identity',
     needs: 'nothing' as const,
     replayStores: Object.freeze(issuers.flatMap(({ replays }) => replays ?? [])),

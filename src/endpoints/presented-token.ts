@@ -1,6 +1,6 @@
 import type { AccessTokens } from '../access-token/access-tokens.ts'
 import { authenticateClient } from '../client-auth/authenticate-client.ts'
-import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
+import type { ClientAuthSettings } from '../client-auth/client-auth-settings.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import { InvalidRequestError } from '../errors/oauth-errors.ts'

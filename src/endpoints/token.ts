@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { GenerateAccessToken, OAuth2AccessTokenResult } from '../access-token/access-tokens.ts'
 import { authenticateClient } from '../client-auth/authenticate-client.ts'
-import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
+import type { ClientAuthSettings } from '../client-auth/client-auth-settings.ts'
 import { confirmClient } from '../client-auth/confirm.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { ClientMetadata, OAuth2Client } from '../client-auth/oauth2-client.ts'

@@ -1,4 +1,4 @@
-import type { ClientAuthSettings } from '../client-auth/authenticate-client.ts'
+import type { ClientAuthSettings } from '../client-auth/client-auth-settings.ts'
 import { clientChallenge } from '../client-auth/challenge.ts'
 import { isOAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown } from '../errors/oauth-errors.ts'
 import type { OAuth2Error } from '../errors/oauth-errors.ts'

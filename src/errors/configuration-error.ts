@@ -7,7 +7,7 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_SCOPES: 'The scopes must be an object of scope name to description, each name without space, quote and backslash (RFC 6749 section 3.3), or to an object with description and implies. Call setScopes with such an object',
   FST_OAUTH_INVALID_LIFETIME: 'The access token lifetime must be a whole number of seconds above zero. Call setAccessTokenLifetime with one',
   FST_OAUTH_INVALID_TOKEN_TYPE: 'A token type must be an object with a name, and of several each must bind tokens by something else. Call setTokenType with such, for example new BearerTokenType()',
-  FST_OAUTH_INVALID_AUTH_METHOD: 'A client authentication method must be "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth" or an object with a name and an authenticate function. Call addClientAuthenticationMethod with one of them',
+  FST_OAUTH_INVALID_AUTH_METHOD: 'A client authentication method must be "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth" or an object with a name and the functions carries and authenticate. Call addClientAuthenticationMethod with one of them',
   FST_OAUTH_INVALID_CALLBACK: 'getClient, generateAccessToken and verifyToken must be functions, and clients an object with the functions getClient and findClient. Pass such to each that you set',
   FST_OAUTH_INVALID_ISSUER: 'The issuer must be an https URL without query and fragment (http on loopback only). Pass such a URL as issuer',
   FST_OAUTH_INVALID_AUDIENCE: 'The audience must be a name or URL of the API that tokens are for, or a list of them. Pass at least one as audience',

@@ -127,7 +127,7 @@ const MAX_REJECTION_DELAY = 60_000
 
 const isCallback: Rule<never> = withError(callable<never>(), codedError('FST_OAUTH_INVALID_CALLBACK'))
 const isTokenType = (value: unknown) => typeof value === 'object' && typeof (value as TokenType | null)?.name === 'string'
-const isMethod = (value: unknown) => typeof value === 'string' || (typeof (value as ClientAuthMethod | null)?.name === 'string' && hasMethods(value, ['authenticate']))
+const isMethod = (value: unknown) => typeof value === 'string' || (typeof (value as ClientAuthMethod | null)?.name === 'string' && hasMethods(value, ['carries', 'authenticate']))
 const invalidTokenType = codedError('FST_OAUTH_INVALID_TOKEN_TYPE')
 
 /** The options of a flow. */

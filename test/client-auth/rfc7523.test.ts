@@ -14,6 +14,7 @@ import clientCredentialsPlugin, {
   SigningKeys
 } from '../../plugin/index.ts'
 import type { ClientAuthMethod, OAuth2Client } from '../../plugin/index.ts'
+import type { VerifiedClient } from '../../src/client-auth/client-auth-method.ts'
 import type { ClientSecretJwtOptions } from '../../src/client-auth/client-secret-jwt.ts'
 import type { PrivateKeyJwtOptions } from '../../src/client-auth/private-key-jwt.ts'
 import { StoreUnavailableError } from '../../src/errors/store-unavailable.ts'
@@ -126,8 +127,8 @@ async function isInvalidRequest (t: Test, answer: ReturnType<Setting['send']>, n
 /** A request without HTTP, for methods on their own. */
 const requestWith = (parameters: Record<string, string | string[]>) => ({ method: 'POST', url: TOKEN_PATH, header: () => undefined, form: parameters })
 const ask = async (method: ClientAuthMethod, jwt: string, parameters = {}) => {
-  const { recheck: _, ...proven } = await method.authenticate(requestWith(presented(jwt, parameters))) ?? {}
-  return Object.keys(proven).length > 0 ? proven : undefined
+  const { recheck: _, kind, ...proven } = await method.authenticate(requestWith(presented(jwt, parameters))) as Partial<VerifiedClient> | undefined ?? {}
+  return kind === 'verified' ? proven : undefined
 }
 const causeOf = async (method: ClientAuthMethod, jwt: string): Promise<unknown> => ask(method, jwt).then(() => 'taken', (error) => {
   if (error instanceof InvalidClientError) return error.cause

@@ -29,6 +29,7 @@ import clientCredentialsPlugin, {
 import type { ClientCertificateOptions } from '../../plugin/client-certificate/proxy.ts'
 import type { ClientCredentialsPluginOptions, OAuth2Client, TokenType } from '../../plugin/index.ts'
 import { makeCertificate } from '../support/certificates.ts'
+import type { VerifiedClient } from '../../src/client-auth/client-auth-method.ts'
 import type { Certified } from '../support/certificates.ts'
 import { basic, demoBuilder, exchange, form, FORM, SECRET, TOKEN_PATH } from '../support/demo.ts'
 import { HttpsServer } from '../support/https-server.ts'
@@ -264,9 +265,9 @@ test('RFC 8705 §2.2.2: certificates at the jwks_uri of the client, read again f
     fetch: guardedFetch({ ca: keys.certificate, dangerouslyAllowPrivateAddresses: true }),
     now: () => time
   })
-  const prove = async (certified: Certified) => await method.authenticate({
+  const prove = async (certified: Certified): Promise<VerifiedClient | undefined> => await method.authenticate({
     method: 'POST', url: '/', header: () => undefined, form: { client_id: 'reader' }, clientCertificate: () => ({ x509: new X509Certificate(certified.cert), isTrusted: false })
-  })
+  }) as VerifiedClient | undefined
   const authenticate = async (certified: Certified) => ({ ...await prove(certified) })
   t.match(await authenticate(selfSigned), { clientId: 'reader', clientAuthData: { id: 'reader' } })
   keys.serve({ keys: [{ kty: 'EC', x5c: x5cOf(selfSignedTwin) }] })

@@ -236,7 +236,8 @@ test('RFC 9110 §11.4: the parameters of another scheme are no second Authorizat
   const hawk: ClientAuthMethod = {
     name: 'hawk',
     scheme: 'Hawk',
-    authenticate: (request) => request.header('authorization')?.startsWith('Hawk ') ? { clientId: 'reader', clientSecret: SECRET } : undefined
+    carries: (request) => request.header('authorization')?.startsWith('Hawk ') === true,
+    authenticate: () => ({ kind: 'secret', clientId: 'reader', clientSecret: SECRET })
   }
   const app = await demoApp({ flow: demoBuilder().addClientAuthenticationMethod(hawk).build() })
   isGranted(t, await ask(app, {}, { authorization: 'Hawk id="reader", ts="1353832234", mac="abc="' }), READ)

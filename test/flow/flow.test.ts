@@ -7,7 +7,7 @@ import {
   checkScope, FLOW_DEFAULTS, FORM_BODY_LIMIT, hasScopes, isFlow, isOAuth2Error, MethodNotAllowedError, settingsOf,
   TemporarilyUnavailableError
 } from '../../src/adapter.ts'
-import { clientSecretBasic } from '../../src/client-auth/client-secret.ts'
+import { clientSecretBasic } from '../../src/client-auth/client-secret-basic.ts'
 import { FLOW_ERRORS } from '../../src/errors/configuration-error.ts'
 import { StrategyInvalidRequestError, StrategyMissingTokenError } from '../../src/errors/oauth-errors.ts'
 import {
@@ -62,7 +62,7 @@ async function issuedBy (flow: ClientCredentialsFlow, request = tokenRequest()):
 // The builder
 
 const none = () => undefined
-const customMethod: ClientAuthMethod = { name: 'custom', authenticate: none }
+const customMethod: ClientAuthMethod = { name: 'custom', carries: () => true, authenticate: none }
 const dpopLike: TokenType = { name: 'DPoP' }
 const OPTIONS: Partial<ClientCredentialsFlowOptions> = {
   tokenEndpoint: '/oauth2/token',
@@ -150,7 +150,7 @@ test('A setter wins over the constructor, and the last call over those before', 
   t.strictSame(flow.getScopes(), { [WRITE]: 'Write' }, 'replaced, not merged')
 })
 
-const replacement: ClientAuthMethod = { name: 'client_secret_basic', authenticate: none }
+const replacement: ClientAuthMethod = { name: 'client_secret_basic', carries: () => true, authenticate: none }
 const METHODS: [string, (builder: ClientCredentialsFlowBuilder) => ClientCredentialsFlowBuilder, string[]][] = [
   ['nothing', (builder) => builder, ['client_secret_basic']],
   ['none', (builder) => builder.noneAuthenticationMethod(), ['client_secret_basic']],
@@ -810,12 +810,13 @@ test('checkScope wants every scope that is needed', async (t) => {
 const proxied: ClientAuthMethod = {
   name: 'proxied',
   scheme: 'Proxied',
+  carries: (request) => request.header('x-client') !== undefined,
   async authenticate (request) {
     const clientId = request.header('x-client')
     if (clientId === undefined) return undefined
     if (clientId === 'malformed') throw new InvalidClientError(undefined, { cause: 'the proxy is confused' })
     if (clientId === 'broken') throw new Error('proxy away')
-    return { clientId }
+    return { kind: 'verified', clientId }
   }
 }
 
@@ -863,7 +864,7 @@ test('A method of our own is bound by the same rules', async (t) => {
 test('A method of our own is offered in the challenge by its scheme', async (t) => {
   const challengeOf = async (...methods: ClientCredentialsFlowOptions['clientAuthenticationMethods']) =>
     (await refusalOf(new ClientCredentialsFlow({ clientAuthenticationMethods: methods }), tokenRequest({}, {}))).challenge
-  const schemeless: ClientAuthMethod = { name: 'schemeless', authenticate: none }
+  const schemeless: ClientAuthMethod = { name: 'schemeless', carries: () => false, authenticate: none }
   t.equal(await challengeOf(proxied), 'Proxied realm="oauth2-flow"')
   t.equal(await challengeOf(proxied, 'client_secret_basic'), 'Proxied realm="oauth2-flow", Basic realm="oauth2-flow", error="invalid_client"')
   t.equal(await challengeOf(proxied, { ...proxied, name: 'again' }), 'Proxied realm="oauth2-flow"', 'once')
@@ -872,14 +873,15 @@ test('A method of our own is offered in the challenge by its scheme', async (t) 
 })
 
 test('A method of our own may bring its challenge', async (t) => {
-  const picky: ClientAuthMethod = { name: 'picky', authenticate: () => { throw new InvalidClientError('Sign it', { challenge: 'Picky nonce="a"' }) } }
-  t.match(await refusalOf(demoBuilder().addClientAuthenticationMethod(picky).build()), { challenge: 'Picky nonce="a"', body: { error: 'invalid_client', error_description: 'Sign it' } })
+  const picky: ClientAuthMethod = { name: 'picky', carries: () => true, authenticate: () => { throw new InvalidClientError('Sign it', { challenge: 'Picky nonce="a"' }) } }
+  t.match(await refusalOf(demoBuilder().addClientAuthenticationMethod(picky).build(), tokenRequest({}, {})), { challenge: 'Picky nonce="a"', body: { error: 'invalid_client', error_description: 'Sign it' } })
 })
 
 test('A method of our own sees the whole request', async (t) => {
   const seen: unknown[] = []
   const curious: ClientAuthMethod = {
     name: 'curious',
+    carries: () => true,
     authenticate: ({ method, url, form, header }: TokenRequest) => { seen.push(method, url, { ...form }, header('x-a'), header('x-b')); return undefined }
   }
   await refusalOf(new ClientCredentialsFlow({ clientAuthenticationMethods: [curious] }), tokenRequest([['resource', 'a'], ['resource', 'b']], { 'X-A': '1' }))

@@ -7,7 +7,8 @@ import { JWT_ACCESS_TOKENS } from '../../src/access-token/jwt-options.ts'
 import { OPAQUE_ACCESS_TOKENS } from '../../src/access-token/opaque-access-tokens.ts'
 import { REMOTE_ACCESS_TOKENS } from '../../src/access-token/remote/remote-access-tokens.ts'
 import { CLIENT_SECRET_JWT } from '../../src/client-auth/client-secret-jwt.ts'
-import { SELF_SIGNED_TLS_CLIENT_AUTH, TLS_CLIENT_AUTH } from '../../src/client-auth/mutual-tls.ts'
+import { SELF_SIGNED_TLS_CLIENT_AUTH } from '../../src/client-auth/mutual-tls/self-signed-tls-client-auth.ts'
+import { TLS_CLIENT_AUTH } from '../../src/client-auth/mutual-tls/tls-client-auth.ts'
 import { PRIVATE_KEY_JWT } from '../../src/client-auth/private-key-jwt.ts'
 import { WORKLOAD_IDENTITIES } from '../../src/client-auth/workload-identities.ts'
 import { CLIENT_REGISTRY } from '../../src/client-registry/registry-options.ts'
@@ -176,7 +177,7 @@ t.test('A registry takes the methods of its flows, and a workload gets no secret
   const registry = new ClientRegistry(new MemoryStore())
   await t.rejects(registry.add({ authMethods: ['spiffe_proxy'] }), { code: 'FST_OAUTH_INVALID_CLIENT' })
   new ClientCredentialsFlowBuilder().useClients(registry)
-    .addClientAuthenticationMethod({ name: 'spiffe_proxy', needs: 'nothing', authenticate: () => undefined }).build()
+    .addClientAuthenticationMethod({ name: 'spiffe_proxy', needs: 'nothing', carries: () => false, authenticate: () => undefined }).build()
   t.equal((await registry.add({ authMethods: ['spiffe_proxy'] })).secret, undefined)
   t.equal((await registry.add({ authMethods: ['workload_identity'] })).secret, undefined)
   t.ok((await registry.add({ authMethods: ['workload_identity', 'client_secret_basic'] })).secret)

@@ -67,7 +67,9 @@ test('Every token request is one event', async (t) => {
 })
 
 test('A stranger chooses neither length nor characters of what is published, and no secret gets there by mistake', async (t) => {
-  const method: ClientAuthMethod = { name: 'own', authenticate: ({ form: { id } }) => typeof id === 'string' ? { clientId: id, clientSecret: 'wrong' } : undefined }
+  const method: ClientAuthMethod = {
+    name: 'own', carries: ({ form: { id } }) => typeof id === 'string', authenticate: ({ form: { id } }) => ({ kind: 'secret', clientId: id as string, clientSecret: 'wrong' })
+  }
   const app = await appOf((builder) => builder.addClientAuthenticationMethod(method))
   const events = recordEvents(t)
   const presentedBy = async (id: string) => {

@@ -38,10 +38,11 @@ async function timed (app: FastifyInstance, request: ReturnType<typeof sent>): P
 test('RFC 6749 §5.2: every rejection by the endpoints at which clients authenticate is held, by whatever method, and no success is', async (t) => {
   const own: ClientAuthMethod = {
     name: 'own',
+    carries: (request) => request.header('x-own') !== undefined,
     authenticate (request) {
       const name = request.header('x-own')
       if (name === 'wrong') throw new InvalidClientError()
-      return name === undefined ? undefined : { clientId: name }
+      return name === undefined ? undefined : { kind: 'verified', clientId: name }
     }
   }
   const app = await appOf(t, (builder) => builder.addClientAuthenticationMethod(own))
@@ -167,10 +168,11 @@ test('RFC 6749 §2.3.1: failed proofs count in the throttle, apart from secrets,
     builder.setRejectionDelay(0)
     builder.addClientAuthenticationMethod({
       name: 'own',
+      mechanism: 'client_assertion',
+      carries: ({ form }) => form.client_assertion !== undefined,
       authenticate ({ form }) {
-        if (form.client_assertion === undefined) return undefined
         if (form.client_assertion !== 'right') throw new InvalidClientError()
-        return { clientId: 'reader' }
+        return { kind: 'verified', clientId: 'reader' }
       }
     })
     builder.getClient((context) => context.clientAuthMethod === 'own' ? { id: 'reader', grants: ['client_credentials'] } : getClient(context))

@@ -159,9 +159,10 @@ test('Of many guesses at once, no more are answered than of those in a row, wher
 test('Whoever has proven a key is not stopped by the guesses of others, nor counted', async (t) => {
   const proven: ClientAuthMethod = {
     name: 'proven',
+    carries: (request) => request.header('x-proven') !== undefined,
     authenticate (request) {
       const clientId = request.header('x-proven')
-      return clientId === undefined ? undefined : { clientId }
+      return clientId === undefined ? undefined : { kind: 'verified', clientId }
     }
   }
   const flow = new ClientCredentialsFlowBuilder()

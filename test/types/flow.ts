@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unused-vars, no-new */
 // Nothing here is run: it is checked by tsc, and each @ts-expect-error must be an error.
-import { clientSecretBasic } from '../../src/client-auth/client-secret.ts'
+import { clientSecretBasic } from '../../src/client-auth/client-secret-basic.ts'
 import { ClientCredentialsFlow, ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, privateKeyJwt, SigningKeys } from '../../src/index.ts'
 import type { CredentialsOf, ScopeOf } from '../../src/adapter.ts'
 import type { FlowTypes } from '../../src/flow/client-credentials-flow.ts'

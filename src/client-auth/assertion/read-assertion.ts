@@ -38,8 +38,15 @@ export function readAssertion ({ form }: TokenRequest, types: readonly string[])
   return { jwt, type, alg, typ, claims: parseObject(segments[1]!) }
 }
 
-/** The client that an assertion names, for counting those that fail. Nothing is verified. */
-export function subjectOf (jwt: string): string | undefined {
+/** The credentials that methods for client assertions share. */
+export const ASSERTION_MECHANISM = {
+  mechanism: 'client_assertion',
+  carries: ({ form }: TokenRequest) => parameter(form, 'client_assertion') !== undefined,
+  claimedClientId: ({ form }: TokenRequest) => parameter(form, 'client_id') ?? subjectOf(parameter(form, 'client_assertion') ?? '')
+} as const
+
+// Nothing is verified.
+function subjectOf (jwt: string): string | undefined {
   const [, claims = ''] = jwt.length > MAX_LENGTH ? [] : jwt.split('.', 2)
   try {
     const { sub } = parseObject(claims)

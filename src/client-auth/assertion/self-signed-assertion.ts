@@ -9,7 +9,7 @@ import type { ErrorFactory, OptionRules } from '../../options/check-options.ts'
 import type { ClientNeeds, ReplayStore } from '../../stores/contracts/index.ts'
 import { REPLAY_STORE } from '../../stores/contracts/option-rules.ts'
 import type { ClientAuthMethod, PresentedClient } from '../client-auth-method.ts'
-import { checkClientId, JWT_BEARER, readAssertion, refuse } from './read-assertion.ts'
+import { ASSERTION_MECHANISM, checkClientId, JWT_BEARER, readAssertion, refuse } from './read-assertion.ts'
 import type { Assertion } from './read-assertion.ts'
 import { provenBy } from './recheck.ts'
 import type { IsCurrent } from './recheck.ts'
@@ -107,7 +107,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
     // Behind the signature, so that an unauthenticated caller cannot consume it.
     await consumeOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
     await recheck()
-    return { clientId, signingAlgorithm: alg, recheck }
+    return { kind: 'verified', clientId, signingAlgorithm: alg, recheck }
   }
 
   // RFC 7523bis §4: the issuer identifier as the only value, a string or an array of it alone. Beside another value, the other
@@ -118,6 +118,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
   }
 
   return Object.freeze({
+    ...ASSERTION_MECHANISM,
     name: proof.name,
     needs: proof.needs,
     signingAlgorithms: Object.freeze([...proof.algorithms]),

@@ -1,0 +1,75 @@
+import { InvalidClientError } from '../../errors/oauth-errors.ts'
+import { parameter } from '../../http/form.ts'
+import type { ClientCertificate, TokenRequest } from '../../http/plain-request.ts'
+import { presentedCertificate } from '../../http/presented-certificate.ts'
+import type { AlternativeNameKind } from '../../lib/x509/alternative-names.ts'
+import { codedError } from '../../options/check-options.ts'
+import type { ClientNeeds } from '../../stores/contracts/settings-store.ts'
+import type { ClientAuthMethod, PresentedClient } from '../client-auth-method.ts'
+import type { Clients } from '../clients.ts'
+import type { ClientMetadata } from '../oauth2-client.ts'
+import { readUnknownClient } from '../read-unknown-client.ts'
+
+/** What the methods of mutual TLS need. */
+export interface MutualTlsOptions {
+  /** Finds the client that a request names, with its registered names or certificates in `metadata`. */
+  clients: Pick<Clients, 'findClient'>
+}
+
+/** The error for wrong options of these methods. */
+export const incomplete = codedError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
+
+/** The members of a client's metadata that are subject alternative names (RFC 8705 §2.1.2). */
+export const ALTERNATIVE_NAMES: ReadonlyMap<string, AlternativeNameKind> = new Map([
+  ['tls_client_auth_san_dns', 'DNS'],
+  ['tls_client_auth_san_uri', 'URI'],
+  ['tls_client_auth_san_ip', 'IP Address'],
+  ['tls_client_auth_san_email', 'email']
+])
+const NAMES = ['tls_client_auth_subject_dn', ...ALTERNATIVE_NAMES.keys()]
+
+/** Returns the members by which the certificate of a client is registered. Null is what a database has for nothing. */
+export function registeredNames (metadata: ClientMetadata): string[] {
+  return NAMES.filter((member) => metadata[member] !== undefined && metadata[member] !== null)
+}
+
+/** Compares a certificate with a client's: true, or why it is not the client's. Undefined where nothing is registered to compare with. */
+type CompareCertificate = (certificate: ClientCertificate, metadata: ClientMetadata) => Promise<true | string | undefined>
+
+/** Creates a method of mutual TLS (RFC 8705 §2): the client proves by its certificate. */
+export function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, needs: ClientNeeds, compare: CompareCertificate): ClientAuthMethod {
+  return Object.freeze({
+    name,
+    needs,
+    mechanism: 'client_certificate',
+    // Beside other credentials, a certificate is there for the token to be bound to.
+    isSecondary: true,
+    // RFC 8705 §2: the client_id is there in every request.
+    carries: (request: TokenRequest) => parameter(request.form, 'client_id') !== undefined && presentedCertificate(request) !== undefined,
+    authenticate (request: TokenRequest) {
+      const clientId = parameter(request.form, 'client_id')
+      const certificate = presentedCertificate(request)
+      return clientId === undefined || certificate === undefined ? undefined : prove(clientId, certificate)
+    }
+  })
+
+  async function prove (clientId: string, certificate: ClientCertificate): Promise<PresentedClient | undefined> {
+    const client = await clients.findClient(clientId)
+    if (client === undefined) return undefined
+    const registered = client.metadata?.token_endpoint_auth_method
+    const isOwn = client.metadata !== undefined && (registered === undefined || registered === name)
+    const { metadata = {} } = client
+    const outcome = isOwn ? await compare(certificate, metadata) : undefined
+    if (outcome !== true) await readUnknownClient(clients)
+    if (!isOwn) return undefined
+    if (outcome === true) return { kind: 'verified', clientId: client.id, clientAuthData: client, ...(typeof metadata.jwks_uri === 'string' && { recheck: () => recheck(certificate, client.id, metadata) }) }
+    // Without a word on its method, the client may be one of another.
+    if (outcome === undefined && registered === undefined) return undefined
+    throw new InvalidClientError(undefined, { cause: outcome ?? `the client ${client.id} is registered for ${name}, and nothing that its certificate could be compared with` })
+  }
+
+  async function recheck (certificate: ClientCertificate, clientId: string, metadata: ClientMetadata): Promise<void> {
+    if (await compare(certificate, metadata) === true) return
+    throw new InvalidClientError(undefined, { cause: `the certificate of the client ${clientId} was removed while its request was under way` })
+  }
+}
