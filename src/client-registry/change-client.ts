@@ -24,7 +24,7 @@ const SECRET_ENTRY_LIFETIME = 35 * 86_400
  * Changes a client by compare-and-set, so that no change of another process is lost.
  *
  * @param change makes the changed client of the one that is there; undefined for no change
- * @returns undefined for a client that is not there, or no change
+ * @returns the client with the version that it had before. Undefined for a client that is not there, or no change
  * @throws Error when others were faster each time
  */
 export async function changeClient (
@@ -41,7 +41,7 @@ export async function changeClient (
     const replacement = { ...update.client, version: client.version, updatedAt: time }
     const entries = (update.revokedSecretIds ?? []).map((secretId): Entry => ({ kind: 'secret', id: secretEntryId(id, secretId), expiresAt: time + SECRET_ENTRY_LIFETIME }))
     const written = await store.replaceClient(replacement, { raises: update.raises === true, entries, audit })
-    if (written !== false) return { client: { ...replacement, version: client.version + 1 }, written }
+    if (written !== false) return { client: replacement, written }
   }
   throw new Error(`The client ${id} could not be changed, since others change it all the time`)
 }

@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
 import type { SigningKey } from '../jws/signing-key.ts'
-import type { KeySet } from '../stores/contracts/index.ts'
+import type { StoredKey } from '../stores/contracts/index.ts'
 import { currentIndex, scheduleKeys } from './key-schedule.ts'
 import type { ScheduledKey } from './key-schedule.ts'
 import { openKey } from './open-key.ts'
@@ -17,31 +17,29 @@ interface Unopened {
 }
 
 /**
- * The keys of one version of the store, ready for use. Never empty.
+ * The keys that were read, or written, at one time, ready for use. Never empty.
  *
  * One that cannot be opened has its place among the others all the same: nothing signs when it should, since other
  * processes drop that other key before its tokens expire, and its own tokens are not called invalid.
  */
 export class KeyRing {
-  readonly version: number
   /** Why a key cannot be opened. Undefined if all can. */
   readonly problem: Error | undefined
   readonly #keys: readonly RingKey[]
   readonly #byKid: ReadonlyMap<string, RingKey>
 
-  private constructor (version: number, keys: readonly RingKey[]) {
-    this.version = version
+  private constructor (keys: readonly RingKey[]) {
     this.problem = keys.map(({ opened }) => problemOf(opened)).find((problem) => problem !== undefined)
     this.#keys = keys
     this.#byKid = new Map(keys.map((key) => [key.stored.kid, key]))
   }
 
   /**
-   * @param set with at least one key
+   * @param keys at least one
    * @param previous what was in use before: its keys need no preparation, since a kid and an algorithm name one key only
    */
-  static async open ({ version, keys }: KeySet, sealing: SealingKeys, time: number, keepFor: number, previous: KeyRing | undefined): Promise<KeyRing> {
-    return new KeyRing(version, await Promise.all(scheduleKeys(keys, time, keepFor).map(async (scheduled) => {
+  static async open (keys: readonly StoredKey[], sealing: SealingKeys, time: number, keepFor: number, previous: KeyRing | undefined): Promise<KeyRing> {
+    return new KeyRing(await Promise.all(scheduleKeys(keys, time, keepFor).map(async (scheduled) => {
       const known = previous === undefined ? undefined : previous.#byKid.get(scheduled.stored.kid)?.opened
       const isKnown = known !== undefined && 'key' in known && known.key.alg === scheduled.stored.alg
       return { ...scheduled, opened: isKnown ? known : await openKey(scheduled.stored, sealing).catch((problem: Error) => ({ problem })) }

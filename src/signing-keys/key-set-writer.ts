@@ -2,7 +2,7 @@ import { toAuditRecord } from '../entries/audit.ts'
 import type { Entries } from '../entries/entries.ts'
 import { publishKeyChanges } from '../events/administration.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { AuditRecord, KeySet, KeyStore, StoredKey } from '../stores/contracts/index.ts'
+import type { AuditRecord, KeyStore, StoredKey } from '../stores/contracts/index.ts'
 import type { KeyChange } from './key-schedule.ts'
 import type { SealingKeys } from './sealing-keys.ts'
 import type { ChangeOptions } from './signing-keys-options.ts'
@@ -13,8 +13,8 @@ export interface KeySetWriterOptions {
   readonly sealing: SealingKeys
   readonly entries: Entries | undefined
   readonly now: Clock
-  /** Puts keys into effect. @param step tells which set was read, or written, later. @returns the error of a key that cannot be opened */
-  readonly adopt: (set: KeySet, step: number) => Promise<Error | undefined>
+  /** Puts keys into effect. @param step tells which were read, or written, later. @returns the error of a key that cannot be opened */
+  readonly adopt: (keys: readonly StoredKey[], step: number) => Promise<Error | undefined>
 }
 
 // Each attempt is lost to another process that has changed something. So many in a row: the store never accepts a change.
@@ -50,7 +50,7 @@ export class KeySetWriter {
       this.#isReadable = true
       // What others have changed counts, even if this process cannot write.
       const valid = this.#withoutRevoked(set.keys)
-      const problem = await adopt({ version: set.version, keys: valid }, step)
+      const problem = await adopt(valid, step)
       onRead?.()
       if (problem !== undefined && revokedKid === undefined) throw problem
       isThere ||= set.keys.some(({ kid }) => kid === revokedKid)
@@ -65,7 +65,7 @@ export class KeySetWriter {
       const written = await store.replaceKeys({ version: set.version, keys }, { revokedKids: [...new Set(revokedKids)], audit })
       if (written === false) continue
       entries?.acknowledged(written)
-      await adopt({ version: set.version + 1, keys }, ++this.#steps)
+      await adopt(keys, ++this.#steps)
       return this.#done(set.keys, keys, { kid: revokedKid, by })
     }
     throw new Error(`The store has rejected ${MAX_ATTEMPTS} changes to the signing keys in a row`)

@@ -9,7 +9,7 @@ import type { Read } from '../lib/background-refresh.ts'
 import type { Clock } from '../lib/clock.ts'
 import { isThenable } from '../lib/maybe-promise.ts'
 import { checkArgument, checkOptions, required } from '../options/check-options.ts'
-import type { AgreedValues, KeySet, KeyStore, StoredKey } from '../stores/contracts/index.ts'
+import type { AgreedValues, KeyStore, StoredKey } from '../stores/contracts/index.ts'
 import { KEY_STORE } from '../stores/contracts/option-rules.ts'
 import { KeyRing } from './key-ring.ts'
 import { add, announce, currentIndex, scheduleKeys, stateOf, withdraw } from './key-schedule.ts'
@@ -85,7 +85,7 @@ export class SigningKeys implements KeySource {
     this.entries = Entries.of(store, { now: settings.now })
     this.#upkeep = new KeyUpkeep(settings.rules, this.entries)
     this.#writer = new KeySetWriter({
-      store, sealing: this.#sealing, entries: this.entries, now: settings.now, adopt: async (set, step) => await this.#adopt(set, step)
+      store, sealing: this.#sealing, entries: this.entries, now: settings.now, adopt: async (keys, step) => await this.#adopt(keys, step)
     })
     this.#onError = options.onError
     this.state = new BackgroundRefresh(() => this.#read(), { now: settings.now, onOutage: (error) => { this.#notify(error) } })
@@ -268,13 +268,12 @@ export class SigningKeys implements KeySource {
   }
 
   // Returns the error of a key that cannot be opened.
-  async #adopt (set: KeySet, step: number): Promise<Error | undefined> {
-    if (set.keys.length === 0) return undefined
-    const opened = await KeyRing.open(set, this.#sealing, this.#now(), this.#upkeep.rules.keepFor, this.#ring)
+  async #adopt (keys: readonly StoredKey[], step: number): Promise<Error | undefined> {
+    if (keys.length === 0) return undefined
+    const opened = await KeyRing.open(keys, this.#sealing, this.#now(), this.#upkeep.rules.keepFor, this.#ring)
     // A process that has just started with the wrong sealing keys is to tell at once, not when the key's time comes.
     const isRejected = this.#ring === undefined && opened.problem !== undefined
-    // A read that took its time may bring what was there before the last one, or the last change. A lower version that was
-    // read later is news: the store was set back.
+    // A read that took its time may bring what was there before the last one, or the last change.
     if (step > this.#adoptedStep && !isRejected) {
       this.#ring = opened
       this.#adoptedStep = step

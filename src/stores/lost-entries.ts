@@ -5,7 +5,7 @@ type Clients = Pick<ClientStore, 'findClients' | 'replaceClient'>
 
 /**
  * Adds entries that a store has lost, and what they say to its clients: a client gets its generation again, and is disabled
- * if it was, or was removed; a secret is removed. Each entry is written in the transaction of the client that it changes.
+ * if it was, or was removed; a secret is removed. The entries of a client are written in the transaction that changes it.
  *
  * @param addAlone adds the entries that change no client
  * @returns the entries that were written. One whose client was changed meanwhile is left for another attempt
@@ -13,18 +13,12 @@ type Clients = Pick<ClientStore, 'findClients' | 'replaceClient'>
 export async function addLostEntries (entries: readonly Entry[], clients: Clients, addAlone: (entries: readonly Entry[]) => Promise<Written>): Promise<Written> {
   const found = await findClients(clients, entries)
   const written: Array<Written[number]> = []
-  const alone: Entry[] = []
-  for (const entry of entries) {
-    const client = found.get(clientIdOf(entry) ?? '')
-    const changed = client && applyEntry(client, entry)
-    if (client === undefined || changed === undefined) {
-      alone.push(entry)
-      continue
-    }
-    const result = await clients.replaceClient(changed, { entries: [entry] })
-    if (result === false) continue
-    written.push(...result)
-    found.set(client.id, { ...changed, version: changed.version + 1 })
+  const alone = entries.filter((entry) => !found.has(clientIdOf(entry) ?? ''))
+  for (const [id, client] of found) {
+    const own = entries.filter((entry) => clientIdOf(entry) === id)
+    const changed = own.reduce(applyEntry, client)
+    if (changed === client) alone.push(...own)
+    else written.push(...await clients.replaceClient(changed, { entries: own }) || [])
   }
   return alone.length > 0 ? [...written, ...await addAlone(alone)] : written
 }
@@ -39,15 +33,15 @@ function clientIdOf ({ kind, id }: Entry): string | undefined {
   return kind === 'client' ? id : kind === 'secret' ? id.split(' ', 1)[0] : undefined
 }
 
-// Undefined where the client says the same already.
-function applyEntry (client: StoredClient, entry: Entry): StoredClient | undefined {
+// The very same client where it says the same already.
+function applyEntry (client: StoredClient, entry: Entry): StoredClient {
   if (entry.kind === 'secret') {
     const secrets = client.secrets.filter(({ id }) => `${client.id} ${id}` !== entry.id)
-    return secrets.length < client.secrets.length ? { ...client, secrets } : undefined
+    return secrets.length < client.secrets.length ? { ...client, secrets } : client
   }
   const { generation, isDisabled } = entry as ClientEntry
   const current = client.generation ?? 0
   // Two histories may have used one number: then the client counts as disabled.
   const isNews = current < generation || (current === generation && isDisabled && client.isDisabled !== true)
-  return isNews ? { ...client, generation, ...((isDisabled || client.isDisabled === true) && { isDisabled: true }) } : undefined
+  return isNews ? { ...client, generation, ...((isDisabled || client.isDisabled === true) && { isDisabled: true }) } : client
 }

@@ -17,6 +17,7 @@ import { ExpiringMap } from './memory/expiring-map.ts'
 import { MemoryFeed } from './memory/feed.ts'
 import { MemorySettings } from './memory/settings.ts'
 import { MemoryTime } from './memory/time.ts'
+import { nextVersion } from './next-version.ts'
 
 /** Options of {@link MemoryStore}. */
 export interface MemoryStoreOptions {
@@ -81,7 +82,7 @@ export class MemoryStore implements
 
   async replaceKeys ({ version, keys }: KeySet, { revokedKids = [], audit }: KeyChangeDetails = {}): Promise<Written | false> {
     if (version !== this.#keySet.version) return false
-    this.#keySet = { version: version + 1, keys: structuredClone(keys) }
+    this.#keySet = { version: nextVersion(version), keys: structuredClone(keys) }
     const written = this.#entries.write({ revoked: revokedKids.map((id) => ({ kind: 'key', id })) })
     this.#audit.note(audit)
     return written

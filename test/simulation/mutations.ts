@@ -268,5 +268,12 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/stores/lost-entries.ts',
     search: 'const found = await findClients(clients, entries)',
     replacement: 'const found = await findClients(clients, entries.slice(entries.length))'
+  },
+  {
+    fault: 2,
+    name: 'A version counts the changes, so that a lost history may have had the same',
+    file: 'src/stores/next-version.ts',
+    search: 'version + randomInt(1, MAX_STEP)',
+    replacement: 'version + 1 + 0 * randomInt(1, MAX_STEP)'
   }
 ]

@@ -235,5 +235,32 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 5696.217630517081, kind: 'token', seed: 453048559 },
       { at: 5727.649418392, kind: 'add', seed: 1596361568 }
     ], 7505)
+  },
+  {
+    name: 'a write that was decided in a lost history finds another version, though no generation was raised',
+    plan: plan(8177, { legacy: 1, clockTolerance: 5, maxStale: 600, hasSlowSecret: true }, [
+      { at: 660.0946987539612, kind: 'token', seed: 2135465710 },
+      { at: 747.0097324709997, kind: 'token', seed: 1723946239 },
+      { at: 1180.807186749991, kind: 'rotate secret', seed: 667752439 },
+      { at: 1186.2590187872872, kind: 'revoke tokens', seed: 1965674968 },
+      { at: 1202.4892822834638, kind: 'present', seed: 1484829010 },
+      { at: 1267.5202588050452, kind: 'pausing writer', seed: 100140797 },
+      { at: 1401.0039547855854, kind: 'failover', seed: 1315131530 },
+      { at: 1730.6909322959787, kind: 'pausing writer', seed: 498691324 },
+      { at: 2905.186238595411, kind: 'token', seed: 1605585716 },
+      { at: 2911.761095750035, kind: 'pausing writer', seed: 1593587462 }
+    ], 3983)
+  },
+  {
+    name: 'a token request that a store never answers costs ever fewer timers',
+    plan: plan(3141, { jwksReaders: 1, isSynchronous: true, clockTolerance: 60, maxStale: 600 }, [
+      { at: 625.8470677367484, kind: 'token', seed: 749810138 },
+      { at: 45444342.48687649, kind: 'token', seed: 2045024652 },
+      { at: 45444704.873368114, kind: 'cut', seed: 455374746 },
+      { at: 45444711.873083316, kind: 'burst', seed: 871914814 },
+      { at: 45444717.76785411, kind: 'guess', seed: 1170387651 },
+      { at: 45444883.63503879, kind: 'present', seed: 2051730222 },
+      { at: 45444919.44806334, kind: 'token', seed: 792944800 }
+    ], 147054297)
   }
 ]

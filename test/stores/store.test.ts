@@ -14,7 +14,7 @@ import { SqliteDatabase } from '../../src/stores/sql/sqlite-database.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import type { SqliteHandle } from '../../src/stores/sqlite.ts'
 import {
-  added, AUDIT, CLIENT, CLIENT_REVOCATION, clientNamed, DAY, failureContract, idsOf, inTurns, KEY, markOf, movedClock, pageContracts, RESERVATION,
+  added, AUDIT, CLIENT, CLIENT_REVOCATION, clientNamed, current, DAY, failureContract, idsOf, inTurns, KEY, markOf, movedClock, pageContracts, RESERVATION,
   START, times, TOKEN, TOKEN_REVOCATION, wholeContract
 } from '../support/store-contract.ts'
 import type { StoreOrder } from '../support/store-process.ts'
@@ -218,7 +218,7 @@ test('sqliteStore is continued in a copy of its file, and in none that lacks wha
   const lost = {
     entry: markOf((await store.addEntries([key('lost')]))[0]!),
     revocation: await store.addRevocation(TOKEN_REVOCATION),
-    change: (await store.replaceClient({ ...CLIENT, version: 2 }), await store.listClientChanges()).mark,
+    change: (await store.replaceClient(await current(store)), await store.listClientChanges()).mark,
     audit: await store.addAuditRecord(AUDIT)
   }
   const restored = sqliteStore(open(t, `${path}.copy`), { now: () => START })
@@ -234,7 +234,7 @@ test('sqliteStore is continued in a copy of its file, and in none that lacks wha
   // What is written now takes the positions of what was lost, but not its names.
   const [entry] = await restored.addEntries([key('new')])
   await restored.addRevocation(TOKEN_REVOCATION)
-  await restored.replaceClient({ ...CLIENT, version: 2 })
+  await restored.replaceClient(await current(restored))
   await restored.addAuditRecord(AUDIT)
   t.equal(entry!.position, lost.entry.position)
   await check()
@@ -259,16 +259,17 @@ test('sqliteStore writes a change, its entries and its audit record, or nothing'
   const store = sqliteStore(handle, { now: () => START })
   await store.addClients([CLIENT])
   await store.replaceKeys({ version: 0, keys: [KEY] })
+  const set = await store.readKeys()
   handle.exec("CREATE TRIGGER broken BEFORE INSERT ON oauth_audit BEGIN SELECT RAISE(ABORT, 'no audit'); END")
   const unavailable = { name: 'StoreUnavailableError', cause: /no audit/ }
   await t.rejects(store.replaceClient(CLIENT, { raises: true, audit: AUDIT }), unavailable)
   await t.rejects(store.removeClient('reader', { audit: AUDIT }), unavailable)
   await t.rejects(store.addClients([clientNamed('new')], AUDIT), unavailable)
-  await t.rejects(store.replaceKeys({ version: 1, keys: [] }, { revokedKids: ['a'], audit: AUDIT }), unavailable)
+  await t.rejects(store.replaceKeys({ ...set, keys: [] }, { revokedKids: ['a'], audit: AUDIT }), unavailable)
   await t.rejects(store.raiseAll({ audit: AUDIT }), unavailable)
   await t.rejects(store.replaceSettings(await store.readSettings(), AUDIT), unavailable)
   t.strictSame(await store.listClients({ limit: 9 }), [added(CLIENT)])
-  t.strictSame(await store.readKeys(), { version: 1, keys: [KEY] })
+  t.strictSame(await store.readKeys(), set)
   t.strictSame((await store.listEntries()).entries, [])
   t.strictSame((await store.listClientChanges()).mark, FEED_START)
   t.equal((await store.readSettings()).version, 0)
@@ -496,11 +497,10 @@ test('sqliteStore deletes what has expired, a part with each request', async (t)
   await store.reserve('third', RESERVATION)
   t.equal(countIn(handle, 'oauth_reservations'), 2)
   move(3600)
-  await store.replaceClient({ ...CLIENT, version: 2 })
-  await store.replaceClient({ ...CLIENT, version: 3 })
+  for (let count = 0; count < 2; count++) await store.replaceClient(await current(store))
   t.equal(countIn(handle, 'oauth_client_changes'), 3)
   move(3661)
-  await store.replaceClient({ ...CLIENT, version: 4 })
+  await store.replaceClient(await current(store))
   t.equal(countIn(handle, 'oauth_client_changes'), 2)
 })
 

@@ -59,11 +59,10 @@ test(`${PROCESSES} processes over one store`, async (t) => {
 
     await t.test(`${name}: those that start at once on an empty store sign with one key`, async (t) => {
       const answers = await tellAll('current')
-      const { version, keys } = await stores[name].readKeys()
+      const { keys } = await stores[name].readKeys()
       t.strictSame(answers, all(keys[0]!.kid))
       t.equal(keys.length, 1)
       t.type(keys[0]!.privateJwk, 'string', 'sealed')
-      t.ok(version <= 1 + PROCESSES, `each has written once at most: version ${version}`)
     })
 
     await t.test(`${name}: those that rotate at once announce one key`, async (t) => {
@@ -74,7 +73,6 @@ test(`${PROCESSES} processes over one store`, async (t) => {
         const added = after.keys.filter(({ kid }) => before.keys.every((key) => key.kid !== kid))
         t.equal(added.length, 1)
         t.strictSame(answers, all(added[0]!.kid))
-        t.equal(after.version, before.version + 1, 'by one change')
         // As time does it: the key that was announced signs.
         const keys = after.keys.map((key, index) => ({ ...key, activeFrom: key.createdAt - 100 + index }))
         t.ok(await stores[name].replaceKeys({ version: after.version, keys }))

@@ -22,7 +22,7 @@ export interface StoredClient {
   [member: string]: unknown
   /** The client_id. */
   id: string
-  /** Counts the changes, from any number on. */
+  /** Another one after every change, by a random step: a write that was decided in a lost history must not match. */
   version: number
   /** Whether it gets no tokens. */
   isDisabled?: boolean
@@ -85,7 +85,7 @@ export interface ClientStore {
   findClients (ids: readonly string[]): Promise<readonly StoredClient[]>
   /**
    * Replaces a client if it has `client.version` still, and no greater generation than `client.generation` where that is given, in
-   * one atomic step, and counts the version up.
+   * one atomic step, and gives it another version.
    *
    * @returns the entries that were written; false when another process was faster, or it was removed: read again
    */

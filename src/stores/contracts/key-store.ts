@@ -18,7 +18,7 @@ export interface StoredKey {
 
 /** All signing keys of a server, and the version of that state. */
 export interface KeySet {
-  /** Counts the changes, for replaceKeys. */
+  /** Another one after every change, by a random step: a write that was decided in a lost history must not match. */
   version: number
   /** All of them. */
   keys: readonly StoredKey[]
@@ -36,7 +36,7 @@ export interface KeyStore {
   /** Reads the keys; version 0 and no keys where none were written yet. */
   readKeys (): Promise<KeySet>
   /**
-   * Replaces all keys if nobody has since `set.version` was read, in one atomic step, and counts the version up.
+   * Replaces all keys if nobody has since `set.version` was read, in one atomic step, with another version.
    *
    * @param change what else is written in that step
    * @returns false when another process was faster: read again

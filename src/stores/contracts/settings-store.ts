@@ -16,7 +16,7 @@ export interface DeclaredFlow {
 
 /** The agreed settings of the processes on a store. */
 export interface StoredSettings {
-  /** Counts the changes; 0 where none were stored yet. */
+  /** Another one after every change, by a random step: a write that was decided in a lost history must not match. 0 where nothing was stored yet. */
   readonly version: number
   /** The random id of the store. */
   readonly storeId: string
@@ -40,6 +40,6 @@ export interface StoredSettings {
 /** Keeps the agreed settings. */
 export interface SettingsStore {
   readSettings (): Promise<StoredSettings>
-  /** Replaces the settings if they have `settings.version` still, in one atomic step, and counts it up. @returns false when another process was faster */
+  /** Replaces the settings if they have `settings.version` still, in one atomic step, with another version. @returns false when another process was faster */
   replaceSettings (settings: StoredSettings, audit?: AuditRecord): Promise<boolean>
 }

@@ -2,6 +2,7 @@ import type { AuditRecord } from '../contracts/audit-store.ts'
 import type { ClientChangeDetails, ClientStore, SecretUse, StoredClient, StoredClientChanges } from '../contracts/client-store.ts'
 import type { ClientEntry, Written } from '../contracts/entry-store.ts'
 import type { FeedMark } from '../contracts/feed.ts'
+import { nextVersion } from '../next-version.ts'
 import type { MemoryAudit } from './audit.ts'
 import type { MemoryEntries } from './entries.ts'
 import type { MemoryFeed } from './feed.ts'
@@ -57,14 +58,14 @@ export class MemoryClients implements ClientStore {
     const stored = this.#clients.get(id)
     if (stored?.version !== version) return false
     const current = stored.generation
-    // An earlier generation of this very version was read from a history that was lost.
+    // An earlier generation of this very version was read from a history that was lost: processes of 0.1.0 count up by one.
     if (client.generation !== undefined && client.generation < current) return false
     const written = this.#parts.entries.write({
       entries,
       clients: raises ? [{ id, given, isDisabled: client.isDisabled === true, stored: [current] }] : []
     })
     // A generation only grows, whatever the caller has read.
-    this.#set({ ...client, version: version + 1 }, raises ? generationOf(written) : Math.max(current, given))
+    this.#set({ ...client, version: nextVersion(version) }, raises ? generationOf(written) : Math.max(current, given))
     const secretIds = new Set(client.secrets.map((secret) => secret.id))
     const uses = this.#uses.get(id)
     for (const secretId of [...uses?.keys() ?? []]) if (!secretIds.has(secretId)) uses?.delete(secretId)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { SettingsStore, StoredSettings } from '../contracts/settings-store.ts'
+import { nextVersion } from '../next-version.ts'
 
 /** The agreed settings of a store in memory. */
 export class MemorySettings implements Pick<SettingsStore, 'readSettings'> {
@@ -19,7 +20,7 @@ export class MemorySettings implements Pick<SettingsStore, 'readSettings'> {
   /** @returns false when the settings have another version than these */
   replace ({ storeId, version, ...settings }: StoredSettings): boolean {
     if (version !== this.#settings.version) return false
-    this.#settings = structuredClone({ ...settings, version: version + 1 })
+    this.#settings = structuredClone({ ...settings, version: nextVersion(version) })
     return true
   }
 }

@@ -2,6 +2,7 @@ import type { AuditRecord } from '../contracts/audit-store.ts'
 import type { ClientChangeDetails, ClientStore, SecretUse, StoredClient, StoredClientChanges } from '../contracts/client-store.ts'
 import type { Written } from '../contracts/entry-store.ts'
 import type { FeedMark } from '../contracts/feed.ts'
+import { nextVersion } from '../next-version.ts'
 import type { AuditTable } from './audit-table.ts'
 import { isText, lockOrder } from './database.ts'
 import type { Row, SqlDatabase, Steps, Value } from './database.ts'
@@ -150,7 +151,7 @@ export class ClientTables implements ClientStore {
     const [stored] = yield [this.#lock, id]
     if (stored === undefined || Number(stored['version']) !== version) return false
     const current = Number(stored['generation'])
-    // An earlier generation of this very version was read from a history that was lost.
+    // An earlier generation of this very version was read from a history that was lost: processes of 0.1.0 count up by one.
     if (client.generation !== undefined && client.generation < current) return false
     const written = yield * this.#entries.write({
       entries,
@@ -159,7 +160,8 @@ export class ClientTables implements ClientStore {
     const raised = raises ? written.findLast((entry) => entry.kind === 'client') : undefined
     // A generation only grows, whatever the caller has read.
     const generation = raised?.generation ?? Math.max(current, given)
-    yield [REPLACE, version + 1, ...fromClient({ ...client, version: version + 1 }), generation, id]
+    const next = nextVersion(version)
+    yield [REPLACE, next, ...fromClient({ ...client, version: next }), generation, id]
     yield * this.#uses.removeOthers(id, client.secrets.map((secret) => secret.id))
     yield * this.#noteChange(id)
     yield * this.#audit.write(audit)

@@ -1,12 +1,13 @@
 import type { Written } from '../contracts/entry-store.ts'
 import type { KeyChangeDetails, KeySet, KeyStore } from '../contracts/key-store.ts'
+import { nextVersion } from '../next-version.ts'
 import type { AuditTable } from './audit-table.ts'
 import { firstOf } from './database.ts'
 import type { SqlDatabase, Steps } from './database.ts'
 import type { EntryTable } from './entry-table.ts'
 
 const READ = 'SELECT version, body FROM oauth_key_sets'
-const REPLACE = 'UPDATE oauth_key_sets SET version = version + 1, body = ? WHERE version = ? RETURNING id'
+const REPLACE = 'UPDATE oauth_key_sets SET version = ?, body = ? WHERE version = ? RETURNING id'
 
 /** The one row of the signing keys. */
 export class KeySetTable implements KeyStore {
@@ -32,7 +33,7 @@ export class KeySetTable implements KeyStore {
   }
 
   * #replace ({ version, keys }: KeySet, { revokedKids = [], audit }: KeyChangeDetails): Steps<Written | false> {
-    if ((yield [REPLACE, JSON.stringify(keys), version]).length === 0) return false
+    if ((yield [REPLACE, nextVersion(version), JSON.stringify(keys), version]).length === 0) return false
     const written = yield * this.#entries.write({ revoked: revokedKids.map((id) => ({ kind: 'key', id })) })
     yield * this.#audit.write(audit)
     return written

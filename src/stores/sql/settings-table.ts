@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../contracts/audit-store.ts'
 import type { SettingsStore, StoredSettings } from '../contracts/settings-store.ts'
+import { nextVersion } from '../next-version.ts'
 import type { AuditTable } from './audit-table.ts'
 import { firstOf, SINGLE_ROWS } from './database.ts'
 import type { SqlDatabase, Steps } from './database.ts'
@@ -8,7 +9,7 @@ type Body = Partial<Pick<StoredSettings, 'agreed' | 'pending' | 'revocationStore
 
 const READ = `SELECT store.id AS store_id, settings.* FROM ${SINGLE_ROWS}`
 const REPLACE = `
-  UPDATE oauth_settings SET version = version + 1, body = ?, longest_token_lifetime = ?, largest_clock_tolerance = ?, is_upgrading = ?
+  UPDATE oauth_settings SET version = ?, body = ?, longest_token_lifetime = ?, largest_clock_tolerance = ?, is_upgrading = ?
   WHERE version = ? RETURNING version`
 
 /** The one row of the agreed settings. */
@@ -46,7 +47,7 @@ export class SettingsTable implements SettingsStore {
   * #replace (settings: StoredSettings, audit: AuditRecord | undefined): Steps<boolean> {
     const { version, agreed, pending, longestTokenLifetime, largestClockTolerance, isUpgrading, revocationStores, replayStores, flows } = settings
     const body: Body = { agreed, revocationStores, replayStores, ...(pending !== undefined && { pending }), ...(flows !== undefined && { flows }) }
-    const replaced = yield [REPLACE, JSON.stringify(body), longestTokenLifetime, largestClockTolerance, Number(isUpgrading), version]
+    const replaced = yield [REPLACE, nextVersion(version), JSON.stringify(body), longestTokenLifetime, largestClockTolerance, Number(isUpgrading), version]
     if (replaced.length === 0) return false
     yield * this.#audit.write(audit)
     return true

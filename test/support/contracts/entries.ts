@@ -96,12 +96,12 @@ export function entryContract (name: string, makeStore: MakeStore<ClientStore & 
 
   test(`${name} lets the entry of a client expire with the last token by the longest lifetime, and after 35 days at the earliest`, async (t) => {
     const store = await makeStore(t, () => START)
-    for (const [version, [longestTokenLifetime, expected]] of ([[3600, 35 * DAY], [50 * DAY, 50 * DAY]] as const).entries()) {
+    for (const [longestTokenLifetime, expected] of [[3600, 35 * DAY], [50 * DAY, 50 * DAY]] as const) {
       await store.replaceSettings({ ...await store.readSettings(), longestTokenLifetime })
-      await store.addClients([{ ...CLIENT, id: `client ${version}` }])
-      const written = await store.removeClient(`client ${version}`)
+      await store.addClients([{ ...CLIENT, id: `client ${longestTokenLifetime}` }])
+      const written = await store.removeClient(`client ${longestTokenLifetime}`)
       t.equal(written && written[0]!.expiresAt, START + expected)
-      t.equal((await store.listEntries()).settingsVersion, version + 1)
+      t.equal((await store.listEntries()).settingsVersion, (await store.readSettings()).version)
     }
   })
 

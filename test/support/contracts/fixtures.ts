@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { FEED_START } from '../../../src/stores/contracts/index.ts'
-import type { AuditRecord, FeedMark, Revocation, StoredClient, StoredKey, StoredToken } from '../../../src/stores/contracts/index.ts'
+import type { AuditRecord, ClientStore, FeedMark, Revocation, StoredClient, StoredKey, StoredToken } from '../../../src/stores/contracts/index.ts'
 
 /** Opens an empty store. It closes what it has opened by t.teardown. */
 export type MakeStore<Store> = (t: Test, now: Clock) => Promise<Store>
@@ -43,6 +43,11 @@ export const NUL = 'reader\u0000'
 
 /** A client as it is once it was added: its generation is the store's clock in milliseconds. */
 export const added = (client: StoredClient): StoredClient => ({ ...client, generation: START * 1000 })
+/** A client with the version that a store has of it. */
+export async function current (store: Pick<ClientStore, 'findClients'>, client = CLIENT): Promise<StoredClient> {
+  const [{ version }] = await store.findClients([client.id]) as [StoredClient]
+  return { ...client, version }
+}
 export const clientNamed = (id: string): StoredClient => ({ ...CLIENT, id })
 export const idsOf = ({ entries }: { entries: ReadonlyArray<{ id: string }> }): string[] => entries.map(({ id }) => id)
 export const idsOfClients = (clients: readonly StoredClient[]): string[] => clients.map(({ id }) => id)

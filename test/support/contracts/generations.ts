@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { ClientStore, Entry, EntryStore, SettingsStore, StoredClient, Written } from '../../../src/stores/contracts/index.ts'
-import { CLIENT, clientNamed, DAY, movedClock, readOn, START, times, unmarked } from './fixtures.ts'
+import { CLIENT, clientNamed, DAY, current, movedClock, readOn, START, times, unmarked } from './fixtures.ts'
 import type { MakeStore } from './fixtures.ts'
 
 const CLOCK = START * 1000
@@ -15,24 +15,21 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
   test(`${name} raises the generation of a client that is replaced, above all numbers that it has`, async (t) => {
     const store = await makeStore(t, () => START)
     await store.addClients([CLIENT])
-    let version = 1
-    const raise = async (changes: Partial<StoredClient> = {}) => await store.replaceClient({ ...CLIENT, version: version++, ...changes }, { raises: true })
+    const raise = async (changes: Partial<StoredClient> = {}) => await store.replaceClient({ ...await current(store), ...changes }, { raises: true })
     t.equal(await generationOf(store), CLOCK)
     const first = await raise({ isDisabled: true })
     t.strictSame(entriesOf(first), [clientEntry(CLOCK + 1, true)], 'above that which it was added with')
     t.strictSame((await store.listEntries()).entries, first)
-    t.strictSame(await store.findClients(['reader']), [{ ...CLIENT, version: 2, isDisabled: true, generation: CLOCK + 1 }])
+    t.strictSame(await store.findClients(['reader']), [{ ...await current(store), isDisabled: true, generation: CLOCK + 1 }])
     t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 2)], 'above its own')
     t.strictSame(entriesOf(await raise({ generation: CLOCK + 50 })), [clientEntry(CLOCK + 50)], 'to what the caller gives')
     t.strictSame(entriesOf(await raise({ generation: CLOCK + 50 })), [clientEntry(CLOCK + 51)], 'not to its own')
     await store.addEntries([clientEntry(CLOCK + 100, true)])
-    version++
     t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 101)], 'above its entries')
     await store.raiseAll()
     t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 103)], 'above that of all')
     await store.addEntries([clientEntry(CLOCK + 999, false, 'other'), { kind: 'all', id: '', generation: CLOCK + 200, expiresAt: EXPIRY }])
     t.equal(await raise({ generation: 7 }), false, 'who has read an earlier generation of this version has read a history that was lost')
-    version--
     t.strictSame(entriesOf(await raise()), [clientEntry(CLOCK + 201)], 'not above those of others')
     t.equal(await generationOf(store), CLOCK + 201)
     t.strictSame(await store.listClients({ limit: 1 }), await store.findClients(['reader']))
@@ -47,7 +44,7 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     const written = await store.addEntries(lost)
     t.strictSame(written.map((entry) => JSON.stringify(unmarked(entry))).sort(), lost.map((entry) => JSON.stringify(entry)).sort(), 'each as it was, once')
     const rowOf = async (id = 'reader') => (await store.findClients([id]))[0]
-    t.strictSame(await rowOf(), { ...CLIENT, secrets: secrets.slice(1), version: 4, isDisabled: true, generation: CLOCK + 7 })
+    t.strictSame(await rowOf(), { ...await current(store), secrets: secrets.slice(1), isDisabled: true, generation: CLOCK + 7 })
     t.equal(await rowOf('gone'), undefined)
     t.match(await rowOf('other'), { version: 1, generation: CLOCK })
     await store.addEntries([clientEntry(CLOCK + 6)])
@@ -64,7 +61,7 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     await store.addClients([CLIENT])
     await store.replaceClient(CLIENT, { raises: true })
     move(10)
-    const written = await store.replaceClient({ ...CLIENT, version: 2 }, { raises: true })
+    const written = await store.replaceClient(await current(store), { raises: true })
     t.strictSame(entriesOf(written), [{ ...clientEntry(CLOCK + 10_000), expiresAt: EXPIRY + 10 }])
   })
 
@@ -73,12 +70,12 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     await store.addClients([CLIENT])
     t.strictSame(await store.replaceClient(CLIENT), [])
     t.equal(await generationOf(store), CLOCK)
-    await store.replaceClient({ ...CLIENT, version: 2 }, { raises: true })
-    t.strictSame(await store.replaceClient({ ...CLIENT, version: 3 }), [])
+    await store.replaceClient(await current(store), { raises: true })
+    t.strictSame(await store.replaceClient(await current(store)), [])
     t.equal(await generationOf(store), CLOCK + 1)
-    t.equal(await store.replaceClient({ ...CLIENT, version: 4, generation: CLOCK }), false, 'an earlier one was read in a history that was lost')
+    t.equal(await store.replaceClient({ ...await current(store), generation: CLOCK }), false, 'an earlier one was read in a history that was lost')
     t.equal(await generationOf(store), CLOCK + 1)
-    t.strictSame(await store.replaceClient({ ...CLIENT, version: 4, generation: CLOCK + 2 }), [])
+    t.strictSame(await store.replaceClient({ ...await current(store), generation: CLOCK + 2 }), [])
     t.equal(await generationOf(store), CLOCK + 2)
     t.equal((await store.listEntries()).entries.length, 1)
   })
@@ -96,9 +93,9 @@ export function generationContract (name: string, makeStore: MakeStore<Store>): 
     t.strictSame(same(entriesOf(written) as object[]), same([...lost, clientEntry(CLOCK + 6)]))
     t.strictSame((await store.listEntries()).entries, written)
     t.equal(await generationOf(store), CLOCK + 6, 'above that of an entry of the same change')
-    t.strictSame(entriesOf(await store.replaceClient({ ...CLIENT, version: 2 }, { entries: [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }] })), [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }])
+    t.strictSame(entriesOf(await store.replaceClient(await current(store), { entries: [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }] })), [{ kind: 'secret', id: 'reader second', expiresAt: EXPIRY }])
     t.equal(await generationOf(store), CLOCK + 6)
-    await store.replaceClient({ ...CLIENT, version: 3 }, { raises: true, entries: [{ kind: 'all', id: '', generation: CLOCK + 70, expiresAt: EXPIRY }, clientEntry(CLOCK + 90, true, 'other')] })
+    await store.replaceClient(await current(store), { raises: true, entries: [{ kind: 'all', id: '', generation: CLOCK + 70, expiresAt: EXPIRY }, clientEntry(CLOCK + 90, true, 'other')] })
     t.equal(await generationOf(store), CLOCK + 71, 'above that of all of the same change')
   })
 
