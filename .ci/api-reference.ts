@@ -44,7 +44,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
   'src/adapter.md': {
     title: 'API for adapters',
-    intro: 'What `fastify-client-credentials/adapter` exports: what an adapter for another framework needs beside the [core](README.md). The plugin is made of both. NOT covered by semver before 1.0: a minor release may change it.',
+    intro: 'What `fastify-client-credentials/adapter` exports: what an adapter for another framework needs beside the [core](README.md). The plugin is made of both. NOT covered by semver before 1.0: a minor release may change it. [`example/node-http.ts`](../example/node-http.ts) is an adapter for plain `node:http`.',
     entries: [['src/adapter.d.ts', 'fastify-client-credentials/adapter']],
     has: (file) => !file.startsWith('src/stores/'),
     sections: ADAPTER_SECTIONS.map(([folder, title]) => [`src/${folder}`, title])
