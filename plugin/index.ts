@@ -8,12 +8,11 @@ import { refuseRenegotiation } from './client-certificate/tls-socket.ts'
 import { endpoints } from './endpoints/client-endpoints.ts'
 import { wellKnown } from './endpoints/well-known.ts'
 import { secondaryServersOf, seeRoutesFirst } from './fastify-internals.ts'
-import { documentedScopesOf } from './guard/documented-scopes.ts'
+import { Decisions } from './guard/decision.ts'
 import type { DocumentedScopes } from './guard/documented-scopes.ts'
-import { formatGuardErrors } from './guard/format-guard-errors.ts'
-import { createGuards } from './guard/guard.ts'
-import type { Guard } from './guard/guard.ts'
-import { forgetRefusals } from './guard/retract-challenge.ts'
+import { requireScopes } from './guard/guard.ts'
+import type { Guard, GuardContext } from './guard/guard.ts'
+import { guardRoute, noteGuards } from './guard/guarded-routes.ts'
 import type { RequireScopes } from './guard/scope-requirement.ts'
 import type { FlowDescription } from './openapi/document.ts'
 import { noteRoute } from './openapi/noted-routes.ts'
@@ -58,7 +57,13 @@ declare module 'fastify' {
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
   const { flow, prefix, acceptJson, decoratorName, metadata, openIdConfiguration, origins, certificateOf } = resolveOptions(options)
   const paths = servedPaths(flow, openIdConfiguration)
-  const guards = createGuards(flow, { origin: origins.resource, certificateOf }, decoratorName, new OutageLog('Guarded routes', fastify.log))
+  const guardContext: GuardContext = {
+    flow,
+    settings: settingsOf(flow),
+    requestContext: { origin: origins.resource, certificateOf },
+    decisions: new Decisions(flow, decoratorName),
+    outageLog: new OutageLog('Guarded routes', fastify.log)
+  }
   if (options.clientCertificate === undefined) {
     refuseRenegotiation(fastify.server)
     // Where a host name has several addresses, Fastify opens a server for each of the others, once the first listens.
@@ -66,19 +71,13 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   }
 
   fastify.decorate('clientCredentials', flow)
-  fastify.decorate('requireScopes', guards.requireScopes)
-  for (const name of guards.decorators) fastify.decorateRequest(name, null)
+  fastify.decorate('requireScopes', (...args: unknown[]) => requireScopes(guardContext, args))
+  for (const name of guardContext.decisions.decorators) fastify.decorateRequest(name, null)
 
   const routes: NotedRoute[] = []
-  seeRoutesFirst(fastify, guards.note)
+  seeRoutesFirst(fastify, (route) => { noteGuards(guardContext, route) })
   fastify.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
-    formatGuardErrors(route)
-    const guarded = guards.scopesOf(route)
-    const documented = documentedScopesOf(flow, route)
-    const needed = guarded ?? documented
-    if (needed !== undefined) guards.watch(route, this, needed)
-    if (guarded === undefined && documented !== undefined) forgetRefusals(route)
-    if (guarded !== undefined) guards.enclose(route, this, guarded)
+    const needed = guardRoute(guardContext, route, this)
     routes.push(noteRoute(route, flow.getSecuritySchemeName(), needed?.map((scopes) => flow.toOpenAPIPathItem(scopes))))
   })
 

@@ -34,7 +34,8 @@ export { isDenialObserved, publishDenial } from './events/client-decision.ts'
 export type { ClientEndpoint } from './events/event-types.ts'
 
 // Protected resources
-export { checkScope, hasScopes, rejectSecondToken, verifyAccess } from './resource-server/verify-request.ts'
+export { checkScope, hasScopes, rejectSecondToken } from './resource-server/check-scope.ts'
+export { credentialsFromCache, verifyRequest } from './resource-server/verify-request.ts'
 
 // Errors
 export { toOAuth2Error } from './endpoints/with-client-errors.ts'

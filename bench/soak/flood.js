@@ -13,7 +13,7 @@ const {
   BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, JwtAccessTokens, MemoryStore, OpaqueAccessTokens,
   RemoteAccessTokens, SigningKeys
 } = await import(new URL('../../dist/src/index.js', import.meta.url))
-const { handleTokenRequest, settingsOf, verifyAccess } = await import(new URL('../../dist/src/adapter.js', import.meta.url))
+const { handleTokenRequest, settingsOf, verifyRequest } = await import(new URL('../../dist/src/adapter.js', import.meta.url))
 
 const MEGABYTE = 2 ** 20
 const HEAP_BOUND = 10
@@ -63,8 +63,8 @@ function proof (token, by) {
   const ath = createHash('sha256').update(token).digest('base64url')
   return jws({ typ: 'dpop+jwt', alg: 'ES256', jwk: by.jwk }, { htm: 'GET', htu: `${ISSUER}/data`, iat: Math.floor(Date.now() / 1000), jti: `${count++}`, ath }, by)
 }
-const bound = (token, by) => verifyAccess(jwt, request({ authorization: `DPoP ${token}`, dpop: proof(token, by) }))
-const access = (settings, token) => verifyAccess(settings, request({ authorization: `Bearer ${token}` }))
+const bound = (token, by) => verifyRequest(jwt, request({ authorization: `DPoP ${token}`, dpop: proof(token, by) }))
+const access = (settings, token) => verifyRequest(settings, request({ authorization: `Bearer ${token}` }))
 const ask = (form, fields = {}) => handleTokenRequest(jwt, request(fields, { grant_type: 'client_credentials', ...form }))
 
 const assertionClaims = (name) => ({ iss: name, sub: name, aud: ISSUER, exp: Math.floor(Date.now() / 1000) + 60, jti: `${count++}` })

@@ -13,7 +13,7 @@ const {
   auditLog, BearerTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, default: clientCredentialsPlugin, DPoPTokenType,
   FailureThrottle, JwtAccessTokens, OpaqueAccessTokens, prometheusMetrics, RemoteAccessTokens, SigningKeys
 } = await import(new URL('../../dist/plugin/index.js', import.meta.url))
-const { settingsOf, verifyAccess } = await import(new URL('../../dist/src/adapter.js', import.meta.url))
+const { settingsOf, verifyRequest } = await import(new URL('../../dist/src/adapter.js', import.meta.url))
 
 // As many as are seen in the first minutes, whatever the machine.
 const CACHE = 1000
@@ -81,7 +81,7 @@ async function fill () {
   for (let number = 0; number < STRANGERS; number++) await throttle.failed(`stranger ${number}`, '192.0.2.1')
   for (let number = 0; number < PROOF_KEYS; number++) {
     const fields = { authorization: 'DPoP x', dpop: `${base64url({ typ: 'dpop+jwt', alg: 'ES256', jwk: keyPair().jwk })}.e30.AA` }
-    await Promise.resolve(verifyAccess(settingsOf(flow), { method: 'GET', url: '/data', header: (name) => fields[name] })).catch(() => {})
+    await verifyRequest(settingsOf(flow), { method: 'GET', url: '/data', header: (name) => fields[name] }).catch(() => {})
   }
 }
 

@@ -1,26 +1,26 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 
-// What a refusal says to the client alone that was refused.
+// The fields that are meant for the rejected client alone.
 const FIELDS = ['www-authenticate', 'retry-after']
-const refusals = new WeakMap<object, Readonly<Record<string, string>>>()
+const rejections = new WeakMap<object, Readonly<Record<string, string>>>()
 
-/** Notes what a refusal has put on a reply. */
-export function noteRefusal (reply: object, headers: Readonly<Record<string, string>>): void {
-  refusals.set(reply, headers)
+/** Notes the header fields that a rejection has put on a reply. */
+export function noteRejection (reply: object, headers: Readonly<Record<string, string>>): void {
+  rejections.set(reply, headers)
 }
 
 /**
- * Has the header fields of a refusal taken off the answer on a route where it was not the last word: its guard is in a
- * function of the user's, or of `@fastify/auth`, that lets the request in by another way.
+ * Removes the challenge of a rejection from an answer that is no error, on a route whose guard is inside of a function of the
+ * application, or of `@fastify/auth`, that accepts the request by other credentials.
  */
-export function forgetRefusals (route: RouteOptions): void {
-  route.onSend = [...[route.onSend ?? []].flat(), forgetRefusal]
+export function retractChallenge (route: RouteOptions): void {
+  route.onSend = [...[route.onSend ?? []].flat(), removeFields]
 }
 
-function forgetRefusal (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void): void {
-  const refusal = reply.statusCode < 400 ? refusals.get(reply) : undefined
-  if (refusal !== undefined) {
-    for (const name of FIELDS) if (reply.getHeader(name) === refusal[name]) reply.removeHeader(name)
+function removeFields (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void): void {
+  const rejection = reply.statusCode < 400 ? rejections.get(reply) : undefined
+  if (rejection !== undefined) {
+    for (const name of FIELDS) if (reply.getHeader(name) === rejection[name]) reply.removeHeader(name)
   }
   done(null, payload)
 }

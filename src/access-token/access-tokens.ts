@@ -128,6 +128,14 @@ export interface AccessTokens<Credentials extends VerifiedCredentials = Verified
    */
   readonly verify: (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenResult<Credentials> | undefined>
   /**
+   * Returns the result of a verification that is cached, if it still holds: the token has not expired, and neither it, its client nor
+   * its key was revoked, by a state that is recent enough to decide so. Synchronous, and never waits for a store. As `verify`, it
+   * does NOT check that the sender has the key that the token is bound to.
+   *
+   * @returns undefined in every other case: then `verify` decides
+   */
+  cached? (token: string): VerifyTokenResult<Credentials> | undefined
+  /**
    * Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid.
    *
    * @param isThorough for a token that is to be revoked: what another process has just made must be found too. Default false

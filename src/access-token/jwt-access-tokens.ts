@@ -37,7 +37,14 @@ const MAX_LENGTH = 16_384
 const MAX_ATTEMPTS = 5
 
 type Refusal = VerifyTokenResult & { isValid: false }
-interface Verdict { result: VerifyTokenResult & { isValid: true }, kid: string, alg: string, grant: TokenGrant }
+interface Verdict {
+  readonly result: VerifyTokenResult & { isValid: true }
+  readonly kid: string
+  readonly alg: string
+  readonly grant: TokenGrant
+  /** The state in which the token was found not to be revoked: {@link TokenValidity.changes}. */
+  checkedIn: number
+}
 
 /**
  * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
@@ -105,16 +112,18 @@ export class JwtAccessTokens implements AccessTokens {
     return { accessToken, expiresIn: grant.expiresAt - grant.issuedAt, audience: grant.audience }
   }
 
-  verify (token: string): VerifyTokenResult | Promise<VerifyTokenResult> {
+  cached (token: string): VerifyTokenResult | undefined {
+    return this.#cached(this.#verified.keyOf(token))?.result
+  }
+
+  async verify (token: string): Promise<VerifyTokenResult> {
     const key = this.#verified.keyOf(token)
-    const isRecent = this.#validity.isRecent()
-    const waiting = isRecent ? undefined : this.#validity.whenStale()
-    const verdict = waiting === undefined ? this.#remembered(key, isRecent) : undefined
-    return verdict === undefined ? this.#judge(token, key, { waiting }).then(resultOf) : resultOf(verdict)
+    const verdict = this.#cached(key) ?? await this.#judge(token, key)
+    return 'result' in verdict ? verdict.result : verdict
   }
 
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
-    const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough })
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), isThorough)
     if (!('result' in verdict)) return undefined
     // RFC 7662 §2.2: active ends at `exp`. The tolerance is for servers whose clock is another one.
     return verdict.grant.expiresAt <= this.#now() ? undefined : toTokenInformation(verdict.grant)
@@ -133,18 +142,24 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   async #revoke (token: string): Promise<void> {
-    const verdict = await this.#judge(token, this.#verified.keyOf(token), { isThorough: true })
+    const verdict = await this.#judge(token, this.#verified.keyOf(token), true)
     if (!('result' in verdict)) return
     const { id, expiresAt } = verdict.grant
     await this.#revocations?.add({ kind: 'token', id: id as string, expiresAt: expiresAt + this.#expectation.clockTolerance })
   }
 
-  // For the many requests that bring a token which was verified before: without waiting. Undefined: it must be verified.
-  #remembered (tokenKey: string | undefined, isRecent: boolean): Verdict | Refusal | undefined {
+  // Freshness comes first: only in a state that is recent enough does it mean anything that nothing has changed since the token was
+  // checked. The key is checked each time, since it is dropped by time, too.
+  #cached (tokenKey: string | undefined): Verdict | undefined {
+    if (tokenKey === undefined || !this.#validity.isReady()) return undefined
     this.#forgetAfterLoss()
     const verdict = this.#verified.get(tokenKey)
-    if (verdict === undefined || !this.#holds(verdict) || !(isRecent || this.#validity.isUsable())) return undefined
-    return this.#unlessRevoked(verdict)
+    if (verdict === undefined || !this.#holds(verdict)) return undefined
+    const { changes } = this.#validity
+    if (verdict.checkedIn === changes) return verdict
+    if (this.#unlessRevoked(verdict) !== verdict) return undefined
+    verdict.checkedIn = changes
+    return verdict
   }
 
   // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1).
@@ -159,8 +174,7 @@ export class JwtAccessTokens implements AccessTokens {
 
   // Signature and claims need their time, and so does reading anew. What may have changed meanwhile is asked in one synchronous
   // step at the end, and all over again if by then it was read too long ago, such as before the process was suspended.
-  async #judge (token: string, tokenKey: string | undefined, { isThorough = false, waiting }: { isThorough?: boolean, waiting?: Promise<unknown> | undefined } = {}): Promise<Verdict | Refusal> {
-    await waiting
+  async #judge (token: string, tokenKey: string | undefined, isThorough = false): Promise<Verdict | Refusal> {
     let verdict: Verdict | undefined
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await this.#validity.ready()
@@ -176,8 +190,10 @@ export class JwtAccessTokens implements AccessTokens {
       if (this.#keys.holds?.(verdict.kid, verdict.alg) === false) return invalid('the key was revoked')
       if (verdict.grant.expiresAt + this.#expectation.clockTolerance <= this.#now()) return { isValid: false, message: 'The access token has expired', cause: 'exp is over' }
       const judged = this.#unlessRevoked(verdict)
-      if (judged === verdict) this.#verified.set(tokenKey, verdict, verdict.grant.expiresAt + this.#expectation.clockTolerance)
-      return judged
+      if (judged !== verdict) return judged
+      verdict.checkedIn = this.#validity.changes
+      this.#verified.set(tokenKey, verdict, verdict.grant.expiresAt + this.#expectation.clockTolerance)
+      return verdict
     }
     throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been verified'))
   }
@@ -224,14 +240,10 @@ export class JwtAccessTokens implements AccessTokens {
     if (!isAccessTokenType(jws.header.typ)) return invalid('the JWT is no access token')
     const claims = decodeObject(jws.payload) ?? {}
     const result = validateClaims(claims, this.#expectation)
-    return result.isValid ? { result, kid, alg, grant: fromClaims(claims as TokenClaims, result.credentials.scope) } : result
+    return result.isValid ? { result, kid, alg, grant: fromClaims(claims as TokenClaims, result.credentials.scope), checkedIn: NaN } : result
   }
 }
 
 function invalid (cause: string): Refusal {
   return { isValid: false, cause }
-}
-
-function resultOf (verdict: Verdict | Refusal): VerifyTokenResult {
-  return 'result' in verdict ? verdict.result : verdict
 }

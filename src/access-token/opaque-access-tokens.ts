@@ -75,7 +75,7 @@ export const OPAQUE_ACCESS_TOKENS: OptionsDescription<OpaqueAccessTokensOptions>
 // Each is lost to a suspension of the process, or to a store that answers slowly.
 const MAX_ATTEMPTS = 5
 
-interface Found { result: VerifyTokenResult & { isValid: true }, hash: string, grant: TokenGrant }
+interface Found { readonly result: VerifyTokenResult & { isValid: true }, readonly hash: string, readonly grant: TokenGrant }
 
 /**
  * Opaque access tokens: 256 random bits that say nothing, of which only the SHA-256 is stored. For who must be able to
@@ -126,6 +126,14 @@ export class OpaqueAccessTokens implements AccessTokens {
     return { accessToken, expiresIn: grant.expiresAt - grant.issuedAt, audience: grant.audience }
   }
 
+  cached (token: string): VerifyTokenResult | undefined {
+    const hash = this.#found.keyOf(token)
+    if (hash === undefined || !this.#validity.isReady()) return undefined
+    this.#forgetAfterLoss()
+    const found = this.#found.get(hash)
+    return found === undefined || this.#isRevoked(found) ? undefined : found.result
+  }
+
   async verify (token: string): Promise<VerifyTokenResult> {
     const found = await this.#find(token)
     return 'result' in found ? found.result : found
@@ -161,13 +169,17 @@ export class OpaqueAccessTokens implements AccessTokens {
       const found = this.#found.get(hash) ?? await this.#lookUp(hash)
       if (found === undefined) return { isValid: false, cause: 'the store has no such token' }
       if (!this.#validity.isUsable()) continue
-      const { clientId, issuedAt, expiresAt, generation } = found.grant
+      const { expiresAt } = found.grant
       if (expiresAt <= this.#now()) return { isValid: false, cause: 'the token has expired' }
-      if (this.#validity.isRevoked({ id: hash, clientId, generation, issuedAt })) return REVOKED
+      if (this.#isRevoked(found)) return REVOKED
       this.#found.set(hash, found, expiresAt)
       return found
     }
     throw new StoreUnavailableError(new Error('What was read of the stores was too old each time that a token had been found'))
+  }
+
+  #isRevoked ({ hash, grant: { clientId, generation, issuedAt } }: Found): boolean {
+    return this.#validity.isRevoked({ id: hash, clientId, generation, issuedAt })
   }
 
   #forgetAfterLoss (): void {

@@ -9,6 +9,12 @@ interface CutOff { readonly issuedBefore: number, readonly expiresAt: number }
 export class RevocationState implements MergingState<Revocation> {
   readonly #tokens = new SplitMap<number>()
   readonly #cutOffs = new SplitMap<CutOff>()
+  #changes = 0
+
+  /** Counts the calls of {@link merge}. */
+  get changes (): number {
+    return this.#changes
+  }
 
   isTokenRevoked (id: string): boolean {
     return this.#tokens.has(id)
@@ -20,6 +26,7 @@ export class RevocationState implements MergingState<Revocation> {
   }
 
   merge (revocation: Revocation): boolean {
+    this.#changes++
     const { kind, id, expiresAt } = revocation
     if (kind === 'token') return mergeExpiry(this.#tokens, id, expiresAt)
     const held = this.#cutOffs.get(id)

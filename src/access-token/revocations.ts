@@ -38,6 +38,11 @@ export class Revocations {
     return this.#reader.epoch
   }
 
+  /** Counts the revocations that were merged: what was decided by the others still holds as long as it is the same. */
+  get changes (): number {
+    return this.#reader.state.changes
+  }
+
   /** The id of the store, once it was read. */
   get storeId (): string | undefined {
     return this.#reader.storeId

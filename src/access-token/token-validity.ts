@@ -36,7 +36,8 @@ export interface RevocableToken {
  * what was read before, for `maxStale`; after that nobody can tell.
  *
  * Used in two steps: {@link ready} waits until everything was read recently enough; {@link isUsable} and {@link isRevoked}
- * are then asked in one synchronous step, the last before a token is accepted.
+ * are then asked in one synchronous step, the last before a token is accepted. {@link isReady} is the first step for those who do
+ * not wait, and {@link changes} saves the second where nothing was read or written since a token passed it.
  */
 export class TokenValidity {
   readonly #options: TokenValidityOptions
@@ -55,32 +56,19 @@ export class TokenValidity {
     return (this.#options.entries?.epoch ?? 0) + (this.#options.revocations?.epoch ?? 0)
   }
 
-  /** Whether everything was read so lately that it may be used, and nothing is due: for requests that wait for nothing. */
-  isRecent (): boolean {
-    if (this.#options.agreement?.isOpen === true) return false
-    const time = monotonic()
-    let clock: (() => number) | undefined
-    let wall = 0
-    for (const state of this.#states) {
-      // Most share one clock: it is read once.
-      if (state.wall !== clock) {
-        clock = state.wall
-        wall = clock()
-      }
-      if (!state.isRecent(wall, time)) return false
-    }
-    return true
+  /** Counts what was merged into the states that tokens are revoked by. As long as it is the same, {@link isRevoked} returns the same for a token. */
+  get changes (): number {
+    const { entries, revocations } = this.#options
+    return (entries?.changes ?? 0) + (revocations?.changes ?? 0) + this.epoch
   }
 
-  /** Undefined if everything was read recently enough, or a store has just failed; otherwise a promise to wait for. Starts the reads that are due. */
-  whenStale (): Promise<unknown> | undefined {
-    let waiting: Array<Promise<unknown>> | undefined
-    if (this.#options.agreement?.isOpen === true) waiting = [this.#options.agreement.settle()]
-    for (const state of this.#states) {
-      const reading = state.whenStale(this.#maxStale)
-      if (reading !== undefined) (waiting ??= []).push(reading)
-    }
-    return waiting && Promise.all(waiting)
+  /** Whether everything may be used now, without waiting. Starts the reads that are due, in the background. */
+  isReady (): boolean {
+    if (this.#isRecent()) return true
+    if (this.#options.agreement?.isOpen === true) return false
+    // Not by `some`, which would leave out reads that are due.
+    const waiting = this.#states.filter((state) => state.whenStale(this.#maxStale) !== undefined)
+    return waiting.length === 0 && this.isUsable()
   }
 
   /**
@@ -89,7 +77,7 @@ export class TokenValidity {
    * @throws StoreUnavailableError when what was read last is older than `maxStale`, or nothing was ever read
    */
   async ready (): Promise<void> {
-    await this.whenStale()
+    await this.#whenStale()
     const failed = this.#states.find((state) => state.error !== undefined && state.age() > this.#maxStale && !state.isUsable(this.#maxStale))
     if (failed !== undefined) throw toUnavailable(failed.error as Error)
   }
@@ -108,6 +96,34 @@ export class TokenValidity {
     // The clock of the process that issued the token may have been ahead.
     const cutOff = revocations.cutOffOf(clientId)
     return revocations.isTokenRevoked(id) || (cutOff > 0 && issuedAt < cutOff + clockTolerance)
+  }
+
+  // Whether everything was read so recently that nothing is due.
+  #isRecent (): boolean {
+    if (this.#options.agreement?.isOpen === true) return false
+    const time = monotonic()
+    let clock: (() => number) | undefined
+    let wall = 0
+    for (const state of this.#states) {
+      // Most share one clock: it is read once.
+      if (state.wall !== clock) {
+        clock = state.wall
+        wall = clock()
+      }
+      if (!state.isRecent(wall, time)) return false
+    }
+    return true
+  }
+
+  // Undefined if everything was read recently enough, or a store has just failed; otherwise a promise to wait for. Starts the reads that are due.
+  #whenStale (): Promise<unknown> | undefined {
+    let waiting: Array<Promise<unknown>> | undefined
+    if (this.#options.agreement?.isOpen === true) waiting = [this.#options.agreement.settle()]
+    for (const state of this.#states) {
+      const reading = state.whenStale(this.#maxStale)
+      if (reading !== undefined) (waiting ??= []).push(reading)
+    }
+    return waiting && Promise.all(waiting)
   }
 }
 

@@ -63,6 +63,11 @@ export class Entries {
     return this.#reader.epoch
   }
 
+  /** Counts the entries that were merged: what was decided by the others still holds as long as it is the same. */
+  get changes (): number {
+    return this.#reader.state.changes
+  }
+
   /** What the processes on the store have agreed on. Undefined as long as it was not read. */
   get settings (): StoredSettings | undefined {
     return this.#settings

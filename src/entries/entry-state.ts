@@ -16,6 +16,12 @@ export class EntryState implements MergingState<Entry> {
   readonly #secrets = new SplitMap<number>()
   readonly #keys = new SplitMap<number>()
   #all = { generation: 0, expiresAt: 0 }
+  #changes = 0
+
+  /** Counts the calls of {@link merge}. */
+  get changes (): number {
+    return this.#changes
+  }
 
   /** The entry of a client. Undefined where there is none, or it has expired. */
   client (id: string): HeldClient | undefined {
@@ -36,6 +42,7 @@ export class EntryState implements MergingState<Entry> {
   }
 
   merge (entry: Entry): boolean {
+    this.#changes++
     if (entry.kind === 'secret') return mergeExpiry(this.#secrets, entry.id, entry.expiresAt)
     if (entry.kind === 'key') return mergeExpiry(this.#keys, entry.id, entry.expiresAt)
     if (entry.kind === 'client') return this.#mergeClient(entry)

@@ -17,7 +17,7 @@ import { publishDenial } from '../events/client-decision.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { readRequest, readTokenRequest } from '../http/web-request.ts'
 import { brandOf, readBrand } from '../lib/brand.ts'
-import { verifyAccess } from '../resource-server/verify-request.ts'
+import { verifyRequest } from '../resource-server/verify-request.ts'
 import { resolveFlowOptions } from './flow-options.ts'
 import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.ts'
 import { toSecurityRequirement, toSecuritySchemes } from './security-scheme.ts'
@@ -120,7 +120,7 @@ export class ClientCredentialsFlow<
    */
   async verifyToken (request: Request): Promise<StrategyResult<CredentialsWithScopeList<Credentials>>> {
     try {
-      const credentials = await verifyAccess(this[SETTINGS], readRequest(request))
+      const credentials = await verifyRequest(this[SETTINGS], readRequest(request))
       return { success: true, credentials: credentials as CredentialsWithScopeList<Credentials> }
     } catch (error) {
       return { success: false, error: isStrategyError(error) ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }

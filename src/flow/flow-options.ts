@@ -11,7 +11,8 @@ import { isIssuer, PROTECTED_RESOURCE, wellKnownUrl } from '../http/issuer.ts'
 import { isSecureUrl } from '../lib/secure-url.ts'
 import { callable, checkOptions, codedError, flag, hasMethods, isTable, listOf, oneOf, orNull, seconds, text, wholeNumber, withError, withMethods } from '../options/check-options.ts'
 import type { OptionsDescription, Rule } from '../options/check-options.ts'
-import type { ResourceAccessSettings } from '../resource-server/verify-request.ts'
+import type { ScopeSettings } from '../resource-server/check-scope.ts'
+import type { VerificationSettings } from '../resource-server/verify-request.ts'
 import { FailureThrottle } from '../throttle/failure-throttle.ts'
 import { DEFAULT_REJECTION_DELAY, RejectionDelay } from '../throttle/rejection-delay.ts'
 import { BearerTokenType } from '../token-type/bearer.ts'
@@ -77,7 +78,7 @@ export interface ClientCredentialsFlowOptions<
 export type CallbackName = 'getClient' | 'generateAccessToken' | 'verifyToken'
 
 /** What the pipeline runs on: the options of a flow, checked, complete and frozen. */
-export interface FlowSettings extends TokenEndpointSettings, ResourceAccessSettings {
+export interface FlowSettings extends TokenEndpointSettings, VerificationSettings, ScopeSettings {
   readonly tokenEndpoint: string
   readonly securitySchemeName: string
   readonly description: string | undefined
@@ -211,7 +212,7 @@ export function resolveFlowOptions (options: Partial<ClientCredentialsFlowOption
     heldRejections: rejectionDelayOf(resolved),
     generateAccessToken: resolved.generateAccessToken,
     verifyToken: resolved.verifyToken,
-    recheckToken: ofAccessTokens.has(resolved.verifyToken) ? resolved.verifyToken : undefined,
+    ...repeatableVerification(resolved.verifyToken),
     accessTokens,
     resource,
     resourceMetadataUrl: resource && wellKnownUrl(resource, PROTECTED_RESOURCE),
@@ -228,13 +229,28 @@ function rejectionDelayOf ({ rejectionDelay, clients }: ClientCredentialsFlowOpt
 }
 
 // The callbacks that verify by a kind of access token: at little cost, and as often as needed. One of the application is called once.
-const ofAccessTokens = new WeakSet<VerifyToken>()
+const accessTokensOf = new WeakMap<VerifyToken, AccessTokens>()
+
+function repeatableVerification (verifyToken: VerifyToken): Pick<FlowSettings, 'recheckToken' | 'cachedToken'> {
+  const accessTokens = accessTokensOf.get(verifyToken)
+  return accessTokens === undefined ? {} : { recheckToken: verifyToken, cachedToken: cacheOf(accessTokens) }
+}
+
+// A cache answers for the `verify` that it was written with only. A subclass, a proxy or an assignment that replaces `verify` alone
+// would be bypassed.
+function cacheOf (accessTokens: AccessTokens): FlowSettings['cachedToken'] {
+  let owner: object | null = accessTokens
+  while (owner !== null && !Object.hasOwn(owner, 'cached')) owner = Object.getPrototypeOf(owner)
+  const verify: unknown = owner === null ? undefined : Object.getOwnPropertyDescriptor(owner, 'verify')?.value
+  if (verify === undefined) return undefined
+  return (token) => accessTokens.verify === verify ? accessTokens.cached?.(token) : undefined
+}
 
 /** What a kind of access token fills: the callbacks that it has, and itself. */
 export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredentialsFlowOptions> {
   const { issue } = accessTokens
   const verifyToken: VerifyToken = (token, context) => accessTokens.verify(token, context)
-  ofAccessTokens.add(verifyToken)
+  accessTokensOf.set(verifyToken, accessTokens)
   return {
     accessTokens,
     ...(issue !== undefined && { generateAccessToken: (context) => issue.call(accessTokens, context) }),

@@ -20,8 +20,15 @@ export function parseAuthorization (value: string): Authorization {
   while (value[start] === ' ') start++
   return { scheme: value.slice(0, end).toLowerCase(), credentials: value.slice(start) }
 }
+
+/** Returns the schemes of all Authorization fields of a request, in lower case: several arrive as one, joined by ", ". */
+export function schemesOf (value: string): string[] {
+  return value.split(/, */).map((field) => parseAuthorization(field).scheme)
+}
+
 /** The auth-params of one challenge. Those that are undefined are left out. */
 export type ChallengeParameters = Readonly<Record<string, string | undefined>>
+
 /**
  * Writes one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1), every value as a quoted-string.
  * Values are trusted to hold no quote and no backslash: they are scheme names, scopes and safe text.

@@ -1,6 +1,6 @@
 import { verify } from 'node:crypto'
 import { LruMap } from 'toad-cache'
-import type { Eventual } from '../lib/maybe-promise.ts'
+import type { MaybePromise } from '../lib/maybe-promise.ts'
 import { prepareKey } from './prepared-key.ts'
 import type { PreparedKey } from './prepared-key.ts'
 import type { Signing } from './sign.ts'
@@ -49,7 +49,7 @@ export function rememberHeader ({ encodedHeader, header }: UnverifiedJws): void 
  * Tells whether a key has signed a JWS. Does NOT look at the header: that the key is used by the algorithm that it is for
  * (RFC 8725 §3.1) is the caller's to see to.
  */
-export type Verifier = (jws: UnverifiedJws, key: SigningKey) => Eventual<boolean>
+export type Verifier = (jws: UnverifiedJws, key: SigningKey) => MaybePromise<boolean>
 
 /** Makes a verifier that works where signatures are made. With "batch", each is verified at once. */
 export function createVerifier (signing: Signing): Verifier {

@@ -1,201 +1,150 @@
-import type { VerifyToken, VerifyTokenAnswer } from '../access-token/access-tokens.ts'
+import type { VerifyToken, VerifyTokenAnswer, VerifyTokenResult } from '../access-token/access-tokens.ts'
 import type { AuthCredentials } from '../access-token/credentials.ts'
 import type { VerifiedCredentials } from '../access-token/verified-credentials.ts'
 import {
-  isStrategyError, RETRY_AFTER, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidRequestError,
-  StrategyInvalidTokenError, StrategyMissingTokenError, StrategyUnavailableError, thrown
+  isStrategyError, RETRY_AFTER, StrategyInternalError, StrategyInvalidRequestError, StrategyInvalidTokenError, StrategyMissingTokenError,
+  StrategyUnavailableError, thrown
 } from '../errors/oauth-errors.ts'
 import type { StrategyError } from '../errors/oauth-errors.ts'
 import { withChallenge } from '../errors/protocol-error.ts'
 import { isStoreUnavailable } from '../errors/store-unavailable.ts'
 import { isAccessObserved, publishRejected, publishVerified } from '../events/access-decision.ts'
 import type { AccessRequest } from '../events/access-decision.ts'
-import { formatChallenge, isB64Token, parseAuthorization } from '../http/authentication.ts'
+import { isB64Token, parseAuthorization, schemesOf } from '../http/authentication.ts'
 import type { PlainRequest } from '../http/plain-request.ts'
 import { hasQueryParameter } from '../http/query.ts'
 import { splitScope } from '../http/scope.ts'
-import type { ImpliedScopes } from '../http/scope.ts'
 import { monotonic } from '../lib/clock.ts'
-import { andThen, isThenable } from '../lib/maybe-promise.ts'
+import { isThenable } from '../lib/maybe-promise.ts'
 import { checkProof, pickTokenType, sameConfirmation } from '../token-type/token-type.ts'
 import type { Confirmation, TokenType, TokenTypes } from '../token-type/token-type.ts'
+import { resourceChallenge } from './challenge.ts'
+import type { ChallengeSettings } from './challenge.ts'
 
-/** What the resource side runs on. */
-export interface ResourceAccessSettings {
-  readonly realm: string
-  /** The ways in which tokens may be presented, by their scheme in lower case. */
-  readonly tokenTypesByScheme: ReadonlyMap<string, TokenTypes>
+/** The settings of a flow that verify resource requests. */
+export interface VerificationSettings extends ChallengeSettings {
   readonly verifyToken: VerifyToken
-  /** Verifies a token again at little cost, where it is verified by a kind of access token of this package. */
+  /** Verifies a token again at little cost. Undefined for a `verifyToken` of the application. */
   readonly recheckToken?: VerifyToken | undefined
-  /** Which other scopes each scope implies, all of them. Undefined where none does. */
-  readonly impliedScopes?: ImpliedScopes | undefined
-  /** Where a client that is refused finds the authorization server (RFC 9728 §5.1). */
-  readonly resourceMetadataUrl?: string | undefined
+  /** Looks up a verified token. Undefined where `verifyToken` has no synchronous cache. */
+  readonly cachedToken?: ((token: string) => VerifyTokenResult<VerifiedCredentials> | undefined) | undefined
 }
 
-// RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never read. Beside a header, it makes two methods (§2).
+interface PresentedToken {
+  readonly token: string
+  /** The token types of the scheme that the request uses. */
+  readonly types: TokenTypes
+}
+
+// RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never read. Beside a header, it is a second method (§2).
 const QUERY_TOKEN = new Set(['access_token'])
 
 /**
- * Verifies the access token of a resource request (RFC 6750), and publishes what comes of it. Does NOT check scopes: see
- * {@link checkScope}.
+ * Returns the credentials of a request whose token is cached: synchronously, so that such a request waits for nothing. The only
+ * synchronous path of verification.
  *
- * @param needed the scopes that the resource wants, for the challenge
- * @returns at once where verifyToken does, so that a token that is remembered costs a request no turn
- * @throws StrategyError, or rejects with it, whatever goes wrong: an exception of verifyToken becomes the cause of a 500,
- *   a store that is away of a 503
+ * @returns undefined in every other case, and when anything is wrong: then {@link verifyRequest} decides. Also for a token type
+ *   that needs a proof
  */
-export function verifyAccess (
-  settings: ResourceAccessSettings,
-  request: PlainRequest,
-  needed: readonly string[] = []
-): AuthCredentials | Promise<AuthCredentials> {
-  // Where nobody listens, this is all that events cost.
-  return isAccessObserved() ? decideObserved(settings, request, needed) : decide(settings, request, needed)
-}
-
-function decideObserved (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
-  const startedAt = monotonic()
+export function credentialsFromCache (settings: VerificationSettings, request: PlainRequest): AuthCredentials | undefined {
+  const { cachedToken } = settings
+  if (cachedToken === undefined) return undefined
+  const startedAt = isAccessObserved() ? monotonic() : undefined
   try {
-    const credentials = decide(settings, request, needed)
-    if (isThenable(credentials)) return settleObserved(settings, request, needed, startedAt, credentials)
-    publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
+    const presented = findToken(settings, request)
+    if (presented === undefined || pickTokenType(presented.types, request).confirmAccess !== undefined) return undefined
+    const result = cachedToken(presented.token)
+    if (result === undefined) return undefined
+    const credentials = accept(result, undefined)
+    if (startedAt !== undefined) publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
     return credentials
-  } catch (error) {
-    const { code, status } = error as StrategyError
-    publishRejected(describe(settings, request, startedAt), { code, status, needed })
-    throw error
-  }
-}
-
-async function settleObserved (
-  settings: ResourceAccessSettings,
-  request: PlainRequest,
-  needed: readonly string[],
-  startedAt: number,
-  deciding: Promise<AuthCredentials>
-): Promise<AuthCredentials> {
-  try {
-    const credentials = await deciding
-    publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
-    return credentials
-  } catch (error) {
-    const { code, status } = error as StrategyError
-    publishRejected(describe(settings, request, startedAt), { code, status, needed })
-    throw error
-  }
-}
-
-function decide (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[]): AuthCredentials | Promise<AuthCredentials> {
-  try {
-    const credentials = verify(settings, request)
-    return isThenable(credentials) ? credentials.then(undefined, (error: unknown) => { throw refusal(settings, request, needed, error) }) : credentials
-  } catch (error) {
-    throw refusal(settings, request, needed, error)
+  } catch {
+    // Such as a bound token without its proof. The asynchronous path finds the same reason, and reports it.
+    return undefined
   }
 }
 
 /**
- * Checks that verified credentials hold every scope that is needed. Publishes a refusal.
+ * Verifies the access token of a resource request (RFC 6750), and publishes the outcome. Does NOT check scopes: see `checkScope`.
  *
- * @throws StrategyInsufficientScopeError 403, with the scopes needed in its challenge (RFC 6750 §3.1)
+ * @param needed the scopes that the resource needs, for the challenge
+ * @throws StrategyError in every case of failure: an exception of verifyToken becomes the cause of a 500, an unavailable store
+ *   that of a 503
  */
-export function checkScope (
-  settings: ResourceAccessSettings,
-  request: PlainRequest,
-  credentials: AuthCredentials,
-  needed: readonly string[]
-): void {
-  if (!hasScopes(settings, credentials, needed)) throw rejected(settings, request, needed, credentials, new StrategyInsufficientScopeError())
+export async function verifyRequest (settings: VerificationSettings, request: PlainRequest, needed: readonly string[] = []): Promise<AuthCredentials> {
+  const startedAt = isAccessObserved() ? monotonic() : undefined
+  try {
+    const credentials = await verify(settings, request)
+    if (startedAt !== undefined) publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
+    return credentials
+  } catch (reason) {
+    const error = toStrategyError(reason)
+    if (startedAt !== undefined) publishRejected(describe(settings, request, startedAt), { code: error.code, status: error.status, needed })
+    throw withChallenge(error, resourceChallenge(settings, request, error, needed))
+  }
 }
 
-/** Tells whether credentials have every scope that is needed, or one that implies it, for callers that make a plain request for a refusal only. */
-export function hasScopes ({ impliedScopes }: Pick<ResourceAccessSettings, 'impliedScopes'>, { scope }: AuthCredentials, needed: readonly string[]): boolean {
-  return needed.every((name) => scope.includes(name) || (impliedScopes !== undefined && scope.some((held) => impliedScopes.get(held)?.has(name) === true)))
-}
-
-/**
- * Refuses a request that sends a token in its body beside the one in its header (RFC 6750 §2). Publishes it.
- *
- * @returns the error to throw
- */
-export function rejectSecondToken (
-  settings: ResourceAccessSettings,
-  request: PlainRequest,
-  credentials: AuthCredentials,
-  needed: readonly string[]
-): StrategyError {
-  return rejected(settings, request, needed, credentials, severalMethods())
-}
-
-// What is refused though its token is valid.
-function rejected (
-  settings: ResourceAccessSettings,
-  request: PlainRequest,
-  needed: readonly string[],
-  credentials: AuthCredentials,
-  error: StrategyError
-): StrategyError {
-  if (isAccessObserved()) publishRejected(describe(settings, request), { code: error.code, status: error.status, clientId: credentials.app?.id, needed })
-  return challenging(settings, request, needed, error)
-}
-
-// All types of a scheme have its name.
-function describe ({ realm, tokenTypesByScheme }: ResourceAccessSettings, request: PlainRequest, startedAt?: number): AccessRequest {
+/** Describes a request for its events. All types of a scheme have its name. */
+export function describe ({ realm, tokenTypesByScheme }: ChallengeSettings, request: PlainRequest, startedAt?: number): AccessRequest {
   const { scheme } = parseAuthorization(request.header('authorization') ?? '')
   return { flow: realm, id: request.id, address: request.address, tokenType: tokenTypesByScheme.get(scheme)?.[0].name, startedAt }
 }
 
-function verify ({ tokenTypesByScheme, verifyToken, recheckToken }: ResourceAccessSettings, request: PlainRequest): AuthCredentials | Promise<AuthCredentials> {
-  // RFC 6750 §3.1: nothing presented, or another scheme than ours, is a 401 without error code.
-  const authorization = request.header('authorization')
-  if (authorization === undefined || authorization === '') throw new StrategyMissingTokenError()
-  const { scheme, credentials: token } = parseAuthorization(authorization)
+/** @returns the error of a request that sends its token in more than one way (RFC 6750 §2) */
+export function severalMethods (): StrategyInvalidRequestError {
+  return new StrategyInvalidRequestError('The access token is sent in more than one way')
+}
+
+// RFC 6750 §2, §2.1: one token, in the header, of the characters of b64token.
+function findToken ({ tokenTypesByScheme }: VerificationSettings, request: PlainRequest): PresentedToken | undefined {
+  const { scheme, credentials: token } = parseAuthorization(request.header('authorization') ?? '')
   const types = tokenTypesByScheme.get(scheme)
-  if (types === undefined) {
-    // Among several Authorization fields, which reach us joined by ", ", ours may stand behind another.
-    throw schemesOf(authorization).some((name) => tokenTypesByScheme.has(name))
-      ? new StrategyInvalidRequestError()
-      : new StrategyMissingTokenError()
-  }
+  return types === undefined || !isB64Token(token) || hasQueryParameter(request.url, QUERY_TOKEN) ? undefined : { token, types }
+}
 
-  // §2.1, §2: one token, in the header, of b64token's characters.
-  if (!isB64Token(token)) throw new StrategyInvalidRequestError()
-  if (hasQueryParameter(request.url, QUERY_TOKEN)) throw severalMethods()
+// Why a request presents no token.
+function presentationError ({ tokenTypesByScheme }: VerificationSettings, request: PlainRequest): StrategyError {
+  const authorization = request.header('authorization') ?? ''
+  const { scheme, credentials } = parseAuthorization(authorization)
+  if (tokenTypesByScheme.has(scheme)) return isB64Token(credentials) ? severalMethods() : new StrategyInvalidRequestError()
+  // RFC 6750 §3.1: no token, or another scheme, is a 401 without an error code. Among several Authorization fields, ours may
+  // come after another.
+  return schemesOf(authorization).some((name) => tokenTypesByScheme.has(name)) ? new StrategyInvalidRequestError() : new StrategyMissingTokenError()
+}
 
-  const tokenType = pickTokenType(types, request)
-  if (tokenType.confirmAccess !== undefined) return verifyProven(tokenType, types, { verifyToken, recheckToken }, request, token)
-  return andThen(verifyToken(token, { tokenType: tokenType.name, confirmation: undefined }), acceptUnproven)
+async function verify (settings: VerificationSettings, request: PlainRequest): Promise<AuthCredentials> {
+  const presented = findToken(settings, request)
+  if (presented === undefined) throw presentationError(settings, request)
+  const tokenType = pickTokenType(presented.types, request)
+  if (tokenType.confirmAccess !== undefined) return await verifyProven(settings, request, presented, tokenType)
+  return accept(await settings.verifyToken(presented.token, { tokenType: tokenType.name, confirmation: undefined }), undefined)
 }
 
 async function verifyProven (
-  tokenType: TokenType,
-  types: TokenTypes,
-  { verifyToken, recheckToken }: Pick<ResourceAccessSettings, 'verifyToken' | 'recheckToken'>,
+  { verifyToken, recheckToken }: VerificationSettings,
   request: PlainRequest,
-  token: string
+  { token, types }: PresentedToken,
+  tokenType: TokenType
 ): Promise<AuthCredentials> {
-  // What is cheap comes first: the proof of a caller without a valid token is not verified, whatever its key costs. A verifyToken of
-  // the application is called once, with what was proven.
+  // The cheap check comes first: the proof of a caller without a valid token is not verified, whatever its key costs. A verifyToken
+  // of the application is called once, with the confirmation.
   const isFirst = recheckToken !== undefined && tokenType.isPresented?.(request) !== false
   const early = isFirst ? await recheckToken(token, { tokenType: tokenType.name, confirmation: undefined }) : undefined
   // Throws.
   if (isFirst && (!early || !isAccepted(early))) return accept(early, undefined)
   const proof = checkProof(tokenType, await tokenType.confirmAccess?.(request, token))
-  const proven = proof?.confirmation
-  const context = { tokenType: tokenType.name, confirmation: proven }
+  const context = { tokenType: tokenType.name, confirmation: proof?.confirmation }
   const result = early ?? await verifyToken(token, context)
-  // A client may show its certificate with a token that is bound to nothing, where such tokens are taken.
+  // A client may show its certificate with a token that is not bound, where such tokens are accepted.
   const isPlain = !(result as Answer)?.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
-  const credentials = accept(result, isPlain ? undefined : proven)
+  const credentials = accept(result, isPlain ? undefined : proof?.confirmation)
   if (isPlain || proof?.consume === undefined) return credentials
   await proof.consume()
-  // A store took its time to consume the proof: whether the token was revoked is decided last.
-  return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proven)
+  // Consuming the proof took time: whether the token was revoked is decided last.
+  return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proof.confirmation)
 }
 
-// Every form of an answer: a callback may return null or anything else, too.
+// Every form of an answer. A callback may return null or anything else, too.
 type Answer = Partial<VerifyTokenAnswer & { success: boolean, error: unknown }> | undefined
 
 function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
@@ -204,7 +153,7 @@ function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
 
 function accept (result: Answer, proven: Confirmation | undefined): AuthCredentials {
   if (!result || !isAccepted(result)) throw isStrategyError(result?.error) ? result.error : new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
-  // A promise of credentials has no scope yet, and would open every route that wants none.
+  // A promise of credentials has no scope yet, and would open every route that needs none.
   if (!result.credentials || typeof result.credentials !== 'object' || isThenable(result.credentials)) throw new TypeError('verifyToken returned no credentials')
 
   // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
@@ -214,14 +163,6 @@ function accept (result: Answer, proven: Confirmation | undefined): AuthCredenti
   return withScopeList(result.credentials)
 }
 
-function acceptUnproven (result: Answer): AuthCredentials {
-  return accept(result, undefined)
-}
-
-function severalMethods (): StrategyInvalidRequestError {
-  return new StrategyInvalidRequestError('The access token is sent in more than one way')
-}
-
 function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
   const { scope = [] } = credentials
   if (typeof scope === 'string') return { ...credentials, scope: splitScope(scope) }
@@ -229,38 +170,9 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
   return { ...credentials, scope }
 }
 
-function refusal (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[], error: unknown): StrategyError {
-  // A refusal because of a store that is away is no refusal: a 401 would have every client fetch a new token.
-  if (isStrategyError(error) && (error.status >= 500 || !isStoreUnavailable(error))) return challenging(settings, request, needed, error)
-  if (isStoreUnavailable(error)) return new StrategyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
-  return new StrategyInternalError(undefined, { cause: thrown(error) })
-}
-
-function challenging (settings: ResourceAccessSettings, request: PlainRequest, needed: readonly string[], error: StrategyError): StrategyError {
-  // A failure of ours is no reason to send other credentials.
-  if (error.status >= 500) return error
-  const { realm, tokenTypesByScheme, resourceMetadataUrl } = settings
-  const used = schemesOf(request.header('authorization') ?? '')
-  // That of StrategyMissingTokenError.
-  const isPresented = error.code !== 'unauthorized'
-  // Clients that read one challenge only take the first: the scheme that was presented.
-  const offered = [...tokenTypesByScheme].sort(([one], [other]) => Number(used.includes(other)) - Number(used.includes(one)))
-  const challenges = offered.map(([scheme, types]) => {
-    // RFC 9449 §7.1: every scheme is offered, and the error stands with the one that was used.
-    const isFailed = isPresented && used.includes(scheme)
-    return formatChallenge(types[0].name, {
-      realm,
-      scope: needed.length > 0 ? needed.join(' ') : undefined,
-      error: isFailed ? error.code : undefined,
-      error_description: isFailed ? error.message : undefined,
-      resource_metadata: resourceMetadataUrl,
-      ...Object.assign({}, ...types.map(({ challengeParameters }) => challengeParameters))
-    })
-  })
-  return withChallenge(error, challenges.join(', '))
-}
-
-// Several Authorization fields reach us joined by ", ".
-function schemesOf (authorization: string): string[] {
-  return authorization.split(/, */).map((field) => parseAuthorization(field).scheme)
+function toStrategyError (reason: unknown): StrategyError {
+  // A rejection because of an unavailable store is none: a 401 would have every client fetch a new token.
+  if (isStrategyError(reason) && (reason.status >= 500 || !isStoreUnavailable(reason))) return reason
+  if (isStoreUnavailable(reason)) return new StrategyUnavailableError(undefined, { cause: reason, retryAfter: RETRY_AFTER })
+  return new StrategyInternalError(undefined, { cause: thrown(reason) })
 }

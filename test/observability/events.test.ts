@@ -6,8 +6,8 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, { ClientRegistry, FailureThrottle, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError } from '../../plugin/index.ts'
-import { FORM_BODY_LIMIT, settingsOf, verifyAccess } from '../../src/adapter.ts'
-import type { ClientAuthMethod, ClientCredentialsFlowBuilder } from '../../plugin/index.ts'
+import { credentialsFromCache, FORM_BODY_LIMIT, settingsOf, verifyRequest } from '../../src/adapter.ts'
+import type { AccessTokens, ClientAuthMethod, ClientCredentialsFlowBuilder } from '../../plugin/index.ts'
 import type { AuditOrigin } from '../../src/adapter.ts'
 import { basic, demoApp, demoBuilder, FORM, form, SECRET, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 import { recordEvents } from '../support/events.ts'
@@ -281,9 +281,13 @@ test('An event is made for those who listen to it', async (t) => {
 
   const request = { method: 'GET', url: '/data', header: (name: string) => name === 'authorization' ? `Bearer ${good}` : undefined }
   const settings = settingsOf(demoBuilder().build())
-  t.notOk(verifyAccess(settings, request) instanceof Promise, 'at once')
-  recordEvents(t)
-  t.notOk(verifyAccess(settings, request) instanceof Promise, 'at once for those who listen, too')
+  t.equal(credentialsFromCache(settings, request), undefined, 'a verifyToken of the application has no cache')
+  t.equal((await verifyRequest(settings, request)).app.id, 'reader')
+  const seen = recordEvents(t)
+  const tokens: AccessTokens = { verify: async () => await Promise.reject(new Error('not asked')), cached: () => ({ isValid: true, credentials: { app: { id: 'cached' }, scope: ['a'] } }) }
+  const cachedSettings = settingsOf(demoBuilder().useAccessTokens(tokens).build())
+  t.equal(credentialsFromCache(cachedSettings, request)?.app.id, 'cached')
+  t.match(seen, [{ is: 'token.verified', clientId: 'cached', tokenType: 'Bearer' }], 'a cached token is an event, too')
 })
 
 test('A subscriber that throws breaks no request: Node.js makes it an uncaughtException', async (t) => {

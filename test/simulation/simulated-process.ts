@@ -1,5 +1,5 @@
 // A process of the simulation: real code on a machine of its own, with a line to each database.
-import { handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, settingsOf, verifyAccess } from '../../src/adapter.ts'
+import { handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest, settingsOf, verifyRequest } from '../../src/adapter.ts'
 import { FlowConfigurationError, RemoteAccessTokens } from '../../src/index.ts'
 import type { IntrospectionResponse, PlainRequest } from '../../src/adapter.ts'
 import type { OAuth2Error, TokenRequest } from '../../src/index.ts'
@@ -103,7 +103,7 @@ export class SimulatedProcess {
         const result = await this.#remote.verify(token)
         return { verdict: result.isValid ? 'accepted' : 'rejected', cause: result.isValid ? undefined : result.cause }
       }
-      await verifyAccess(settingsOf((this.#parts as Parts).flow), accessRequest(token))
+      await verifyRequest(settingsOf((this.#parts as Parts).flow), accessRequest(token))
       return { verdict: 'accepted', cause: undefined }
     } catch (error) {
       // An issuer that gives no answer is unavailable to a resource server elsewhere.

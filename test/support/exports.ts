@@ -40,13 +40,13 @@ export const ADAPTER: Surface = {
     'AT_ROOT', 'CLIENT_METADATA_NAMES', 'FIELD_ENTRIES', 'FLOW_DEFAULTS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'GRANT_TYPE',
     'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidTargetError', 'KNOWN_AUTH_METHODS', 'MethodNotAllowedError', 'NO_STORE', 'TemporarilyUnavailableError',
     'brandOf', 'canSignIntrospection', 'checkArgument', 'checkNewClient', 'checkOptions', 'checkPresentedToken', 'checkScope',
-    'checkTokenParameters', 'clientChallenge', 'createGrant', 'endpointUrls', 'flag', 'formTooLarge', 'fromClientMetadata',
+    'checkTokenParameters', 'clientChallenge', 'createGrant', 'credentialsFromCache', 'endpointUrls', 'flag', 'formTooLarge', 'fromClientMetadata',
     'handleIntrospectionRequest', 'handleRevocationRequest', 'handleTokenRequest', 'hasMethods', 'hasScopes', 'hasTooManyParameters', 'holdsSecret',
     'isAccessTokenType', 'isDenialObserved', 'isFlow', 'isIssuer', 'isOAuth2Error', 'isScopeToken', 'isSigningAlgorithm', 'isStoreUnavailable',
     'isStrategyError', 'isTable', 'isThenable', 'nested', 'notAForm', 'parseForm', 'plainParameterName', 'publishAdministration', 'publishDenial',
     'queryStarts', 'readRequest', 'readTokenRequest', 'redactSecrets', 'rejectSecondToken', 'required', 'servedPaths', 'settingsOf', 'systemClock',
     'table', 'text', 'toClaims', 'toClientMetadata', 'toLogText', 'toMetadataNames', 'toOAuth2Error', 'toOpenIdConfiguration', 'toReplacement',
-    'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'tooManyParameters', 'validateClaims', 'verifyAccess', 'wellKnownUrl',
+    'toResourceMetadata', 'toSecuritySchemes', 'toServerMetadata', 'tooManyParameters', 'validateClaims', 'verifyRequest', 'wellKnownUrl',
     'withError', 'withKnownMethods', 'withMethods'
   ],
   types: [

@@ -5,7 +5,7 @@ import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { FeedHistory } from '../../src/entries/feed-history.ts'
-import { handleTokenRequest, settingsOf, verifyAccess } from '../../src/adapter.ts'
+import { handleTokenRequest, settingsOf, verifyRequest } from '../../src/adapter.ts'
 import {
   BearerTokenType, ClientCredentialsFlowBuilder, ClientRegistry, DPoPTokenType, FailureThrottle, JwtAccessTokens, MemoryStore,
   OpaqueAccessTokens, privateKeyJwt, RemoteAccessTokens, SigningKeys
@@ -79,7 +79,7 @@ function request (fields: Record<string, string>, form?: FormParameters) {
   return { method: form ? 'POST' : 'GET', url: form ? '/token' : '/data', origin: ISSUER, address: '192.0.2.1', form: form ?? {}, header: (name: string) => fields[name] } satisfies PlainRequest & { form: FormParameters }
 }
 
-const access = async (settings: Settings, token: string) => await verifyAccess(settings, request({ authorization: `Bearer ${token}` }))
+const access = async (settings: Settings, token: string) => await verifyRequest(settings, request({ authorization: `Bearer ${token}` }))
 const ask = (settings: Settings, fields: Record<string, string>, form: FormParameters = {}) =>
   handleTokenRequest(settings, request(fields, { grant_type: 'client_credentials', ...form }))
 const forgedJwt = (kid: string | undefined) => `${encode({ typ: 'at+jwt', alg: 'ES256', kid })}.${encode({ iss: ISSUER, aud: ISSUER, sub: 'x', client_id: 'x', iat: START, exp: START + 60, jti: randomUUID() })}.${NOISE}`
@@ -125,7 +125,7 @@ test('what is invalid leaves nothing behind', async (t) => {
     'a JWT of another issuer with a bad signature': () => access(remote, forgedJwt(undefined)),
     'a proof for a token that is none': async () => {
       const token = randomUUID()
-      return await verifyAccess(jwt, request({ authorization: `DPoP ${token}`, dpop: await proof(world, 'GET', '/data', token) }))
+      return await verifyRequest(jwt, request({ authorization: `DPoP ${token}`, dpop: await proof(world, 'GET', '/data', token) }))
     },
     'a forged proof': async () => ask(jwt, { authorization, dpop: `${(await proof(world, 'POST', '/token')).slice(0, -NOISE.length)}${NOISE}` }),
     'a client that names none': () => ask(jwt, {}),

@@ -278,15 +278,15 @@ test('RFC 9449 §4.3: check 9: a web Request says by which URL it came', async (
   t.match(await flow.verifyToken(new Request('https://web.example/data', { headers: { authorization: `DPoP ${token}`, dpop } })), { success: true })
   // As some servers hand on a request target that is a whole URL.
   const settings = settingsOf(flow)
-  const { verifyAccess } = await import('../../src/resource-server/verify-request.ts')
+  const { verifyRequest } = await import('../../src/resource-server/verify-request.ts')
   const plain = async (url: string, htu: string) => {
     const fields: Record<string, string> = { authorization: `DPoP ${token}`, dpop: await accessProof(token, { claims: { htu } }) }
-    return await verifyAccess(settings, { method: 'GET', url, origin: 'https://web.example', header: (name) => fields[name] })
+    return await verifyRequest(settings, { method: 'GET', url, origin: 'https://web.example', header: (name) => fields[name] })
   }
   t.ok(await plain('http://evil.example/data?x', 'https://web.example/data'))
   await t.rejects(plain('http://evil.example/data', 'http://evil.example/data'), { code: 'invalid_dpop_proof' })
   await t.rejects(plain('*', 'https://web.example/*'), { code: 'invalid_dpop_proof' })
-  await t.rejects(async () => await verifyAccess(settings, { method: 'GET', url: '/data', header: (name) => ({ authorization: `DPoP ${token}`, dpop })[name] }), { code: 'server_error' })
+  await t.rejects(async () => await verifyRequest(settings, { method: 'GET', url: '/data', header: (name) => ({ authorization: `DPoP ${token}`, dpop })[name] }), { code: 'server_error' })
 })
 
 test('RFC 9449 §4.3: check 11: ten seconds before and after, and with nbf and exp of its own', async (t) => {

@@ -1,0 +1,45 @@
+import type { AuthCredentials } from '../access-token/credentials.ts'
+import { StrategyInsufficientScopeError } from '../errors/oauth-errors.ts'
+import type { StrategyError } from '../errors/oauth-errors.ts'
+import { withChallenge } from '../errors/protocol-error.ts'
+import { isAccessObserved, publishRejected } from '../events/access-decision.ts'
+import type { PlainRequest } from '../http/plain-request.ts'
+import type { ImpliedScopes } from '../http/scope.ts'
+import { resourceChallenge } from './challenge.ts'
+import type { ChallengeSettings } from './challenge.ts'
+import { describe, severalMethods } from './verify-request.ts'
+
+/** The settings that scopes are checked by. */
+export interface ScopeSettings extends ChallengeSettings {
+  /** The scopes that each scope implies, directly or not. Undefined where none implies another. */
+  readonly impliedScopes?: ImpliedScopes | undefined
+}
+
+/**
+ * Checks that verified credentials have every scope that is needed. Publishes a rejection.
+ *
+ * @throws StrategyInsufficientScopeError 403, with the scopes needed in its challenge (RFC 6750 §3.1)
+ */
+export function checkScope (settings: ScopeSettings, request: PlainRequest, credentials: AuthCredentials, needed: readonly string[]): void {
+  if (!hasScopes(settings, credentials, needed)) throw rejected(settings, request, credentials, needed, new StrategyInsufficientScopeError())
+}
+
+/** Returns whether credentials have every scope that is needed, or one that implies it. */
+export function hasScopes ({ impliedScopes }: Pick<ScopeSettings, 'impliedScopes'>, { scope }: AuthCredentials, needed: readonly string[]): boolean {
+  return needed.every((name) => scope.includes(name) || (impliedScopes !== undefined && scope.some((held) => impliedScopes.get(held)?.has(name) === true)))
+}
+
+/**
+ * Rejects a request that sends a token in its body beside the one in its header (RFC 6750 §2). Publishes it.
+ *
+ * @returns the error to throw
+ */
+export function rejectSecondToken (settings: ScopeSettings, request: PlainRequest, credentials: AuthCredentials, needed: readonly string[]): StrategyError {
+  return rejected(settings, request, credentials, needed, severalMethods())
+}
+
+// The rejection of a request whose token is valid.
+function rejected (settings: ScopeSettings, request: PlainRequest, credentials: AuthCredentials, needed: readonly string[], error: StrategyError): StrategyError {
+  if (isAccessObserved()) publishRejected(describe(settings, request), { code: error.code, status: error.status, clientId: credentials.app?.id, needed })
+  return withChallenge(error, resourceChallenge(settings, request, error, needed))
+}
