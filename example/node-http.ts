@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import {
   checkScope, endpointUrls, FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, handleIntrospectionRequest, handleRevocationRequest, handleTokenRequest,
   hasTooManyParameters, INTROSPECTION_JWT_MEDIA_TYPE, isStrategyError, MethodNotAllowedError, NO_STORE, notAForm, parseForm, publishDenial, servedPaths,
-  settingsOf, tooManyParameters, toOAuth2Error, toResourceMetadata, toServerMetadata, verifyAccess
+  settingsOf, tooManyParameters, toOAuth2Error, toResourceMetadata, toServerMetadata, verifyRequest
 } from 'fastify-client-credentials/adapter'
 import type { ClientEndpoint, FormParameters, PlainRequest, TokenRequest } from 'fastify-client-credentials/adapter'
 import { ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, MemoryStore, SigningKeys } from 'fastify-client-credentials/core'
@@ -63,7 +63,7 @@ function serve (flow: ClientCredentialsFlow, origin: string, routes: Readonly<Re
     } else if (document !== undefined && plain.method === 'GET') {
       send(response, 200, { 'cache-control': 'public, max-age=300' }, await document())
     } else if (route !== undefined && plain.method === 'GET') {
-      const credentials = await verifyAccess(settings, plain, route.scopes)
+      const credentials = await verifyRequest(settings, plain, route.scopes)
       checkScope(settings, plain, credentials, route.scopes)
       send(response, 200, {}, route.answer(credentials))
     } else response.writeHead(404).end()
