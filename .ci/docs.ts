@@ -1,12 +1,11 @@
-// The pages that are made from the code: npm run docs. With --check nothing is written: it fails when one is stale.
+// The Markdown pages that are generated from the code: part of npm run docs. With --check nothing is written: it fails when one is stale.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { apiPages } from './api-reference.ts'
 import { commandPage } from './command-page.ts'
 import { conformityPage } from './conformity.ts'
 
 const root = new URL('../', import.meta.url)
 const isCheck = process.argv.includes('--check')
-const pages: Record<string, string> = { 'test/README.md': conformityPage(), 'src/cli/README.md': commandPage(), ...apiPages() }
+const pages: Record<string, string> = { 'test/README.md': conformityPage(), 'src/cli/README.md': commandPage() }
 
 for (const [name, text] of Object.entries(pages)) {
   const file = new URL(name, root)

@@ -13,7 +13,7 @@ const MAX_AGE = 1000
 
 interface Entry<T> { readonly client: T, /** in seconds since 1970 */ readonly readAt: number }
 
-/** Options of a {@link ClientCache}. */
+/** Options of the client cache. */
 export interface ClientCacheOptions<T> {
   /** How many; the one that was used longest ago goes first. 0 for none. */
   max: number

@@ -31,7 +31,7 @@ export class Entries {
   #settings: StoredSettings | undefined
   #sinceSettings: Age = () => Infinity
 
-  /** @param options.onOutage is called once per outage, with the error */
+  /** `onOutage` is called once per outage, with the error. */
   constructor (store: EntriesStore, { now = systemClock, onOutage }: { now?: Clock, onOutage?: ((error: Error) => void) | undefined } = {}) {
     this.store = store
     this.#now = now

@@ -36,7 +36,7 @@ export const FLOW_ERRORS = {
   FST_OAUTH_INVALID_WORKLOAD_ISSUER: 'A workload issuer must have an issuer, or a trustDomain and a jwksUri, each of them once; https URLs (http on loopback only), an audience, a client function and asymmetric algorithms. Pass at least one such issuer to workloadIdentities'
 } as const
 
-/** A code of {@link FLOW_ERRORS}. */
+/** A code of `FLOW_ERRORS`. */
 export type FlowErrorCode = keyof typeof FLOW_ERRORS
 
 /** A flow that cannot be built. Its message names the mend. */

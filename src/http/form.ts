@@ -19,14 +19,14 @@ export function parseForm (text: string): FormParameters {
   return querystring.parse(text)
 }
 
-/** Returns whether a form has more than {@link MAX_PARAMETERS}: counted, since to parse twenty thousand takes twenty milliseconds. */
+/** Returns whether a form has more than `MAX_PARAMETERS`: counted, since to parse twenty thousand takes twenty milliseconds. */
 export function hasTooManyParameters (text: string): boolean {
   let count = 0
   for (let at = text.indexOf('&'); at !== -1; at = text.indexOf('&', at + 1)) if (++count >= MAX_PARAMETERS) return true
   return false
 }
 
-/** The rejection of a form with more than {@link MAX_PARAMETERS}. */
+/** The rejection of a form with more than `MAX_PARAMETERS`. */
 export function tooManyParameters (): InvalidRequestError {
   return new InvalidRequestError(`The request has more than ${MAX_PARAMETERS} parameters`)
 }

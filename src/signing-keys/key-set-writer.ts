@@ -37,7 +37,8 @@ export class KeySetWriter {
   }
 
   /**
-   * @param options.onRead is called as soon as keys that were read are in effect: what is written then may take its time
+   * Changes the keys. `onRead` is called as soon as keys that were read are in effect, before the change is written.
+   *
    * @returns the keys after the change
    */
   async change (change: KeyChange, { revokedKid, by, onRead }: ChangeOptions & { revokedKid?: string, onRead?: () => void } = {}): Promise<readonly StoredKey[]> {

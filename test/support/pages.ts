@@ -6,7 +6,7 @@ const root = new URL('../../', import.meta.url)
 export const PAGES: readonly string[] = ['README.md', ...readdirSync(new URL('example', root)).filter((name) => name.endsWith('.md')).map((name) => `example/${name}`), 'src/client/README.md']
 
 /** With those that are made from the code: they hold declarations, and what tests prove. */
-export const ALL_PAGES: readonly string[] = [...PAGES, 'plugin/README.md', 'src/README.md', 'src/adapter.md', 'src/cli/README.md', 'src/stores/README.md', 'test/README.md']
+export const ALL_PAGES: readonly string[] = [...PAGES, 'src/cli/README.md', 'test/README.md']
 
 /** The text of a page. */
 export function pageText (page: string): string {
