@@ -3,7 +3,7 @@ import { fromClientMetadata, toReplacement } from '../../src/adapter.ts'
 import type { NewClient } from '../../src/index.ts'
 import { toClientInformation } from './client-information.ts'
 import { tokensOfDisabled } from './disable-client.ts'
-import { exampleOf, refuseForeign } from './flow-vocabulary.ts'
+import { checkVocabulary, exampleOf } from './flow-vocabulary.ts'
 import type { AdminSettings } from './options.ts'
 import { clientParameters, pageParameters } from './parameters.ts'
 import { clientIdTaken, found, invalidClientMetadata, notFound } from './refusals.ts'
@@ -42,7 +42,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
         const client = toNewClient(body)
         // Beyond that it could be registered, and neither read nor disabled.
         if (client.id !== undefined && client.id.length > maxIdLength) throw invalidClientMetadata(`client_id must have ${maxIdLength} characters at most, for which paths have room here`)
-        refuseForeign(flow, client)
+        checkVocabulary(settings, client)
         const [added] = await clients.addAll([client], { by })
         const { id, isAdded, secret } = found(added, 'client')
         if (!isAdded) throw clientIdTaken()
@@ -73,7 +73,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       async answer ({ params, body, by }) {
         if (body.client_id !== params.client_id) throw invalidClientMetadata('The client_id is not the one in the path')
         const registration = toReplacement(body)
-        refuseForeign(flow, registration)
+        checkVocabulary(settings, registration)
         return { body: toClientInformation(found(await clients.update(params.client_id!, registration, { by }), 'client')) }
       }
     },

@@ -1,18 +1,23 @@
-// What a flow has words for: its scopes, and the ways in which clients authenticate.
+// The vocabulary of a registration: the scopes and the client authentication methods of the flow.
 import type { ClientChanges } from '../../src/adapter.ts'
 import { settingsOf } from '../../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
+import type { AdminSettings } from './options.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 /**
- * Refuses a registration that names a scope or a way to authenticate which the flow does not have: a typing error would
- * lock the client out. A flow whose tokens another server issues does not know what that has, and refuses nothing.
+ * Rejects a registration that names a scope or a client authentication method which the flow does not have: a typing error would
+ * lock the client out. Where another server issues the tokens, scopes are not checked, and methods are those that a server on the
+ * store has declared.
  *
  * @throws OAuth2Error invalid_client_metadata
  */
-export function refuseForeign (flow: ClientCredentialsFlow, { scopes = [], authMethods = [] }: ClientChanges): void {
+export function checkVocabulary ({ flow, clients }: AdminSettings, { scopes = [], authMethods = [] }: ClientChanges): void {
+  const { scopeNames, clientAuthMethods } = settingsOf(flow)
+  const declared = Object.values(clients.entries?.settings?.flows ?? {}).map(({ methods }) => methods)
+  // The flow may have been built without this registry.
+  clients.learnMethods(Object.assign({}, ...declared, Object.fromEntries(clientAuthMethods.map(({ name, needs = 'secret' }) => [name, needs]))))
   if (!flow.getTokenEndpoint().startsWith('/')) return
-  const { scopeNames } = settingsOf(flow)
   const scope = scopes.find((name) => scopeNames?.has(name) === false)
   if (scope !== undefined) throw invalidClientMetadata(`The server has no scope ${scope}`)
   const methods = flow.getTokenEndpointAuthMethods()

@@ -9,7 +9,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   clientAdminPlugin, ClientCredentialsFlowBuilder, ClientRegistry, FlowConfigurationError, JwtAccessTokens, MemoryStore,
-  OpaqueAccessTokens, SigningKeys, StoreUnavailableError
+  OpaqueAccessTokens, SigningKeys, StoreUnavailableError, workloadIdentities
 } from '../../plugin/index.ts'
 import type { ClientAdminPluginOptions } from '../../plugin/admin/options.ts'
 import type { AccessTokens } from '../../plugin/index.ts'
@@ -123,6 +123,8 @@ const WHOLE = {
   scope: `${READ} ${MANAGE}`,
   default_scope: READ,
   audiences: [RESOURCE],
+  claims: { tenant: { id: 't7', tags: [1, null] }, roles: ['admin'] },
+  metadata: { team: 'billing' },
   introspects: [RESOURCE],
   access_token_lifetime: 60,
   grant_types: ['client_credentials'],
@@ -654,6 +656,33 @@ test('A flow without scopes, or whose tokens another server issues, takes any sc
   await app.register(clientAdminPlugin, { clients: new ClientRegistry(new MemoryStore()) })
   const answer = await app.inject({ method: 'POST', url: '/clients', headers: bearer('any'), payload: { scope: 'elsewhere', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [JWK] } } })
   t.equal(answer.statusCode, 201)
+})
+
+test('A client may be registered for every method of the flow, and for those that other servers on the store have declared', async (t) => {
+  const ours = { name: 'badge', needs: 'nothing' as const, carries: () => false, authenticate: () => { throw new Error('unused') } }
+  const workload = workloadIdentities([{ issuer: 'https://platform.example', audience: ISSUER, client: () => 'x' }])
+  for (const isElsewhere of [false, true]) {
+    const store = new MemoryStore()
+    const clients = new ClientRegistry(store)
+    const builder = (tokenEndpoint: string) => new ClientCredentialsFlowBuilder({ tokenEndpoint }).setScopes({ [MANAGE]: 'Administer' })
+      .verifyToken(() => ({ isValid: true, credentials: { app: { id: 'root' }, scope: MANAGE } })).addClientAuthenticationMethod(workload)
+    const server = new ClientRegistry(store)
+    await builder(TOKEN_PATH).useClients(server).addClientAuthenticationMethod({ ...ours, name: isElsewhere ? 'elsewhere' : 'other' }).build().start()
+    await clients.entries!.readSettings()
+    const app = Fastify()
+    await app.register(clientCredentialsPlugin, { flow: builder(isElsewhere ? 'https://as.example/token' : TOKEN_PATH).addClientAuthenticationMethod(ours).getClient(() => undefined).generateAccessToken(() => undefined).build() })
+    await app.register(clientAdminPlugin, { clients })
+    const register = async (method: string) => await app.inject({ method: 'POST', url: '/clients', headers: bearer('any'), payload: { token_endpoint_auth_method: method } })
+    for (const method of ['workload_identity', 'badge', ...isElsewhere ? ['elsewhere'] : []]) {
+      const answer = await register(method)
+      t.equal(answer.statusCode, 201, answer.body)
+      t.equal(answer.json().token_endpoint_auth_method, method)
+      t.notOk('client_secret' in answer.json(), 'it needs no secret')
+      const update = await app.inject({ method: 'PUT', url: `/clients/${answer.json().client_id}`, headers: bearer('any'), payload: { client_id: answer.json().client_id, token_endpoint_auth_methods: [method, 'workload_identity'] } })
+      t.equal(update.statusCode, 200, update.body)
+    }
+    t.equal((await register('unknown')).json().error, 'invalid_client_metadata')
+  }
 })
 
 test('A wrong registration of the plugin fails at boot, and says how to mend it', async (t) => {
