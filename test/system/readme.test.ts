@@ -42,7 +42,7 @@ import pg from 'pg'
 `
 const GLOBALS = `
 import type { FastifyInstance } from 'fastify'
-import type { ClientCredentialsFlow, Clients, OAuth2Client } from 'fastify-client-credentials'
+import type { ClientCredentialsFlow, Clients, DPoPTokenType, FailureThrottle, JwtAccessTokens, OAuth2Client } from 'fastify-client-credentials'
 declare global {
   const app: FastifyInstance
   const flow: ClientCredentialsFlow
