@@ -6,7 +6,7 @@ import { publish } from './events.ts'
 import type { ClientEvent } from './events.ts'
 import { notReplayable, redirected } from './redirect.ts'
 import { partsOf, partsOfUrl } from './request-parts.ts'
-import type { RequestParts } from './request-parts.ts'
+import type { Fields, RequestParts } from './request-parts.ts'
 import type { ServerClock } from './server-clock.ts'
 import type { HeldToken, TokenSource } from './token-source.ts'
 
@@ -76,14 +76,14 @@ function canHelp (reason: RetryReason, held: HeldToken, source: TokenSource, isC
 
 function sendHeld (settings: AuthenticatedFetchSettings, parts: RequestParts, { accessToken, prover }: HeldToken): Promise<Response> {
   const { headers, url, method } = parts
-  if (prover === undefined) {
-    headers.set('authorization', `Bearer ${accessToken}`)
-    return send(settings, parts, headers)
-  }
-  headers.delete('authorization')
-  return prover.send(accessToken, method, url, headers, (proven) => send(settings, parts, proven))
+  if (prover === undefined) return send(settings, parts, { ...headers, authorization: `Bearer ${accessToken}` })
+  const { authorization: _authorization, ...others } = headers
+  return prover.send(accessToken, method, url, new Headers(others), (proven) => send(settings, parts, proven))
 }
 
-function send ({ fetch }: AuthenticatedFetchSettings, { url, method, body, signal, redirect, init }: RequestParts, headers: Headers): Promise<Response> {
-  return fetch(url.href, { ...init, method, headers, body: body ?? null, signal: signal ?? null, redirect: redirect === 'error' ? 'error' : 'manual' })
+function send ({ fetch }: AuthenticatedFetchSettings, { url, method, body, signal, redirect, init }: RequestParts, headers: Fields | Headers): Promise<Response> {
+  const request: Record<string, unknown> = { method, headers, body: body ?? null, signal: signal ?? null, redirect: redirect === 'error' ? 'error' : 'manual' }
+  // A loop, since spreading would be half of the cost of a call. Most callers pass no other members.
+  for (const name in init) if (!(name in request)) request[name] = init[name as keyof RequestInit]
+  return fetch(url.href, request)
 }

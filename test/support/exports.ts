@@ -65,7 +65,7 @@ export const CLIENT: Surface = {
     'oauthInterceptor'
   ],
   types: [
-    'AccessToken', 'ClientCertificate', 'ClientEvent', 'DPoPKey', 'ExternalSigner', 'OAuthClient', 'OAuthClientErrorCode', 'OAuthClientEvents',
+    'AccessToken', 'AssertionKey', 'ClientCertificate', 'ClientEvent', 'DPoPKey', 'ExternalSigner', 'NamedKey', 'OAuthClient', 'OAuthClientErrorCode', 'OAuthClientEvents',
     'OAuthClientOptions', 'OrFunction', 'PrivateKeyInput', 'TokenTarget'
   ]
 }

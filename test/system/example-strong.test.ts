@@ -26,7 +26,7 @@ t.before(() => {
 
 t.test('example/private-key-jwt.ts prints an assertion that is good once, and ends cleanly', async (t) => {
   const program = await startExample('private-key-jwt', await freePort(), 'A second time')
-  t.match(program.output, 'The partner has read {"caller":"partner","orders":[]} by openid-client')
+  t.match(program.output, 'The partner has read {"caller":"partner","orders":[]} by the client library')
 
   const output = await runPrinted(program.output)
   t.match(output, /^\{"access_token":"[^"]+","token_type":"Bearer","expires_in":3600,"scope":"orders:read"\}\{"error":"invalid_client"/)
@@ -36,7 +36,7 @@ t.test('example/private-key-jwt.ts prints an assertion that is good once, and en
 t.test('example/dpop.ts prints a token that is of no use to others, serves /docs, and ends cleanly', async (t) => {
   const port = await freePort()
   const program = await startExample('dpop', port, 'no token either')
-  t.match(program.output, 'The client has read {"caller":"demo","notes":["Buy milk"]} by openid-client')
+  t.match(program.output, 'The client has read {"caller":"demo","notes":["Buy milk"]}')
 
   const output = await runPrinted(program.output)
   t.strictSame(output.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 401', 'HTTP/1.1 401', 'HTTP/1.1 400'])
