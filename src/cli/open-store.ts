@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { postgresStore } from '../stores/postgres.ts'
@@ -32,7 +32,7 @@ export function isSqlStore (location: string): boolean {
  * Opens a store. Existing tables are migrated by the command `migrate` only.
  *
  * @param location `sqlite:` and a path, or a `postgres:` URL
- * @param options.mayCreate creates a SQLite file that does not exist, and its tables. Default false
+ * @param options.mayCreate creates a SQLite file that does not exist, and the tables in one that has none. Default false
  * @throws UsageError for another location, CommandError for a file or a driver that is missing
  */
 export function openStore (location: string | undefined, { mayCreate = false }: { mayCreate?: boolean } = {}): OpenStore {
@@ -55,14 +55,21 @@ function openSqlite (location: string, mayCreate: boolean): OpenStore {
     if (!exists) closeSync(openSync(path, 'a', 0o600))
     return new Database(path)
   })
+  // A file without tables may be what a command has left that was killed: it counts as one that does not exist.
+  const isNew = mayCreate && open(path, () => isEmpty(database))
   return {
-    store: sqliteStore(database, { migrate: !exists }),
+    store: sqliteStore(database, { migrate: isNew }),
     close: async () => {
+      const isUnused = !exists && isEmpty(database)
       database.close()
-      // Nothing was written: the command has failed before.
-      if (!exists && statSync(path).size === 0) rmSync(path)
+      // The command has failed before it wrote anything. Journals belong to the file.
+      if (isUnused) for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
     }
   }
+}
+
+function isEmpty (database: SqliteHandle): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').all().length === 0
 }
 
 function open<T> (path: string, work: () => T): T {

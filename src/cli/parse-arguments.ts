@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { nearestName } from '../options/check-options.ts'
 import type { Command, Option } from './command.ts'
 import { COMMANDS } from './commands/index.ts'
 import { UsageError } from './errors.ts'
@@ -46,8 +47,8 @@ function groupOf (words: readonly string[]): readonly Command[] {
   const [group, ...others] = words
   if (group === undefined) return COMMANDS
   const commands = COMMANDS.filter(({ name }) => name.startsWith(`${group} `))
-  if (commands.length === 0) throw new UsageError(`There is no command "${group}". List the commands: ${PROGRAM} --help`)
-  if (others.length > 0) throw new UsageError(`There is no command "${group} ${others[0]}". These are: ${commands.map(({ name }) => name).join(', ')}`)
+  if (commands.length === 0) throw new UsageError(`There is no command "${group}".${didYouMean(group, COMMANDS.map(({ name }) => name.split(' ')[0]!))} List the commands: ${PROGRAM} --help`)
+  if (others.length > 0) throw new UsageError(`There is no command "${group} ${others[0]}".${didYouMean(`${group} ${others[0]}`, commands.map(({ name }) => name))} These are: ${commands.map(({ name }) => name).join(', ')}`)
   return commands
 }
 
@@ -56,9 +57,10 @@ function parseStrictly (argv: readonly string[], options: typeof GLOBAL_OPTIONS,
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, tokens: true })
   } catch (error) {
+    const unknown = argv.map(longNameOf).find((name) => name !== undefined && !Object.hasOwn(options, name))
     // Its later lines and sentences explain how to write operands that look like options.
     const [problem = ''] = (error as Error).message.split(/\. |\n/)
-    throw new UsageError(`${problem.replace(/\.$/, '')}. See ${program} --help`)
+    throw new UsageError(`${problem.replace(/\.$/, '')}.${didYouMean(unknown, Object.keys(options), '--')} See ${program} --help`)
   }
   const { values, positionals, tokens } = parsed
   const names = tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
@@ -66,6 +68,16 @@ function parseStrictly (argv: readonly string[], options: typeof GLOBAL_OPTIONS,
   // The last one would count, and the others would be ignored silently.
   if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice${hintOf(options[repeated])}`)
   return { values, positionals }
+}
+
+/** The name of an option as it is written: of `--scope=a`, "scope". Undefined for what is none. */
+function longNameOf (word: string): string | undefined {
+  return /^--([^=]+)/.exec(word)?.[1]
+}
+
+function didYouMean (name: string | undefined, known: readonly string[], prefix = ''): string {
+  const nearest = name === undefined ? undefined : nearestName(name, known)
+  return nearest === undefined ? '' : ` Did you mean ${prefix}${nearest}?`
 }
 
 function checkOperands (command: Command, operands: readonly string[]): void {

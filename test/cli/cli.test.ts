@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
@@ -861,6 +861,37 @@ t.test('A scope that no server on the store declares is an error, and not where 
   t.match(await typed('client update late --scope data:wirte'), { code: 1, stderr: /"data:write"/ })
   writeFileSync(join(folder, 'more.csv'), 'client_id,scope\ngood,data:read\nbad,data:raed\n')
   t.match(await typed(`client import ${join(folder, 'more.csv')}`), { code: 1, stderr: /Line 3: .*"data:raed"/ })
+})
+
+t.test('A first run that fails leaves no database, and an empty one that is there counts as none', async (t) => {
+  const { typed, file } = await overSqlite(t, { isThere: false })
+  for (const line of ['client add --certificate-name dns:a --auth-method private_key_jwt', 'keys rotate', 'keys list', 'client list']) {
+    t.not((await typed(line)).code, 0, line)
+    for (const suffix of ['', '-wal', '-shm']) t.notOk(existsSync(`${file}${suffix}`), line)
+  }
+  for (const line of ['migrate', 'client add']) {
+    const database = new Database(file)
+    database.exec('PRAGMA journal_mode = WAL')
+    database.close()
+    t.ok(existsSync(file))
+    t.match(await typed('keys rotate'), { code: 1 }, 'a command that creates nothing')
+    t.match(await typed(line), { code: 0 }, line)
+    t.match(await typed('keys rotate'), { code: 0 })
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
+  }
+  writeFileSync(file, 'no database')
+  t.match(await typed('migrate'), { code: 1 })
+  t.equal(readFileSync(file, 'utf8'), 'no database')
+})
+
+t.test('A misspelt option or command gets the nearest name', async (t) => {
+  const { typed } = await overSqlite(t)
+  for (const [line, nearest] of [['client add --sope a', '--scope'], ['client list --jsn', '--json'], ['keys rotate --annonce-for=10m', '--announce-for'], ['client ad', 'client add'], ['cleint add', 'client']] as const) {
+    const { code, stderr } = await typed(line)
+    t.equal(code, 2)
+    t.match(stderr, `Did you mean ${nearest}?`, line)
+  }
+  t.notMatch((await typed('client list --zzzzzzzzz')).stderr, 'Did you mean')
 })
 
 t.test('A first import that is rejected leaves no database', async (t) => {
