@@ -63,6 +63,8 @@ export interface VerifyTokenContext {
   tokenType: string
   /** What the request has proven to hold (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
+  /** The address of the sender. Left out where it is not known. */
+  address?: string | undefined
 }
 
 /** The result of the verification of a token. */

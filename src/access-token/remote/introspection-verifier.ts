@@ -6,10 +6,11 @@ import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
 import { FORM_MEDIA_TYPE } from '../../http/form.ts'
 import { measureAge } from '../../lib/age.ts'
 import type { Age } from '../../lib/age.ts'
-import type { VerifyTokenResult } from '../access-tokens.ts'
+import type { VerifyTokenContext, VerifyTokenResult } from '../access-tokens.ts'
 import { TokenCache } from '../token-cache.ts'
 import { validateClaims } from '../validate-claims.ts'
 import type { ClaimsExpectation } from '../validate-claims.ts'
+import { IntrospectionBudget } from './introspection-budget.ts'
 
 // Seconds that an answer is used, from sending the question.
 const MAX_AGE = 60
@@ -40,6 +41,7 @@ export class RemoteIntrospection {
   readonly #authorization: string
   readonly #answers: TokenCache<Answer>
   readonly #expectation: ClaimsExpectation
+  readonly #budget: IntrospectionBudget
 
   constructor (remote: RemoteIssuer, expectation: ClaimsExpectation, cacheSize: number, credentials: IntrospectionCredentials) {
     this.#endpoint = discoverEndpoint(remote, 'introspection_endpoint')
@@ -47,14 +49,29 @@ export class RemoteIntrospection {
     this.#authorization = basic(credentials)
     this.#answers = new TokenCache({ now: remote.now, max: cacheSize })
     this.#expectation = expectation
+    this.#budget = new IntrospectionBudget(remote.now)
   }
 
-  /** @throws RemoteUnavailableError if the issuer is unavailable, or does not know the credentials */
-  async verify (token: string): Promise<VerifyTokenResult> {
+  /** @throws RemoteUnavailableError if the issuer is unavailable, or does not know the credentials, or was asked about too many tokens that are not active */
+  async verify (token: string, context?: VerifyTokenContext): Promise<VerifyTokenResult> {
     const key = this.#answers.keyOf(token)
     const cached = this.#answers.get(key)
     if (cached !== undefined && isRecent(cached.age)) return cached.result
 
+    // Nothing is known of the token: a 401 would have a good client throw it away.
+    const giveBack = this.#budget.take(context?.address)
+    if (giveBack === undefined) throw new RemoteUnavailableError('The issuer is not asked: too many tokens were not active')
+    try {
+      const result = await this.#introspect(token, key)
+      if (result.isValid) giveBack()
+      return result
+    } catch (error) {
+      giveBack()
+      throw error
+    }
+  }
+
+  async #introspect (token: string, key: string | undefined): Promise<VerifyTokenResult> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const endpoint = await this.#endpoint.get()
       const age = measureAge(this.#remote.now)

@@ -1,4 +1,4 @@
-import { decodeProtectedHeader, errors } from 'jose'
+import { errors } from 'jose'
 import type { JWTPayload } from 'jose'
 import { discoverEndpoint } from '../../http-client/discovery.ts'
 import type { RemoteIssuer } from '../../http-client/discovery.ts'
@@ -6,6 +6,7 @@ import type { RemoteDocument } from '../../http-client/remote-document.ts'
 import { remoteJwks } from '../../http-client/remote-jwks.ts'
 import type { RemoteKeys } from '../../http-client/remote-jwks.ts'
 import { RemoteUnavailableError } from '../../http-client/unavailable.ts'
+import { decodeObject } from '../../jws/compact-jws.ts'
 import { missingKeyOf, verifyByPublicKeys } from '../../jws/public-keys.ts'
 import type { VerifyTokenResult } from '../access-tokens.ts'
 import { TokenCache } from '../token-cache.ts'
@@ -96,13 +97,11 @@ export class RemoteJwts {
   }
 }
 
-/** The `typ` in the header of a JWS. @throws JWTInvalid for what is none */
+/** The `typ` in the header of a JWS. @throws JWTInvalid for what is none, before a library parses it */
 function typeOf (token: string): unknown {
-  try {
-    return decodeProtectedHeader(token).typ
-  } catch {
-    throw new errors.JWTInvalid('The token is no JWS')
-  }
+  const [header, payload] = token.split('.', 2).map(decodeObject)
+  if (header === undefined || payload === undefined) throw new errors.JWTInvalid('The token is no JWS')
+  return header.typ
 }
 
 function reject (cause: Error): VerifyTokenResult {

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { checkOptions, CLOCK, codedError, flag, listOf, nested, oneOf, required, seconds, text, wholeNumber, withError } from '../../options/check-options.ts'
 import type { OptionsDescription } from '../../options/check-options.ts'
 import { AUDIENCE, MAX_STALE, ON_ERROR } from '../../options/common-rules.ts'
-import type { AccessTokens, AccessTokensMetadata, VerifyTokenResult } from '../access-tokens.ts'
+import type { AccessTokens, AccessTokensMetadata, VerifyTokenContext, VerifyTokenResult } from '../access-tokens.ts'
 import { resolveMetadata } from '../resolve-metadata.ts'
 import { RemoteIntrospection } from './introspection-verifier.ts'
 import type { IntrospectionCredentials } from './introspection-verifier.ts'
@@ -89,7 +89,8 @@ const MAX_LENGTH = 16_384
  *
  * JWTs (RFC 9068, or those of a `preset`) are verified by the issuer's JWKS: new keys are found as soon as a token names one, and a key that the issuer
  * has dropped is rejected within ten minutes. With `introspection`, the issuer is asked about tokens of any kind, and its answer
- * used for a minute, from sending the question.
+ * used for a minute, from sending the question. Of tokens that turn out not to be active, the issuer is asked about 20 at once and 2 a second for
+ * one network (an IPv4 address, or 64 bits of an IPv6 address), 200 and 20 for all: beyond that, a token that is not cached is answered with 503.
  *
  * While the issuer is unavailable, no valid token is rejected: its keys stay in use for `maxStale`, and where nothing is known
  * of a token, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
@@ -99,7 +100,7 @@ const MAX_LENGTH = 16_384
  */
 export class RemoteAccessTokens implements AccessTokens {
   readonly metadata: AccessTokensMetadata
-  readonly #verifier: { verify (token: string): Promise<VerifyTokenResult> }
+  readonly #verifier: { verify (token: string, context?: VerifyTokenContext): Promise<VerifyTokenResult> }
 
   constructor (options: RemoteAccessTokensOptions) {
     checkOptions(options, REMOTE_ACCESS_TOKENS)
@@ -117,10 +118,10 @@ export class RemoteAccessTokens implements AccessTokens {
   }
 
   /** @throws StoreUnavailableError if the issuer is unavailable and nothing is known of the token */
-  async verify (token: string): Promise<VerifyTokenResult> {
+  async verify (token: string, context?: VerifyTokenContext): Promise<VerifyTokenResult> {
     if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
     try {
-      return await this.#verifier.verify(token)
+      return await this.#verifier.verify(token, context)
     } catch (error) {
       throw toVerificationError(error)
     }
