@@ -1,5 +1,6 @@
 import { verify } from 'node:crypto'
 import { LruMap } from 'toad-cache'
+import { parseJsonObject } from '../lib/json.ts'
 import type { MaybePromise } from '../lib/maybe-promise.ts'
 import { prepareKey } from './prepared-key.ts'
 import type { PreparedKey } from './prepared-key.ts'
@@ -71,12 +72,7 @@ function isSignedInPool ({ digest, publicInput }: PreparedKey, data: Buffer, sig
   })
 }
 
-/** Decodes a part that holds a JSON object. Undefined when it does not. */
+/** Decodes a part that holds a JSON object. Undefined when it does not, or is nested too deeply. */
 export function decodeObject (part: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString())
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
-  } catch {
-    return undefined
-  }
+  return parseJsonObject(Buffer.from(part, 'base64url').toString())
 }

@@ -1,6 +1,7 @@
 import { InvalidClientError } from '../../errors/oauth-errors.ts'
 import { parameter } from '../../http/form.ts'
 import type { TokenRequest } from '../../http/plain-request.ts'
+import { decodeObject } from '../../jws/compact-jws.ts'
 
 /** The client_assertion_type of a JWT (RFC 7523 §2.2). */
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -48,23 +49,14 @@ export const ASSERTION_MECHANISM = {
 // Nothing is verified.
 function subjectOf (jwt: string): string | undefined {
   const [, claims = ''] = jwt.length > MAX_LENGTH ? [] : jwt.split('.', 2)
-  try {
-    const { sub } = parseObject(claims)
-    return typeof sub === 'string' && sub !== '' ? sub : undefined
-  } catch {
-    return undefined
-  }
+  const { sub } = decodeObject(claims) ?? {}
+  return typeof sub === 'string' && sub !== '' ? sub : undefined
 }
 
 function parseObject (segment: string): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.from(segment, 'base64url').toString('utf8'))
-  } catch {
-    // The message of the parser quotes the text.
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse('its header or its claims are no JSON object')
-  return value as Record<string, unknown>
+  const value = decodeObject(segment)
+  if (value === undefined) throw refuse('its header or its claims are no JSON object, or nested too deeply')
+  return value
 }
 
 /** @param cause what is wrong with the assertion, for the log: never a part of it that might get somebody in */

@@ -1,6 +1,7 @@
 import { compactVerify } from 'jose'
 import type { PlainRequest } from '../../http/plain-request.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { parseJsonObject } from '../../lib/json.ts'
 import { sha256Base64url } from '../../lib/sha256.ts'
 import { reserveOnce } from '../../stores/contracts/consume-once.ts'
 import type { ReplayStore, Reservation } from '../../stores/contracts/index.ts'
@@ -88,8 +89,8 @@ function reservationOf (iat: number, { maxAge }: ProofRules): Reservation {
 async function verifySignature (proof: string, key: Parameters<typeof compactVerify>[1], alg: string): Promise<Record<string, unknown>> {
   try {
     const { payload } = await compactVerify(proof, key, { algorithms: [alg] })
-    const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-    if (typeof claims === 'object' && claims !== null) return claims as Record<string, unknown>
+    const claims = parseJsonObject(Buffer.from(payload).toString('utf8'))
+    if (claims !== undefined) return claims
   } catch (error) {
     throw new ProofRefusal('the signature of the proof is wrong', { cause: error })
   }
