@@ -12,7 +12,7 @@ import { Decisions } from './guard/decision.ts'
 import type { DocumentedScopes } from './guard/documented-scopes.ts'
 import { requireScopes } from './guard/guard.ts'
 import type { Guard, GuardContext } from './guard/guard.ts'
-import { guardRoute, noteGuards } from './guard/guarded-routes.ts'
+import { createBodyCheck, guardRoute, noteGuards } from './guard/guarded-routes.ts'
 import type { RequireScopes } from './guard/scope-requirement.ts'
 import type { FlowDescription } from './openapi/document.ts'
 import { noteRoute } from './openapi/noted-routes.ts'
@@ -80,6 +80,8 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
     const needed = guardRoute(guardContext, route, this)
     routes.push(noteRoute(route, flow.getSecuritySchemeName(), needed?.map((scopes) => flow.toOpenAPIPathItem(scopes))))
   })
+
+  fastify.addHook('preHandler', createBodyCheck(guardContext))
 
   fastify.addHook('onClose', async () => {
     await settingsOf(flow).clients?.flush?.().catch((err: unknown) => { fastify.log.warn({ err }, 'What was put off of the clients could not be written') })

@@ -15,6 +15,9 @@ type HookName = typeof GUARD_HOOKS[number]
 type Hook = (...args: never[]) => unknown
 type Done = (error?: Error) => void
 
+// The challenge of a guard whose scopes are not known here.
+const ANY_SCOPE: ScopeAlternatives = [[]]
+
 // The guards of each route, of all plugin registrations.
 const guardsOfRoutes = new WeakMap<RouteOptions, ReadonlyMap<HookName, ReadonlySet<Hook>>>()
 
@@ -68,6 +71,22 @@ function watchBody (context: GuardContext, route: RouteOptions, needed: ScopeAlt
     if (credentials !== undefined) checkBody(context, request, reply, credentials, needed)
   }
   setHooks(route, 'preValidation', [checkSecondToken, ...hooksOf(route, 'preValidation')])
+}
+
+/**
+ * Creates a preHandler hook of the whole application that rejects a second token in a form body. A guard that is a hook of an
+ * application, not of a route, has run before the body was parsed. A request without the decision of a guard passes.
+ */
+export function createBodyCheck (context: GuardContext): (request: GuardableRequest, reply: GuardableReply, done: Done) => void {
+  return (request, reply, done) => {
+    const credentials = context.decisions.of(request)
+    try {
+      if (credentials !== undefined) checkBody(context, request, reply, credentials, ANY_SCOPE)
+    } catch (error) {
+      return done(error as Error)
+    }
+    done()
+  }
 }
 
 function enclose (context: GuardContext, route: RouteOptions, instance: FastifyInstance, needed: ScopeAlternatives): void {

@@ -1,4 +1,4 @@
-import type { VerifyToken, VerifyTokenAnswer, VerifyTokenResult } from '../access-token/access-tokens.ts'
+import type { VerifyToken, VerifyTokenAnswer, VerifyTokenContext, VerifyTokenResult } from '../access-token/access-tokens.ts'
 import type { AuthCredentials } from '../access-token/credentials.ts'
 import type { VerifiedCredentials } from '../access-token/verified-credentials.ts'
 import {
@@ -117,7 +117,7 @@ async function verify (settings: VerificationSettings, request: PlainRequest): P
   if (presented === undefined) throw presentationError(settings, request)
   const tokenType = pickTokenType(presented.types, request)
   if (tokenType.confirmAccess !== undefined) return await verifyProven(settings, request, presented, tokenType)
-  return accept(await settings.verifyToken(presented.token, { tokenType: tokenType.name, confirmation: undefined }), undefined)
+  return accept(await settings.verifyToken(presented.token, contextOf(request, tokenType)), undefined)
 }
 
 async function verifyProven (
@@ -129,11 +129,11 @@ async function verifyProven (
   // The cheap check comes first: the proof of a caller without a valid token is not verified, whatever its key costs. A verifyToken
   // of the application is called once, with the confirmation.
   const isFirst = recheckToken !== undefined && tokenType.isPresented?.(request) !== false
-  const early = isFirst ? await recheckToken(token, { tokenType: tokenType.name, confirmation: undefined }) : undefined
+  const early = isFirst ? await recheckToken(token, contextOf(request, tokenType)) : undefined
   // Throws.
   if (isFirst && (!early || !isAccepted(early))) return accept(early, undefined)
   const proof = checkProof(tokenType, await tokenType.confirmAccess?.(request, token))
-  const context = { tokenType: tokenType.name, confirmation: proof?.confirmation }
+  const context = contextOf(request, tokenType, proof?.confirmation)
   const result = early ?? await verifyToken(token, context)
   // A client may show its certificate with a token that is not bound, where such tokens are accepted.
   const isPlain = !(result as Answer)?.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
@@ -142,6 +142,10 @@ async function verifyProven (
   await proof.consume()
   // Consuming the proof took time: whether the token was revoked is decided last.
   return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proof.confirmation)
+}
+
+function contextOf ({ address }: PlainRequest, { name }: TokenType, confirmation?: Confirmation): VerifyTokenContext {
+  return address === undefined ? { tokenType: name, confirmation } : { tokenType: name, confirmation, address }
 }
 
 // Every form of an answer. A callback may return null or anything else, too.
