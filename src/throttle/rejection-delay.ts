@@ -22,8 +22,9 @@ export interface Arrival {
 
 /**
  * Lets rejections leave at a fixed time after the request has arrived, so that the time does not show what was computed, and
- * with that which clients exist. A rejection that is not decided by then leaves at the next multiple of that time. At most 1,000
- * are held; those beyond leave at once. A held rejection keeps the process alive, a request that is not decided yet does not.
+ * with that which clients exist. A rejection that is not decided by then leaves after twice that time, four times, and so on. At
+ * most 1,000 are held; those beyond leave at once. A held rejection keeps the process alive, a request that is not decided yet
+ * does not.
  */
 export class RejectionDelay {
   readonly #milliseconds: () => number
@@ -48,14 +49,15 @@ export class RejectionDelay {
     if (milliseconds === 0) return undefined
     let leave: (() => void) | undefined
     let timer: NodeJS.Timeout
-    const arm = (): void => {
+    // Each wait is as long as all before it: many requests that a store does not answer must not keep the event loop busy.
+    const arm = (wait: number, waited: number): void => {
       timer = setTimeout(() => {
-        if (leave === undefined) arm()
+        if (leave === undefined) arm(waited + wait, waited + wait)
         else leave()
-      }, milliseconds + TIMER_PRECISION).unref()
+      }, wait + TIMER_PRECISION).unref()
     }
     // It starts before anything is computed, so that the moment of leaving does not depend on that.
-    arm()
+    arm(milliseconds, 0)
     return {
       accept () { clearTimeout(timer) },
       reject: async (signal) => {

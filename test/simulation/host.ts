@@ -72,7 +72,11 @@ export class Host implements Machine {
   }
 
   immediate (callback: () => void): SimulatedTimer {
-    return this.timer(callback, 0)
+    const { turn } = this.world
+    return this.timer(() => {
+      this.world.continued = turn
+      callback()
+    }, 0)
   }
 
   /** How long a slow hash takes: usually 40 ms, under load many seconds. */

@@ -29,43 +29,49 @@ export class FeedObservations {
   /** When calls failed. */
   readonly failures: number[] = []
   readonly #pending = new Map<Call, Beginning>()
-  /** By the mark of the last page of a read that goes on in the same turn: when it began. */
-  readonly #chains = new Map<string, Beginning & { readonly at: number }>()
-  /** The last answer, by which an attempt may begin to read everything anew in the same turn. */
-  #answered: { readonly attemptAt: number, readonly at: number } | undefined
+  /** By the turn in which a page came that is not the last: when its read began. The next page is asked for by what follows from that turn. */
+  readonly #chains = new Map<number, Beginning>()
+  /** The last answer, after which the same attempt may ask for more in the same turn. */
+  #answered: { readonly attemptAt: number, readonly turn: number } | undefined
 
   constructor (host: Host) {
     this.host = host
   }
 
   began (call: Call): void {
-    const after = call.args[0] as { position: number, name: string } | undefined
-    const key = after === undefined ? '' : `${after.position} ${after.name}`
+    const after = call.args[0] as { position: number } | undefined
     const { begunAt } = call
-    const chain = this.#chains.get(key)
-    if (chain?.at === begunAt) {
+    const { turn, continued = turn } = this.host.world
+    const chain = this.#chains.get(continued)
+    if (chain !== undefined) {
+      this.#chains.delete(continued)
       this.#pending.set(call, chain)
       return
     }
-    // An attempt that finds another history than it had read goes on from the beginning: its second ends no later for that.
-    const isSameAttempt = this.#answered?.at === begunAt && after?.position === 0
+    // An attempt that finds another history than it had read goes on from the beginning, and one to read keys may have read
+    // the settings before: its second ends no later for that.
+    const isSameAttempt = this.#answered?.turn === turn && (after === undefined || after.position === 0)
     this.#pending.set(call, { begunAt, attemptAt: isSameAttempt ? this.#answered!.attemptAt : begunAt })
   }
 
   answered (call: Call, { result, replica }: Answer): void {
     const beginning = this.#end(call)
     const { begunAt, attemptAt } = beginning
-    const { now } = this.host.world
+    const { now, turn } = this.host.world
     this.#noteLate(beginning)
-    this.#answered = { attemptAt, at: now }
     const page = result as Partial<FeedPage<unknown>>
+    if (page.isContinued !== undefined) this.#answered = { attemptAt, turn }
     if (page.isContinued === false) {
       this.failures.push(now)
       return
     }
-    const last = page.entries?.at(-1) as { position: number, name: string } | undefined
-    if (page.hasMore === true && last !== undefined) this.#chains.set(`${last.position} ${last.name}`, { ...beginning, at: now })
+    if (page.hasMore === true) this.#chains.set(turn, beginning)
     else this.completed.push({ begunAt, endedAt: now, replica })
+  }
+
+  /** Takes note of an answer that an attempt to read this feed may go on from. */
+  prepared ({ begunAt }: Call): void {
+    this.#answered = { attemptAt: begunAt, turn: this.host.world.turn }
   }
 
   failed (call: Call): void {
@@ -145,6 +151,7 @@ export class Observations {
 
   answered (_database: Database, method: StoreMethod, call: Call, answer: Answer): void {
     this.#feed(method)?.answered(call, answer)
+    if (method === 'readSettings') this.keys.prepared(call)
     const { result, servedAt } = answer
     this.#host.world.trace(() => `  ${this.#host.name} gets the answer to ${method} of ${call.begunAt.toFixed(1)}, served at ${servedAt.toFixed(1)}: ${(JSON.stringify(result) ?? '').slice(0, 200)}`)
     switch (method) {

@@ -26,6 +26,9 @@ export class World {
   readonly uncaught: unknown[] = []
   /** Numbers the key pairs that were generated. */
   keys = 0
+  /** Numbers the turns of the event loops, and names the one that this turn goes on from, by setImmediate. */
+  turn = 0
+  continued: number | undefined
   #order = 0
   readonly #queue: Event[] = []
 
@@ -65,6 +68,8 @@ export class World {
 
   async #turn (host: Host | undefined, run: Callback): Promise<void> {
     switchTo(host)
+    this.turn++
+    this.continued = undefined
     try {
       run()?.catch((error: unknown) => { this.uncaught.push(error) })
     } catch (error) {

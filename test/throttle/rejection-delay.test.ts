@@ -60,7 +60,7 @@ test('RFC 6749 §5.2: every rejection by the endpoints at which clients authenti
   }
 })
 
-test('A rejection that is decided late leaves at the next multiple, and one of the core without a framework is held too', async (t) => {
+test('A rejection that is decided late leaves after twice the time, and one of the core without a framework is held too', async (t) => {
   const late: GetClient = async () => { await new Promise((resolve) => setTimeout(resolve, DELAY * 1.5)) }
   const flow = demoBuilder().setRejectionDelay(DELAY).getClient(late).build()
   const begunAt = performance.now()
@@ -90,6 +90,21 @@ test('The time does not depend on the work: in virtual time, all rejections leav
   await leaving
   t.equal(delay.held, 0)
   t.equal(new RejectionDelay(() => 0).arrive(), undefined)
+})
+
+test('A request that is never decided wakes the process ever less often', async (t) => {
+  const waits: number[] = []
+  let tick: (() => void) | undefined
+  t.intercept(globalThis, 'setTimeout', {
+    value: (callback: () => void, milliseconds: number) => {
+      waits.push(milliseconds)
+      tick = callback
+      return { unref () { return this }, ref () { return this } }
+    }
+  })
+  new RejectionDelay(() => 10).arrive()
+  for (let i = 0; i < 5; i++) tick!()
+  t.same(waits, [11, 11, 21, 41, 81, 161])
 })
 
 test('At most 1,000 rejections are held, those beyond leave at once, and one whose client has gone frees its place', async (t) => {
