@@ -4,6 +4,9 @@ import type { Clock } from '../lib/clock.ts'
 import type { Marked, Revocation, RevocationStore } from '../stores/contracts/index.ts'
 import { RevocationState } from './revocation-state.ts'
 
+// What was lost is written back so many at once: the connections of a pool are needed by others too.
+const CONCURRENT_WRITES = 5
+
 /** What the revocations of a store are followed with. */
 export interface RevocationsOptions {
   readonly now: Clock
@@ -64,7 +67,12 @@ export class Revocations {
 
   async #add (revocations: readonly Revocation[]): Promise<Array<Marked<Revocation>>> {
     const added: Array<Marked<Revocation>> = []
-    for (const revocation of revocations) added.push({ ...revocation, ...await this.#store.addRevocation(revocation) })
+    const waiting = [...revocations]
+    await Promise.all(Array.from({ length: CONCURRENT_WRITES }, async () => {
+      for (let revocation = waiting.shift(); revocation !== undefined; revocation = waiting.shift()) {
+        added.push({ ...revocation, ...await this.#store.addRevocation(revocation) })
+      }
+    }))
     return added
   }
 }

@@ -50,44 +50,57 @@ export class FeedRepair<E> {
   }
 
   async #run (): Promise<void> {
-    if ((await this.#lacking(1)).length === 0) {
-      this.#stored = undefined
-      return
-    }
     for (;;) {
-      await delay(Math.random() * MAX_DELAY)
-      if (await this.#writeAll()) return
-    }
-  }
-
-  // Tells whether the store has everything.
-  async #writeAll (): Promise<boolean> {
-    for (;;) {
-      if (await this.#options.read() !== undefined) return false
-      const batch = await this.#lacking(BATCH)
-      if (batch.length === 0) {
+      const stored = this.#stored
+      const { done } = await this.#lacking().next()
+      // Another loss may have been noticed meanwhile.
+      if (done === true && this.#stored === stored) {
         this.#stored = undefined
-        return true
+        return
       }
-      try {
-        await within(this.#options.writeBack(batch), WRITE_LIMIT)
-      } catch {
-        // The outage is told by the reads. Another try follows.
-        return false
-      }
+      if (done === true) continue
+      await delay(Math.random() * MAX_DELAY)
+      await this.#writeAll()
     }
   }
 
-  async #lacking (max: number): Promise<E[]> {
-    const lacking: E[] = []
+  // Goes once through everything that is held, however much of it the store lacks. What fails, or is lost meanwhile, is left
+  // for the next time.
+  async #writeAll (): Promise<void> {
+    let batch: E[] = []
+    for await (const entry of this.#lacking()) {
+      batch.push(entry)
+      if (batch.length < BATCH) continue
+      if (!await this.#write(batch)) return
+      batch = []
+    }
+    if (batch.length > 0) await this.#write(batch)
+  }
+
+  // Returns whether the store was available.
+  async #write (batch: readonly E[]): Promise<boolean> {
+    if (await this.#options.read() !== undefined) return false
+    const lacking = batch.filter((entry) => this.#isLacking(entry))
+    if (lacking.length === 0) return true
+    try {
+      await within(this.#options.writeBack(lacking), WRITE_LIMIT)
+      return true
+    } catch {
+      // The outage is told by the reads.
+      return false
+    }
+  }
+
+  async * #lacking (): AsyncGenerator<E> {
     let compared = 0
     for (const entry of this.#options.state.list()) {
       if (++compared % COMPARED === 0) await new Promise((resolve) => { setImmediate(resolve) })
-      // Another loss may have been noticed meanwhile: then what the store has is another state.
-      if (this.#stored?.covers(entry) === false && this.#options.mayWriteBack(entry)) lacking.push(entry)
-      if (lacking.length === max) break
+      if (this.#isLacking(entry)) yield entry
     }
-    return lacking
+  }
+
+  #isLacking (entry: E): boolean {
+    return this.#stored?.covers(entry) === false && this.#options.mayWriteBack(entry)
   }
 }
 

@@ -6,6 +6,7 @@ import { Revocations } from '../../src/access-token/revocations.ts'
 import { agree } from '../../src/entries/agreement.ts'
 import { EntryState, secretEntryId } from '../../src/entries/entry-state.ts'
 import { FeedReader } from '../../src/entries/feed-reader.ts'
+import { FeedRepair } from '../../src/entries/feed-repair.ts'
 import type { MergingState } from '../../src/entries/merging-state.ts'
 import { ReadTimeout } from '../../src/lib/background-refresh.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -304,6 +305,34 @@ test('H: a write-back that gets no answer is tried again', async (t) => {
   await read(t, reader)
   for (let waited = 0; waited < 6000 && tries.length < 2; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
   t.equal(tries.length, 2)
+})
+
+test('what a store has lost is compared a few times, however much of it there is', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0.001 })
+  const COUNT = 5000
+  let compared = 0
+  class CountedState extends EntryState {
+    override covers (entry: Entry): boolean {
+      compared++
+      return super.covers(entry)
+    }
+  }
+  const state = stateOf(() => new EntryState(), Array.from({ length: COUNT }, (_, number) => key(String(number)))) as EntryState
+  const written: string[] = []
+  const repair = new FeedRepair<Entry>({
+    state,
+    mayWriteBack: () => true,
+    writeBack: async (entries) => {
+      written.push(...entries.map(({ id }) => id))
+      entries.forEach((entry) => { repair.seen(entry) })
+    },
+    read: async () => undefined
+  })
+  repair.start(new CountedState())
+  for (let waited = 0; waited < 6000 && written.length < COUNT; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  t.strictSame(written.toSorted(), idsOf(state), 'each is written once')
+  t.ok(compared < 4 * COUNT, `${compared} comparisons`)
 })
 
 test('an entry is forgotten only when the clocks of the store and of the process say that it has expired', async (t) => {
