@@ -8,6 +8,7 @@ import { STORE_METHODS } from './store-methods.ts'
 import type { StoreMethod, WholeStore } from './store-methods.ts'
 
 const MAX_PAGE = 1000
+const MAX_SHORTENED = 30
 
 /** How a line behaves at present. */
 export interface LineConditions {
@@ -150,7 +151,7 @@ export class Line {
     const { pageSize } = this.database.options
     // A turn of the event loop must not take longer because there is more to read.
     if (page.entries.length > MAX_PAGE) this.host.world.uncaught.push(new Error(`A page has ${page.entries.length} entries`))
-    // Very many entries in small pages would take all the time of a run.
-    return page.entries.length <= pageSize || page.entries.length > 200 ? page : { ...page, entries: page.entries.slice(0, pageSize), hasMore: true }
+    // Many entries in small pages would take all the time of a run, and more than a process has for what is written back to it.
+    return page.entries.length <= pageSize || page.entries.length > MAX_SHORTENED ? page : { ...page, entries: page.entries.slice(0, pageSize), hasMore: true }
   }
 }

@@ -7,7 +7,7 @@ export class SeedReport {
   readonly trace: string[] = []
   isTraced = false
 
-  /** Takes note of a fault. */
+  /** Takes note of a fault, or of what a plan has beside them. */
   count (fault: string | undefined): void {
     if (fault !== undefined) this.faults.add(fault)
   }

@@ -5,6 +5,7 @@ import { administer } from './administration.ts'
 import { revokeMany } from './bulk.ts'
 import { checkServed } from './check-access.ts'
 import { checkEnd } from './check-end.ts'
+import { circumstancesOf } from './circumstances.ts'
 import { Database } from './database.ts'
 import { causeFault, disturb, endFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
@@ -38,6 +39,7 @@ const SETTLING_STEP = 700
 export async function runPlan (plan: Plan, { isTraced = false, hasOne = true }: { isTraced?: boolean, hasOne?: boolean } = {}): Promise<Outcome> {
   const world = new World(plan.seed)
   world.report.isTraced = isTraced
+  circumstancesOf(plan).forEach((name) => { world.report.count(name) })
   const violations: Violation[] = []
   const run = contextOf(world, plan.config, violations)
   const onRejection = (error: unknown): void => { world.uncaught.push(error) }

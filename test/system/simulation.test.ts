@@ -12,6 +12,7 @@ const ENOUGH = 200
 const FAULTS = [
   'cut', 'flaky', 'slow', 'suspend', 'kill', 'restart', 'clock step', 'database clock step', 'failover', 'unfenced failover', 'backup', 'restore', 'stale replica',
   'change options', 'dying writer', 'pausing writer', 'network', 'command', 'write-back', 'token of 0.1.0',
+  'clock skew', 'opaque tokens', 'guard without the registry', 'flow without the registry', 'hop by introspection', 'hop by JWKS', 'second database', 'silence', 'silence of an hour',
   'call failed', 'call answer lost', 'call applied later', 'call late', 'call hanging'
 ]
 const OUTCOMES = [
