@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { freePort, startProgram } from '../test/support/program.ts'
-import { ALL_PAGES, pageSnippets } from '../test/support/pages.ts'
+import { ALL_PAGES, pageBlocks, pageSnippets } from '../test/support/pages.ts'
 
 const execute = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -20,7 +20,7 @@ t.before(async () => {
   await run('npm', ['pack', '--pack-destination', project], root)
   tarball = join(project, readdirSync(project).find((name) => name.endsWith('.tgz'))!)
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  await run('npm', ['install', tarball, 'fastify', '@fastify/jwt', '@fastify/swagger', '@fastify/swagger-ui', 'typescript@~6.0', 'tsx', '@types/node@20'], project)
+  await run('npm', ['install', tarball, 'fastify', '@fastify/jwt', '@fastify/swagger', '@fastify/swagger-ui', 'libsql', 'typescript@~6.0', 'tsx', '@types/node@20'], project)
 })
 t.teardown(() => { rmSync(project, { recursive: true, force: true }) })
 
@@ -46,12 +46,18 @@ t.test('the pages that the README leads to are in it', async (t) => {
   t.strictSame(missing, [])
 })
 
-t.test('the quick start compiles and serves in an empty project', async (t) => {
-  const port = await freePort()
-  writeFileSync(join(project, 'server.ts'), pageSnippets('README.md')[0]!.replaceAll('3000', String(port)))
-  await run('npx', ['tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', 'server.ts'], project)
-  const program = await startProgram([process.execPath, '--import', 'tsx', 'server.ts'], { cwd: project, ready: 'Server listening' })
-  await expectToken(t, port, 'billing:only-for-this-demo')
+t.test('the quick start compiles, and runs as it stands in an empty project, but for its port', async (t) => {
+  const port = String(await freePort())
+  const [server, caller] = pageSnippets('README.md').map((code) => code.replaceAll('3000', port))
+  writeFileSync(join(project, 'server.js'), server!)
+  writeFileSync(join(project, 'caller.js'), caller!)
+  for (const name of ['server', 'caller']) writeFileSync(join(project, `${name}.ts`), readFileSync(join(project, `${name}.js`)))
+  await run('npx', ['tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', 'server.ts', 'caller.ts'], project)
+  const program = await startProgram([process.execPath, 'server.js'], { cwd: project, ready: 'Server listening' })
+  const output = await run('sh', ['-ec', pageBlocks('README.md', 'sh')[1]!.replaceAll('3000', port)], project)
+  const [answer = '', secret = ''] = output.trim().split(/(?<=\})\s*/)
+  t.strictSame(JSON.parse(answer), { caller: 'billing' })
+  t.equal((await execute(process.execPath, ['caller.js'], { cwd: project, env: { ...process.env, CLIENT_SECRET: secret } })).stdout.trim(), "{ caller: 'billing' }")
   await program.stop('SIGKILL')
 })
 

@@ -13,9 +13,20 @@ export function pageText (page: string): string {
   return readFileSync(new URL(page, root), 'utf8')
 }
 
-/** The TypeScript blocks of a page, in their order. The first of README.md is the quick start. */
+/** The code blocks of a page in a language, in their order. */
+export function pageBlocks (page: string, language: string): string[] {
+  return [...pageText(page).matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code = '']) => code)
+}
+
+/** The TypeScript blocks of a page, in their order. The first two of README.md are the quick start and its caller. */
 export function pageSnippets (page: string): string[] {
-  return [...pageText(page).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code)
+  return pageBlocks(page, 'ts')
+}
+
+/** The code before and after a difference that a page shows. */
+export function sidesOf (diff: string): { before: string, after: string } {
+  const side = (other: string) => diff.split('\n').filter((line) => line !== '' && !line.startsWith(other)).map((line) => `${line.slice(1)}\n`).join('')
+  return { before: side('+'), after: side('-') }
 }
 
 /** The first column of the table that follows a heading, which one page has, without its backticks. */

@@ -12,8 +12,9 @@ import { SETTING_NAMES } from '../../src/cli/commands/settings-values.ts'
 import { GLOBAL_OPTIONS } from '../../src/cli/help.ts'
 import { FLOW_DEFAULTS } from '../../src/adapter.ts'
 import { FLOW_ERRORS } from '../../src/errors/configuration-error.ts'
-import { ALL_PAGES, anchorsOf, linksOf, PAGES, pageSnippets, pageTable, pageText } from '../support/pages.ts'
+import { ALL_PAGES, anchorsOf, linksOf, pageBlocks, PAGES, pageSnippets, pageTable, pageText, sidesOf } from '../support/pages.ts'
 import { freePort, startProgram } from '../support/program.ts'
+import { runAside } from '../support/run-aside.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the project, so that the snippets import the package by its name, as its users do.
@@ -59,7 +60,7 @@ t.before(() => { mkdirSync(folder, { recursive: true }) })
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
 
 t.test('every snippet of the README and its pages compiles, strictly', async (t) => {
-  const files = PAGES.flatMap((page) => pageSnippets(page).map((code, index) => {
+  const files = PAGES.flatMap((page) => [...pageSnippets(page), ...pageBlocks(page, 'diff').map((diff) => sidesOf(diff).after)].map((code, index) => {
     const file = join(folder, `${page.replace(/\W/g, '-')}-${index}.ts`)
     // What has imports is whole.
     writeFileSync(file, /^import /m.test(code) ? code : `${IMPORTS}${code}`)
@@ -75,25 +76,36 @@ t.test('every snippet of the README and its pages compiles, strictly', async (t)
   t.strictSame(problems, [])
 })
 
-t.test('the quick start runs as it stands, but for its port', async (t) => {
-  const port = await freePort()
-  const file = join(folder, 'quick-start.ts')
-  writeFileSync(file, pageSnippets('README.md')[0]!.replaceAll('3000', String(port)))
-  const program = await startProgram([process.execPath, '--import', 'tsx', file], { cwd: root, ready: 'Server listening' })
-  const origin = `http://localhost:${port}`
+t.test('each stage of the README is the difference from the stage before', async (t) => {
+  const diffs = pageBlocks('README.md', 'diff').map(sidesOf)
+  t.equal(diffs.length, 2)
+  let code = pageSnippets('README.md').find((snippet) => snippet === diffs[0]!.before)
+  for (const { before, after } of diffs) {
+    t.equal(before, code)
+    code = after
+  }
+})
 
-  const answer = await fetch(`${origin}/oauth2/token`, {
-    method: 'POST',
-    headers: { authorization: `Basic ${btoa('billing:only-for-this-demo')}` },
-    body: new URLSearchParams({ grant_type: 'client_credentials' })
-  })
-  t.equal(answer.status, 200)
-  const { access_token: token } = await answer.json() as { access_token: string }
-  const data = await fetch(`${origin}/data`, { headers: { authorization: `Bearer ${token}` } })
-  t.strictSame(await data.json(), { caller: 'billing' })
-  t.equal((await fetch(`${origin}/data`)).status, 401)
-  t.equal((await fetch(`${origin}/docs/`)).status, 200)
-  await program.stop('SIGKILL')
+t.test('the quick start runs as it stands, but for its port', async (t) => {
+  const port = String(await freePort())
+  const [server, caller] = pageSnippets('README.md').map((code) => code.replaceAll('3000', port))
+  const commands = pageBlocks('README.md', 'sh')[1]!.replaceAll('3000', port).replaceAll('npx fastify-client-credentials', `'${process.execPath}' '${join(root, 'dist/src/cli/main.js')}'`)
+  const cwd = join(folder, 'start')
+  mkdirSync(cwd)
+  writeFileSync(join(cwd, 'server.js'), server!)
+  writeFileSync(join(cwd, 'caller.js'), caller!)
+  const program = await startProgram([process.execPath, 'server.js'], { cwd, ready: 'Server listening' })
+  t.teardown(() => program.stop('SIGKILL'))
+
+  const [answer = '', secret = ''] = (await runAside('sh', ['-ec', commands], cwd)).trim().split(/(?<=\})\s*/)
+  t.strictSame(JSON.parse(answer), { caller: 'billing' })
+  t.equal((await runAside(process.execPath, ['caller.js'], cwd, { CLIENT_SECRET: secret })).trim(), "{ caller: 'billing' }")
+  t.equal((await fetch(`http://localhost:${port}/data`)).status, 401)
+  t.equal((await fetch(`http://localhost:${port}/docs/`)).status, 200)
+})
+
+t.test('the README has at most 350 lines', async (t) => {
+  t.ok(pageText('README.md').split('\n').length <= 351)
 })
 
 t.test('every command that the pages tell to type is there, and has the options', async (t) => {
