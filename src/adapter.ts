@@ -38,8 +38,10 @@ export { checkScope, hasScopes, rejectSecondToken } from './resource-server/chec
 export { credentialsFromCache, verifyRequest } from './resource-server/verify-request.ts'
 
 // Errors
-export { toOAuth2Error } from './endpoints/with-client-errors.ts'
-export { InvalidTargetError, isOAuth2Error, isStrategyError, MethodNotAllowedError, NO_STORE, TemporarilyUnavailableError } from './errors/oauth-errors.ts'
+export { toOAuth2Error } from './errors/from-thrown.ts'
+export { InvalidTargetError, isOAuth2Error, MethodNotAllowedError, TemporarilyUnavailableError } from './errors/oauth-error.ts'
+export { NO_STORE } from './errors/protocol-error.ts'
+export { isStrategyError } from './errors/strategy-error.ts'
 export { isStoreUnavailable } from './errors/store-unavailable.ts'
 
 // Access tokens of other libraries

@@ -58,8 +58,6 @@ export { prometheusMetrics } from './observability/prometheus-metrics.ts'
 export type { OAuthEvents } from './events/event-types.ts'
 
 // Errors
-export {
-  InvalidClientError, InvalidRequestError, InvalidScopeError, OAuth2Error, ServerError, StrategyError, StrategyInsufficientScopeError,
-  StrategyInternalError, StrategyInvalidTokenError, UnauthorizedClientError, UnsupportedGrantTypeError
-} from './errors/oauth-errors.ts'
+export { InvalidClientError, InvalidRequestError, InvalidScopeError, OAuth2Error, ServerError, UnauthorizedClientError, UnsupportedGrantTypeError } from './errors/oauth-error.ts'
+export { StrategyError, StrategyInsufficientScopeError, StrategyInternalError, StrategyInvalidTokenError } from './errors/strategy-error.ts'
 export type { OAuth2ErrorCode, StrategyErrorCode } from './errors/error-codes.ts'

@@ -1,6 +1,6 @@
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { Entries } from '../entries/entries.ts'
-import type { StrategyError } from '../errors/oauth-errors.ts'
+import type { StrategyError } from '../errors/strategy-error.ts'
 import type { KeySource } from '../signing-keys/key-source.ts'
 import type { Confirmation } from '../token-type/token-type.ts'
 import type { AuthCredentials } from './credentials.ts'

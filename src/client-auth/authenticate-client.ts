@@ -1,4 +1,4 @@
-import { InvalidClientError, InvalidRequestError } from '../errors/oauth-errors.ts'
+import { InvalidClientError, InvalidRequestError } from '../errors/oauth-error.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter } from '../http/form.ts'
 import type { TokenRequest } from '../http/plain-request.ts'

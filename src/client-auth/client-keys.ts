@@ -1,5 +1,5 @@
 import { LruMap } from 'toad-cache'
-import { InvalidClientError, TemporarilyUnavailableError } from '../errors/oauth-errors.ts'
+import { InvalidClientError, TemporarilyUnavailableError } from '../errors/oauth-error.ts'
 import type { Fetch } from '../http-client/fetch-json.ts'
 import { guardedFetch } from '../http-client/guarded-fetch.ts'
 import { RETRY_AFTER } from '../http-client/remote-document.ts'

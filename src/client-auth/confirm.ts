@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { InvalidClientError } from '../errors/oauth-errors.ts'
+import { InvalidClientError } from '../errors/oauth-error.ts'
 import { isThenable } from '../lib/maybe-promise.ts'
 import type { AuthenticatedClient, ClientAuthSettings } from './client-auth-settings.ts'
 import type { OAuth2Client } from './oauth2-client.ts'

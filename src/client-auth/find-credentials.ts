@@ -1,4 +1,4 @@
-import { InvalidClientError, isOAuth2Error } from '../errors/oauth-errors.ts'
+import { InvalidClientError, isOAuth2Error } from '../errors/oauth-error.ts'
 import { parameter } from '../http/form.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { isThenable } from '../lib/maybe-promise.ts'

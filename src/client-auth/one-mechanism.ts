@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '../errors/oauth-errors.ts'
+import { InvalidRequestError } from '../errors/oauth-error.ts'
 import { parameter } from '../http/form.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { hasQueryParameter } from '../http/query.ts'

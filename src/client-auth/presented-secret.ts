@@ -1,4 +1,4 @@
-import { InvalidClientError } from '../errors/oauth-errors.ts'
+import { InvalidClientError } from '../errors/oauth-error.ts'
 import { isCredential } from '../lib/is-printable.ts'
 import type { PresentedSecret } from './client-auth-method.ts'
 

@@ -1,6 +1,6 @@
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
-import { InvalidScopeError, InvalidTargetError, UnauthorizedClientError } from '../errors/oauth-errors.ts'
+import { InvalidScopeError, InvalidTargetError, UnauthorizedClientError } from '../errors/oauth-error.ts'
 import { isScope } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
 

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '../errors/oauth-errors.ts'
+import { InvalidRequestError } from '../errors/oauth-error.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { readPresentedToken } from './presented-token.ts'

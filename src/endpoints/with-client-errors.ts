@@ -1,9 +1,6 @@
-import type { ClientAuthSettings } from '../client-auth/client-auth-settings.ts'
 import { clientChallenge } from '../client-auth/challenge.ts'
-import { isOAuth2Error, RETRY_AFTER, ServerError, TemporarilyUnavailableError, thrown } from '../errors/oauth-errors.ts'
-import type { OAuth2Error } from '../errors/oauth-errors.ts'
-import { withChallenge } from '../errors/protocol-error.ts'
-import { isStoreUnavailable } from '../errors/store-unavailable.ts'
+import type { ClientAuthSettings } from '../client-auth/client-auth-settings.ts'
+import { toOAuth2Error, withChallenge } from '../errors/from-thrown.ts'
 import { beginDecision } from '../events/client-decision.ts'
 import type { ClientDecision } from '../events/client-decision.ts'
 import type { ClientEndpoint } from '../events/event-types.ts'
@@ -37,14 +34,4 @@ export async function withClientErrors<Settings extends ClientAuthSettings, T> (
     await arrival?.reject(request.signal)
     throw oauthError.status === 401 ? withChallenge(oauthError, clientChallenge(settings, request, oauthError.code)) : oauthError
   }
-}
-
-/**
- * Whatever was thrown, as the error of an answer, with what was thrown as its cause: 503 for a store that is away, else
- * 500. A refusal because of a store that is away is no refusal: a 401 would have good clients throw their secrets away.
- */
-export function toOAuth2Error (error: unknown): OAuth2Error {
-  if (isOAuth2Error(error) && (error.status >= 500 || !isStoreUnavailable(error))) return error
-  if (isStoreUnavailable(error)) return new TemporarilyUnavailableError(undefined, { cause: error, retryAfter: RETRY_AFTER })
-  return new ServerError(undefined, { cause: thrown(error) })
 }

@@ -9,6 +9,8 @@ export interface ProtocolErrorOptions {
   challenge?: string | undefined
   /** Seconds after which the caller may try again: the Retry-After field (RFC 9110 §10.2.3). */
   retryAfter?: number
+  /** Further header fields of the answer, names in lower case. */
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** The body of an error answer (RFC 6749 §5.2). */
@@ -19,6 +21,8 @@ export interface OAuth2ErrorBody {
 
 /** The member that errors are recognised by: its value is the side of the server that answers with them. */
 export const ERROR_BRAND = brandOf('error')
+
+const FIELDS: unique symbol = brandOf('error-fields') as never
 
 /**
  * An error that carries its whole answer as data: status, header fields and body. One error may be thrown for many requests:
@@ -37,6 +41,8 @@ export abstract class ProtocolError<Code extends string = string> extends Error 
   /** The value of the WWW-Authenticate field, when the answer has one. An error that a flow returns or a guard throws has the one of its request. */
   readonly challenge: string | undefined
   readonly retryAfter: number | undefined
+  // Not enumerable, so that no log prints them.
+  declare readonly [FIELDS]: Readonly<Record<string, string>> | undefined
 
   constructor (code: Code, status: number, description: string, options: ProtocolErrorOptions = {}) {
     super(toSafeText(description), options.cause === undefined ? undefined : { cause: options.cause })
@@ -46,6 +52,7 @@ export abstract class ProtocolError<Code extends string = string> extends Error 
     this.expose = status < 500
     this.challenge = options.challenge
     this.retryAfter = options.retryAfter
+    if (options.headers !== undefined) Object.defineProperty(this, FIELDS, { value: options.headers })
   }
 
   /** The same as `code`, under the name that `@saurbit/oauth2` gives it. */
@@ -60,12 +67,18 @@ export abstract class ProtocolError<Code extends string = string> extends Error 
 
   /** The header fields of the answer, names in lower case. */
   get headers (): Record<string, string> {
-    const headers: Record<string, string> = {}
+    const headers: Record<string, string> = { ...this[FIELDS] }
     if (this.challenge !== undefined) headers['www-authenticate'] = this.challenge
     if (this.retryAfter !== undefined) headers['retry-after'] = String(this.retryAfter)
     return headers
   }
 }
+
+/** The header fields that keep an answer out of every cache (RFC 6749 §5.1). */
+export const NO_STORE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
+
+/** Seconds after which a client may try again when a store is unavailable: the usual restart, and no more load than one try in that time. */
+export const RETRY_AFTER = 2
 
 /** The token endpoint and its siblings, or a protected resource. */
 export type ErrorSide = 'oauth2' | 'strategy'
@@ -75,21 +88,4 @@ export function isErrorOf (side: ErrorSide, value: unknown): boolean {
   if (readBrand(value, ERROR_BRAND) !== side) return false
   const { code, status } = value as ProtocolError
   return typeof code === 'string' && Number.isInteger(status) && status >= 400 && status <= 599
-}
-
-/**
- * Returns an error with the challenge of one answer. An error that has no challenge yet is copied, with all of its data: other
- * requests may have got the same one.
- */
-export function withChallenge<E extends ProtocolError> (error: E, challenge: string | undefined): E {
-  if (challenge === undefined || error.challenge !== undefined) return error
-  const copy = new Error(error.message)
-  Object.setPrototypeOf(copy, Object.getPrototypeOf(error) as object)
-  for (const [name, { enumerable = false }] of Object.entries(Object.getOwnPropertyDescriptors(error))) {
-    Object.defineProperty(copy, name, { value: error[name as keyof E], enumerable, writable: true, configurable: true })
-  }
-  // A getter of a subclass may read private members, which a copy does not have.
-  const answer = { body: error.body, headers: { ...error.headers, 'www-authenticate': challenge } }
-  for (const [name, value] of Object.entries(answer)) Object.defineProperty(copy, name, { value, writable: true, configurable: true })
-  return Object.assign(copy, { challenge }) as unknown as E
 }

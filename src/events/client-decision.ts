@@ -1,4 +1,4 @@
-import type { OAuth2Error } from '../errors/oauth-errors.ts'
+import type { OAuth2Error } from '../errors/oauth-error.ts'
 import { secondsSince, monotonic } from '../lib/clock.ts'
 import { holdsSecret, toLogText } from '../lib/log-text.ts'
 import { CHANNELS, publish } from './channels.ts'

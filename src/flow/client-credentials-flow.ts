@@ -7,12 +7,11 @@ import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import { handleTokenRequest } from '../endpoints/token.ts'
 import type { TokenResponse } from '../endpoints/token.ts'
-import { toOAuth2Error } from '../endpoints/with-client-errors.ts'
 import { keepsSettings } from '../entries/agreement.ts'
 import { declareFlow } from '../entries/declared-flows.ts'
 import { checkEvictions, registerReplayStores } from '../entries/replay-stores.ts'
-import { isStrategyError, StrategyInternalError, thrown } from '../errors/oauth-errors.ts'
-import type { OAuth2Error } from '../errors/oauth-errors.ts'
+import { toOAuth2Error, toStrategyError } from '../errors/from-thrown.ts'
+import type { OAuth2Error } from '../errors/oauth-error.ts'
 import { publishDenial } from '../events/client-decision.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 import { readRequest, readTokenRequest } from '../http/web-request.ts'
@@ -123,7 +122,7 @@ export class ClientCredentialsFlow<
       const credentials = await verifyRequest(this[SETTINGS], readRequest(request))
       return { success: true, credentials: credentials as CredentialsWithScopeList<Credentials> }
     } catch (error) {
-      return { success: false, error: isStrategyError(error) ? error : new StrategyInternalError(undefined, { cause: thrown(error) }) }
+      return { success: false, error: toStrategyError(error) }
     }
   }
 

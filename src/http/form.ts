@@ -1,5 +1,5 @@
 import querystring from 'fast-querystring'
-import { InvalidRequestError } from '../errors/oauth-errors.ts'
+import { InvalidRequestError } from '../errors/oauth-error.ts'
 import type { FormParameters } from './plain-request.ts'
 
 /** The media type of every request to an OAuth endpoint (RFC 6749 §4.4.2). */

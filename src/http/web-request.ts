@@ -1,4 +1,4 @@
-import { MethodNotAllowedError } from '../errors/oauth-errors.ts'
+import { MethodNotAllowedError } from '../errors/oauth-error.ts'
 import { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, notAForm, parseForm, tooManyParameters } from './form.ts'
 import type { FormParameters, PlainRequest, TokenRequest } from './plain-request.ts'
 

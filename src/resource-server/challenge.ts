@@ -1,4 +1,4 @@
-import type { StrategyError } from '../errors/oauth-errors.ts'
+import type { StrategyError } from '../errors/strategy-error.ts'
 import { formatChallenge, schemesOf } from '../http/authentication.ts'
 import type { PlainRequest } from '../http/plain-request.ts'
 import type { TokenTypes } from '../token-type/token-type.ts'

@@ -1,13 +1,9 @@
 import type { VerifyToken, VerifyTokenAnswer, VerifyTokenContext, VerifyTokenResult } from '../access-token/access-tokens.ts'
 import type { AuthCredentials } from '../access-token/credentials.ts'
 import type { VerifiedCredentials } from '../access-token/verified-credentials.ts'
-import {
-  isStrategyError, RETRY_AFTER, StrategyInternalError, StrategyInvalidRequestError, StrategyInvalidTokenError, StrategyMissingTokenError,
-  StrategyUnavailableError, thrown
-} from '../errors/oauth-errors.ts'
-import type { StrategyError } from '../errors/oauth-errors.ts'
-import { withChallenge } from '../errors/protocol-error.ts'
-import { isStoreUnavailable } from '../errors/store-unavailable.ts'
+import { toStrategyError, withChallenge } from '../errors/from-thrown.ts'
+import { isStrategyError, StrategyInvalidRequestError, StrategyInvalidTokenError, StrategyMissingTokenError } from '../errors/strategy-error.ts'
+import type { StrategyError } from '../errors/strategy-error.ts'
 import { isAccessObserved, publishRejected, publishVerified } from '../events/access-decision.ts'
 import type { AccessRequest } from '../events/access-decision.ts'
 import { isB64Token, parseAuthorization, schemesOf } from '../http/authentication.ts'
@@ -172,11 +168,4 @@ function withScopeList (credentials: VerifiedCredentials): AuthCredentials {
   if (typeof scope === 'string') return { ...credentials, scope: splitScope(scope) }
   if (!Array.isArray(scope)) throw new TypeError('verifyToken returned a scope that is neither a list nor a string')
   return { ...credentials, scope }
-}
-
-function toStrategyError (reason: unknown): StrategyError {
-  // A rejection because of an unavailable store is none: a 401 would have every client fetch a new token.
-  if (isStrategyError(reason) && (reason.status >= 500 || !isStoreUnavailable(reason))) return reason
-  if (isStoreUnavailable(reason)) return new StrategyUnavailableError(undefined, { cause: reason, retryAfter: RETRY_AFTER })
-  return new StrategyInternalError(undefined, { cause: thrown(reason) })
 }

@@ -1,5 +1,5 @@
 import { LruMap } from 'toad-cache'
-import { TemporarilyUnavailableError } from '../errors/oauth-errors.ts'
+import { TemporarilyUnavailableError } from '../errors/oauth-error.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import { checkOptions, CLOCK, codedError, seconds, wholeNumber } from '../options/check-options.ts'

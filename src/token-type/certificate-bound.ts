@@ -1,4 +1,5 @@
-import { InvalidRequestError, StrategyInvalidTokenError } from '../errors/oauth-errors.ts'
+import { InvalidRequestError } from '../errors/oauth-error.ts'
+import { StrategyInvalidTokenError } from '../errors/strategy-error.ts'
 import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'
 import { presentedCertificate } from '../http/presented-certificate.ts'
 import { thumbprintOf } from '../lib/x509/thumbprint.ts'

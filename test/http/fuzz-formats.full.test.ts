@@ -22,7 +22,7 @@ import { isSameName, parseDistinguishedName, parseSubject } from '../../src/lib/
 import { generateKey } from '../../src/signing-keys/private-jwk.ts'
 import { SealingKeys } from '../../src/signing-keys/sealing-keys.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
-import { ProofRefusal } from '../../src/token-type/dpop/proof-errors.ts'
+import { ProofRejection } from '../../src/token-type/dpop/proof-errors.ts'
 import { ProofKeys } from '../../src/token-type/dpop/proof-key.ts'
 import { verifyProof } from '../../src/token-type/dpop/verify-proof.ts'
 import { makeCertificate } from '../support/certificates.ts'
@@ -131,7 +131,7 @@ const RIGHT = { htm: 'POST', htu: 'https://api.example/token', iat: NOW, jti: 'o
 const RULES = { keys: new ProofKeys(['ES256']), replays: new MemoryStore(), nonces: undefined, maxAge: 60, now: () => NOW }
 const HEADER = { typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) as JWK }
 const verified = (dpop: string) => verifyProof(RULES, { method: 'POST', url: '/token?x', origin: 'https://api.example', header: () => dpop }, 'token')
-  .then(() => true, (error: unknown) => { if (error instanceof ProofRefusal) return false; throw error })
+  .then(() => true, (error: unknown) => { if (error instanceof ProofRejection) return false; throw error })
 
 const TARGETS: readonly unknown[] = ['https://api.example/token', 'https://API.example:443/%74oken#a']
 

@@ -5,10 +5,10 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, {
   ClientCredentialsFlowBuilder, InvalidClientError, JwtAccessTokens, MemoryStore, OpaqueAccessTokens, SigningKeys, StoreUnavailableError
 } from '../../plugin/index.ts'
-import { isStoreUnavailable, TemporarilyUnavailableError } from '../../src/adapter.ts'
-import { StrategyUnavailableError } from '../../src/errors/oauth-errors.ts'
 import type { AccessTokens, ClientCredentialsFlow } from '../../plugin/index.ts'
 import { OutageLog } from '../../plugin/outage-log.ts'
+import { isStoreUnavailable, TemporarilyUnavailableError } from '../../src/adapter.ts'
+import { StrategyUnavailableError } from '../../src/errors/strategy-error.ts'
 import { basic, demoBuilder, FORM, form, getClient, TOKEN_PATH, tokenOf } from '../support/demo.ts'
 
 const ISSUER = 'https://as.example'

@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import clientCredentialsPlugin, { ClientRegistry, JwtAccessTokens, MemoryStore, SigningKeys } from '../../plugin/index.ts'
 import type { ClientAuthMethod, ClientCredentialsFlowBuilder, GetClient } from '../../plugin/index.ts'
 import { settingsOf } from '../../src/adapter.ts'
-import { InvalidClientError } from '../../src/errors/oauth-errors.ts'
+import { InvalidClientError } from '../../src/errors/oauth-error.ts'
 import { RejectionDelay } from '../../src/throttle/rejection-delay.ts'
 import { basic, demoBuilder, FORM, getClient, TOKEN_PATH } from '../support/demo.ts'
 

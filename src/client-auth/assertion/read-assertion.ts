@@ -1,4 +1,4 @@
-import { InvalidClientError } from '../../errors/oauth-errors.ts'
+import { InvalidClientError } from '../../errors/oauth-error.ts'
 import { parameter } from '../../http/form.ts'
 import type { TokenRequest } from '../../http/plain-request.ts'
 import { decodeObject } from '../../jws/compact-jws.ts'

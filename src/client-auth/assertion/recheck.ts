@@ -1,4 +1,4 @@
-import { TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
+import { TemporarilyUnavailableError } from '../../errors/oauth-error.ts'
 import { RETRY_AFTER } from '../../http-client/remote-document.ts'
 
 /** Tells whether what a client was proven by is still in force, synchronously. */

@@ -1,4 +1,4 @@
-import { InvalidClientError } from '../../errors/oauth-errors.ts'
+import { InvalidClientError } from '../../errors/oauth-error.ts'
 import { parameter } from '../../http/form.ts'
 import type { ClientCertificate, TokenRequest } from '../../http/plain-request.ts'
 import { presentedCertificate } from '../../http/presented-certificate.ts'

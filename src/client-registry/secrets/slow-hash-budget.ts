@@ -1,5 +1,6 @@
 import { LruMap } from 'toad-cache'
-import { RETRY_AFTER, TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
+import { TemporarilyUnavailableError } from '../../errors/oauth-error.ts'
+import { RETRY_AFTER } from '../../errors/protocol-error.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { networksOf } from '../../lib/ip.ts'
 

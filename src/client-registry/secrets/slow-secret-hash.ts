@@ -1,7 +1,8 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import type { ScryptOptions } from 'node:crypto'
 import { promisify } from 'node:util'
-import { RETRY_AFTER, TemporarilyUnavailableError } from '../../errors/oauth-errors.ts'
+import { TemporarilyUnavailableError } from '../../errors/oauth-error.ts'
+import { RETRY_AFTER } from '../../errors/protocol-error.ts'
 import { monotonic } from '../../lib/clock.ts'
 import type { PresentedSecret, SecretHashes } from './fast-secrets.ts'
 

@@ -7,7 +7,7 @@ import type { ReplayStore } from '../../stores/contracts/index.ts'
 import { REPLAY_STORE } from '../../stores/contracts/option-rules.ts'
 import type { Confirmation, Proof, TokenType } from '../token-type.ts'
 import { Nonces } from './nonces.ts'
-import { InvalidDPoPProofError, NonceWanted, ProofRefusal, StrategyInvalidDPoPProofError } from './proof-errors.ts'
+import { NonceRequired, ProofRejection, toAccessError, toTokenRequestError } from './proof-errors.ts'
 import { ProofKeys } from './proof-key.ts'
 import { verifyProof } from './verify-proof.ts'
 import type { ProofRules } from './verify-proof.ts'
@@ -79,28 +79,28 @@ export class DPoPTokenType implements TokenType {
     return request.header('dpop') !== undefined
   }
 
-  /** @throws InvalidDPoPProofError */
+  /** @throws OAuth2Error invalid_dpop_proof, use_dpop_nonce */
   async confirmTokenRequest (request: TokenRequest): Promise<Confirmation> {
-    return await this.#translate(InvalidDPoPProofError, async () => {
+    return await this.#translate(toTokenRequestError, async () => {
       const { confirmation, consume } = await verifyProof(this.#rules, request)
       await consume()
       return confirmation
     })
   }
 
-  /** @throws StrategyInvalidDPoPProofError */
+  /** @throws StrategyError invalid_dpop_proof, use_dpop_nonce */
   async confirmAccess (request: PlainRequest, token: string): Promise<Proof> {
-    const { confirmation, consume } = await this.#translate(StrategyInvalidDPoPProofError, () => verifyProof(this.#rules, request, token))
-    return { confirmation, consume: () => this.#translate(StrategyInvalidDPoPProofError, consume) }
+    const { confirmation, consume } = await this.#translate(toAccessError, () => verifyProof(this.#rules, request, token))
+    return { confirmation, consume: () => this.#translate(toAccessError, consume) }
   }
 
-  // The reason, as the error of the side that answers: the token endpoint, or a resource.
-  async #translate<T> (ProofError: typeof InvalidDPoPProofError | typeof StrategyInvalidDPoPProofError, work: () => Promise<T>): Promise<T> {
+  // Throws the reason as the error of the side that answers: the token endpoint, or a protected resource.
+  async #translate<T> (toAnswer: (reason: ProofRejection, nonce: string | undefined) => Error, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof ProofRefusal)) throw error
-      throw new ProofError({ cause: error, nonce: error instanceof NonceWanted ? this.#rules.nonces?.current() : undefined })
+      if (!(error instanceof ProofRejection)) throw error
+      throw toAnswer(error, error instanceof NonceRequired ? this.#rules.nonces?.current() : undefined)
     }
   }
 }

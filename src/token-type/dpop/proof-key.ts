@@ -3,7 +3,7 @@ import type { CryptoKey, JWK } from 'jose'
 import { LruMap } from 'toad-cache'
 import { decodeObject } from '../../jws/compact-jws.ts'
 import { weaknessOf } from '../../lib/weak-keys.ts'
-import { ProofRefusal } from './proof-errors.ts'
+import { ProofRejection } from './proof-errors.ts'
 
 /** The key that a proof is signed with, as its header brings it. */
 export interface ProofKey {
@@ -33,7 +33,7 @@ export class ProofKeys {
   /**
    * Finds the key of a proof. Does NOT verify anything with it.
    *
-   * @throws ProofRefusal
+   * @throws ProofRejection
    */
   async read (proof: string): Promise<ProofKey> {
     const header = proof.slice(0, proof.indexOf('.'))
@@ -46,26 +46,26 @@ export class ProofKeys {
 
   async #readHeader (proof: string): Promise<ProofKey> {
     const { typ, alg, jwk, crit } = decodeHeader(proof)
-    if (typ !== PROOF_TYPE) throw new ProofRefusal('the typ of the proof is not dpop+jwt')
-    if (typeof alg !== 'string' || !this.#algorithms.has(alg)) throw new ProofRefusal('the alg of the proof is not among those that are taken')
-    if (crit !== undefined) throw new ProofRefusal('the proof has critical extensions')
-    if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) throw new ProofRefusal('the proof has no jwk')
-    if (PRIVATE_MEMBERS.some((name) => name in jwk)) throw new ProofRefusal('the jwk of the proof is a private or a symmetric key')
+    if (typ !== PROOF_TYPE) throw new ProofRejection('the typ of the proof is not dpop+jwt')
+    if (typeof alg !== 'string' || !this.#algorithms.has(alg)) throw new ProofRejection('the alg of the proof is not among those that are taken')
+    if (crit !== undefined) throw new ProofRejection('the proof has critical extensions')
+    if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) throw new ProofRejection('the proof has no jwk')
+    if (PRIVATE_MEMBERS.some((name) => name in jwk)) throw new ProofRejection('the jwk of the proof is a private or a symmetric key')
     const weakness = weaknessOf(jwk as JWK)
-    if (weakness !== undefined) throw new ProofRefusal(`the key of the proof is weak: ${weakness}`)
+    if (weakness !== undefined) throw new ProofRejection(`the key of the proof is weak: ${weakness}`)
     try {
       // Only what makes the key: "use", "key_ops" and the like are the sender's business.
       const { kty, crv, x, y, n, e } = jwk as JWK
       const bare = Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)) as JWK
       return Object.freeze({ alg, key: await importJWK(bare, alg) as CryptoKey, jkt: await calculateJwkThumbprint(bare) })
     } catch (error) {
-      throw new ProofRefusal('the jwk of the proof is no key of its alg', { cause: error })
+      throw new ProofRejection('the jwk of the proof is no key of its alg', { cause: error })
     }
   }
 }
 
 function decodeHeader (proof: string): Record<string, unknown> {
   const header = decodeObject(proof.slice(0, Math.max(0, proof.indexOf('.'))))
-  if (header === undefined) throw new ProofRefusal('the proof is no JWT')
+  if (header === undefined) throw new ProofRejection('the proof is no JWT')
   return header
 }

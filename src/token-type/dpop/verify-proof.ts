@@ -7,7 +7,7 @@ import { reserveOnce } from '../../stores/contracts/consume-once.ts'
 import type { ReplayStore, Reservation } from '../../stores/contracts/index.ts'
 import type { Proof } from '../token-type.ts'
 import type { Nonces } from './nonces.ts'
-import { NonceWanted, ProofMissing, ProofRefusal } from './proof-errors.ts'
+import { NonceRequired, ProofMissing, ProofRejection } from './proof-errors.ts'
 import type { ProofKeys } from './proof-key.ts'
 import { isSameTarget, targetUriOf } from './target-uri.ts'
 
@@ -28,7 +28,7 @@ export interface DPoPProof extends Proof {
   /**
    * Consumes the proof, in one step and for as long as it would be accepted (RFC 9449 §11.1).
    *
-   * @throws ProofRefusal when it was used before, or has expired meanwhile
+   * @throws ProofRejection when it was used before, or has expired meanwhile
    */
   consume (): Promise<void>
 }
@@ -44,13 +44,13 @@ const AHEAD = 10
  * Verifies the proof of a request by the twelve checks of RFC 9449 §4.3. Does NOT check whether it was used before: `consume` does.
  *
  * @param token the access token that comes with it; undefined at the token endpoint
- * @throws ProofRefusal; NonceWanted when nothing is wrong but the nonce
+ * @throws ProofRejection; NonceRequired when nothing is wrong but the nonce
  */
 export async function verifyProof (rules: ProofRules, request: PlainRequest, token?: string): Promise<DPoPProof> {
   // 1: exactly one field. Several reach us joined by a comma, which no JWT has.
   const proof = request.header('dpop')
   if (proof === undefined || proof === '') throw new ProofMissing('the request has no proof')
-  if (proof.length > MAX_LENGTH || proof.includes(',')) throw new ProofRefusal('there is more than one proof, or it is too long')
+  if (proof.length > MAX_LENGTH || proof.includes(',')) throw new ProofRejection('there is more than one proof, or it is too long')
 
   // 2, 4, 5, 7: a JWT of this type, by an algorithm that is taken, with a public key.
   const { alg, key, jkt } = await rules.keys.read(proof)
@@ -58,19 +58,19 @@ export async function verifyProof (rules: ProofRules, request: PlainRequest, tok
   const { htm, htu, iat, jti, ath, nonce } = await verifySignature(proof, key, alg)
 
   // 3, 8, 9: made for this request.
-  if (htm !== request.method) throw new ProofRefusal('the htm of the proof is not the method')
-  if (typeof htu !== 'string' || !isSameTarget(htu, targetUriOf(request))) throw new ProofRefusal('the htu of the proof is not the URL')
-  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw new ProofRefusal('the jti of the proof is missing, or too long')
+  if (htm !== request.method) throw new ProofRejection('the htm of the proof is not the method')
+  if (typeof htu !== 'string' || !isSameTarget(htu, targetUriOf(request))) throw new ProofRejection('the htu of the proof is not the URL')
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw new ProofRejection('the jti of the proof is missing, or too long')
 
   // 12: made for this token. With the key that the token is bound to: that is compared when the token is known.
-  if (token !== undefined && ath !== sha256Base64url(token)) throw new ProofRefusal('the ath of the proof is not the hash of the token')
+  if (token !== undefined && ath !== sha256Base64url(token)) throw new ProofRejection('the ath of the proof is not the hash of the token')
 
   // 11: made now.
   const time = rules.now()
-  if (typeof iat !== 'number' || !(iat <= time + AHEAD) || !(iat > time - rules.maxAge)) throw new ProofRefusal('the iat of the proof is not now')
+  if (typeof iat !== 'number' || !(iat <= time + AHEAD) || !(iat > time - rules.maxAge)) throw new ProofRejection('the iat of the proof is not now')
 
   // 10: made upon an answer of ours. Last, since whoever fails here may simply try again.
-  if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(nonce))) throw new NonceWanted('the proof lacks our nonce')
+  if (rules.nonces !== undefined && (typeof nonce !== 'string' || !rules.nonces.accepts(nonce))) throw new NonceRequired('the proof lacks our nonce')
   return { confirmation: { jkt }, consume: async () => { await consume(rules, `${jkt} ${jti}`, iat) } }
 }
 
@@ -79,7 +79,7 @@ const CLOCK_TOLERANCE = 60
 
 async function consume (rules: ProofRules, id: string, iat: number): Promise<void> {
   // The key has one length, whatever jti the sender chose.
-  if (!await reserveOnce(rules, sha256Base64url(`dpop ${id}`), reservationOf(iat, rules))) throw new ProofRefusal('the proof was used before, or became too old meanwhile')
+  if (!await reserveOnce(rules, sha256Base64url(`dpop ${id}`), reservationOf(iat, rules))) throw new ProofRejection('the proof was used before, or became too old meanwhile')
 }
 
 function reservationOf (iat: number, { maxAge }: ProofRules): Reservation {
@@ -92,7 +92,7 @@ async function verifySignature (proof: string, key: Parameters<typeof compactVer
     const claims = parseJsonObject(Buffer.from(payload).toString('utf8'))
     if (claims !== undefined) return claims
   } catch (error) {
-    throw new ProofRefusal('the signature of the proof is wrong', { cause: error })
+    throw new ProofRejection('the signature of the proof is wrong', { cause: error })
   }
-  throw new ProofRefusal('the proof has no claims')
+  throw new ProofRejection('the proof has no claims')
 }

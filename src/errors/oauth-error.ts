@@ -1,21 +1,11 @@
 import { nameErrors } from '../lib/brand.ts'
-import type { OAuth2ErrorCode, StrategyErrorCode } from './error-codes.ts'
-import { ERROR_BRAND, isErrorOf, ProtocolError } from './protocol-error.ts'
+import type { OAuth2ErrorCode } from './error-codes.ts'
+import { ERROR_BRAND, isErrorOf, NO_STORE, ProtocolError } from './protocol-error.ts'
 import type { ErrorSide, ProtocolErrorOptions } from './protocol-error.ts'
 
-/** Tells whether a value is an error of the token endpoint, of this or another copy of the package. */
+/** Returns whether a value is an error of the token endpoint, of this or another copy of the package. */
 export function isOAuth2Error (value: unknown): value is OAuth2Error {
   return isErrorOf('oauth2', value)
-}
-
-/** Tells whether a value is an error of a resource request, of this or another copy of the package. */
-export function isStrategyError (value: unknown): value is StrategyError {
-  return isErrorOf('strategy', value)
-}
-
-/** What a callback threw, as an error: a log shows nothing of a text that is thrown. */
-export function thrown (reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason))
 }
 
 /**
@@ -32,9 +22,6 @@ export class OAuth2Error extends ProtocolError<OAuth2ErrorCode> {
     return { ...super.headers, ...NO_STORE }
   }
 }
-
-/** The header fields that keep an answer out of every cache (RFC 6749 §5.1). */
-export const NO_STORE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
 
 /** 400: the request lacks a parameter, repeats one, uses two ways to authenticate, or is malformed. */
 export class InvalidRequestError extends OAuth2Error {
@@ -103,66 +90,7 @@ export class TemporarilyUnavailableError extends OAuth2Error {
   }
 }
 
-/**
- * Base of every error of a resource request (RFC 6750 §3.1). `instanceof` with this class is true for the errors of every copy
- * of the package; tell its subclasses apart by `code`.
- */
-export class StrategyError extends ProtocolError<StrategyErrorCode> {
-  static override [Symbol.hasInstance] (value: unknown): boolean {
-    return this === StrategyError ? isStrategyError(value) : Function.prototype[Symbol.hasInstance].call(this, value)
-  }
-}
-
-/** 400: the Authorization field is malformed, or the token is sent in more than one way. */
-export class StrategyInvalidRequestError extends StrategyError {
-  constructor (description = 'The Authorization header is malformed', options?: ProtocolErrorOptions) {
-    super('invalid_request', 400, description, options)
-  }
-}
-
-/**
- * 401: nothing was presented. Its challenge carries no error code (RFC 6750 §3.1, last paragraph), and the code of its
- * body is none of RFC 6750's, so that nobody takes it for a bad token.
- */
-export class StrategyMissingTokenError extends StrategyError {
-  constructor (description = 'An access token is required', options?: ProtocolErrorOptions) {
-    super('unauthorized', 401, description, options)
-  }
-}
-
-/** 401: the token is unknown, expired, revoked or otherwise invalid. */
-export class StrategyInvalidTokenError extends StrategyError {
-  constructor (description = 'The access token is invalid', options?: ProtocolErrorOptions) {
-    super('invalid_token', 401, description, options)
-  }
-}
-
-/** 403: the token is valid, but lacks a scope. */
-export class StrategyInsufficientScopeError extends StrategyError {
-  constructor (description = 'The access token lacks a scope', options?: ProtocolErrorOptions) {
-    super('insufficient_scope', 403, description, options)
-  }
-}
-
-/** 500: verifyToken failed, which says nothing about the token. */
-export class StrategyInternalError extends StrategyError {
-  constructor (description = 'The server failed to verify the access token', options?: ProtocolErrorOptions) {
-    super('server_error', 500, description, options)
-  }
-}
-
-/** 503: what the token is verified by is away, which says nothing about the token. */
-export class StrategyUnavailableError extends StrategyError {
-  constructor (description = 'The server cannot verify the access token now', options?: ProtocolErrorOptions) {
-    super('temporarily_unavailable', 503, description, options)
-  }
-}
-
-/** Seconds after which a client may try again when a store is away: the usual restart, and no more load than one try in that time. */
-export const RETRY_AFTER = 2
-
 Object.defineProperty(OAuth2Error.prototype, ERROR_BRAND, { value: 'oauth2' satisfies ErrorSide })
-Object.defineProperty(StrategyError.prototype, ERROR_BRAND, { value: 'strategy' satisfies ErrorSide })
 
 for (const [name, constructor] of Object.entries({
   OAuth2Error,
@@ -174,12 +102,5 @@ for (const [name, constructor] of Object.entries({
   InvalidScopeError,
   InvalidTargetError,
   ServerError,
-  TemporarilyUnavailableError,
-  StrategyError,
-  StrategyInvalidRequestError,
-  StrategyMissingTokenError,
-  StrategyInvalidTokenError,
-  StrategyInsufficientScopeError,
-  StrategyInternalError,
-  StrategyUnavailableError
+  TemporarilyUnavailableError
 })) nameErrors(constructor, name)
