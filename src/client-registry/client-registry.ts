@@ -1,17 +1,16 @@
 import type { ClientCredentialsTokenRequest, Clients } from '../client-auth/clients.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
-import { auditOf, toAuditRecord } from '../entries/audit.ts'
+import { auditOf } from '../entries/audit.ts'
 import { Entries } from '../entries/entries.ts'
 import { wrongClient } from '../errors/client-error.ts'
 import { publishClientChange } from '../events/administration.ts'
-import type { ClientChange } from '../events/event-types.ts'
 import { systemClock } from '../lib/clock.ts'
 import { checkArgument, checkOptions, required } from '../options/check-options.ts'
-import type { AuditOrigin, AuditRecord, AuditStore, ClientStore, ReplayStore, StoredClient } from '../stores/contracts/index.ts'
+import type { AuditStore, ClientStore, ReplayStore, StoredClient } from '../stores/contracts/index.ts'
 import { CLIENT_STORE } from '../stores/contracts/option-rules.ts'
-import { changeClient, rotateSecret } from './change-client.ts'
-import type { ClientUpdate } from './change-client.ts'
+import { rotateSecret } from './change-client.ts'
 import { ClientAuthenticator } from './client-authenticator.ts'
+import { ClientChangeWriter } from './client-change-writer.ts'
 import type { AuthMethods, ClientChanges } from './client-fields.ts'
 import { makeClient, makeSecret } from './new-client.ts'
 import type { ClientMaker, IssuedSecret, NewClient } from './new-client.ts'
@@ -48,6 +47,7 @@ export class ClientRegistry implements Clients {
   #methods: AuthMethods = KNOWN_AUTH_METHODS
   readonly #uses: SecretUses
   readonly #authenticator: ClientAuthenticator
+  readonly #changes: ClientChangeWriter
 
   /** @throws FlowConfigurationError FST_OAUTH_INVALID_REGISTRY, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION */
   constructor (store: ClientStore & Partial<ReplayStore>, options: ClientRegistryOptions = {}) {
@@ -63,6 +63,7 @@ export class ClientRegistry implements Clients {
     this.#maker = { hashes, slowHashes, methods: () => this.#methods, now }
     this.#uses = new SecretUses(store, { now, onError })
     this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, entries: this.entries, onError, now })
+    this.#changes = new ClientChangeWriter(store, { entries: this.entries, changed: (id) => { this.#authenticator.changed(id) }, now })
   }
 
   /** Milliseconds that the slow hash of a secret takes on this machine; 0 as long as no client is known to have such a secret. */
@@ -109,7 +110,7 @@ export class ClientRegistry implements Clients {
   async add (client: NewClient = {}, change: ClientChangeOptions = {}): Promise<{ client: RegisteredClient, secret: IssuedSecret | undefined }> {
     const by = changedBy(change)
     const { stored, issued } = await makeClient(this.#maker, client)
-    const added = await this.#addToStore([stored], this.#record(by, 'client', stored.id, 'added'))
+    const added = await this.#changes.add([stored], this.#changes.record(by, 'client', stored.id, 'added'))
     if (added.length === 0) throw wrongClient('there is a client with this id already')
     this.#authenticator.added([stored])
     publishClientChange(stored.id, 'added', { by })
@@ -132,8 +133,8 @@ export class ClientRegistry implements Clients {
     const unique = made.filter((client) => first.get(client.stored.id) === client)
     await beforeCommit?.(unique.flatMap(({ stored: { id }, issued }) => issued === undefined ? [] : [{ id, secret: issued }]))
     const ids = unique.map(({ stored }) => stored.id)
-    const audit = this.#record(by, 'client', ids.length === 1 ? ids[0]! : `${ids.length} clients`, 'added', ids.length === 1 ? undefined : { ids })
-    const added = new Set(unique.length > 0 ? await this.#addToStore(unique.map(({ stored }) => stored), audit) : [])
+    const audit = this.#changes.record(by, 'client', ids.length === 1 ? ids[0]! : `${ids.length} clients`, 'added', ids.length === 1 ? undefined : { ids })
+    const added = new Set(unique.length > 0 ? await this.#changes.add(unique.map(({ stored }) => stored), audit) : [])
     this.#authenticator.added(unique.map(({ stored }) => stored))
     for (const id of added) publishClientChange(id, 'added', { by })
     return made.map((client) => {
@@ -173,8 +174,8 @@ export class ClientRegistry implements Clients {
    */
   async update (id: string, changes: ClientChanges, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
-    const audit = this.#record(by, 'client', id, 'updated', { members: Object.keys(changes) })
-    return await this.#show(await this.#change(id, 'updated', (client) => ({ client: applyChanges(client, changes, this.#methods) }), audit))
+    const audit = this.#changes.record(by, 'client', id, 'updated', { members: Object.keys(changes) })
+    return await this.#show(await this.#changes.change(id, 'updated', (client) => ({ client: applyChanges(client, changes, this.#methods) }), audit))
   }
 
   /**
@@ -185,35 +186,26 @@ export class ClientRegistry implements Clients {
    */
   async disable (id: string, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
-    return await this.#show(await this.#change(id, 'disabled', (client) => this.#raised({ ...client, isDisabled: true }), this.#record(by, 'client', id, 'disabled')))
+    return await this.#show(await this.#changes.change(id, 'disabled', (client) => this.#changes.raised({ ...client, isDisabled: true }), this.#changes.record(by, 'client', id, 'disabled')))
   }
 
   /** Enables a client that was disabled: it gets tokens again. @returns undefined for a client that is not there */
   async enable (id: string, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
-    const enabled = ({ isDisabled, ...client }: StoredClient) => this.#raised(client)
-    return await this.#show(await this.#change(id, 'enabled', enabled, this.#record(by, 'client', id, 'enabled')))
+    const enabled = ({ isDisabled, ...client }: StoredClient) => this.#changes.raised(client)
+    return await this.#show(await this.#changes.change(id, 'enabled', enabled, this.#changes.record(by, 'client', id, 'enabled')))
   }
 
   /** Removes a client with all of its secrets. Every process rejects its access tokens within a second. @returns false for one that is not there */
   async remove (id: string, change: ClientChangeOptions = {}): Promise<boolean> {
     const by = changedBy(change)
-    try {
-      const audit = this.#record(by, 'client', id, 'removed')
-      const written = await this.#store.removeClient(id, { above: this.entries?.floorOf(id) ?? 0, audit })
-      if (written === false) return false
-      this.entries?.acknowledged(written)
-      publishClientChange(id, 'removed', { by })
-      return true
-    } finally {
-      this.#authenticator.changed(id)
-    }
+    return await this.#changes.remove(id, by)
   }
 
   /** Revokes all access tokens of a client: every process rejects them within a second. It may get others. @returns false for a client that is not there */
   async revokeTokens (id: string, change: ClientChangeOptions = {}): Promise<boolean> {
     const by = changedBy(change)
-    return await this.#change(id, 'tokens_revoked', (client) => this.#raised(client), this.#record(by, 'tokens', id, 'revoked')) !== undefined
+    return await this.#changes.change(id, 'tokens_revoked', (client) => this.#changes.raised(client), this.#changes.record(by, 'tokens', id, 'revoked')) !== undefined
   }
 
   /**
@@ -224,7 +216,7 @@ export class ClientRegistry implements Clients {
   async revokeAllTokens (change: ClientChangeOptions = {}): Promise<void> {
     const by = changedBy(change)
     if (this.entries === undefined) throw new TypeError('The store keeps no entries')
-    await this.entries.raiseAll(this.#record(by, 'tokens', '', 'revoked'))
+    await this.entries.raiseAll(this.#changes.record(by, 'tokens', '', 'revoked'))
   }
 
   /**
@@ -236,8 +228,8 @@ export class ClientRegistry implements Clients {
   async rotateSecret (id: string, options: RotateOptions = {}): Promise<IssuedSecret | undefined> {
     const { overlap = OVERLAP, lifetime, by } = checkRotateOptions(options)
     const { made, issued } = makeSecret(this.#maker, { lifetime })
-    const audit = this.#record(by, 'secret', `${id} ${made.id}`, 'added', { overlap })
-    const client = await this.#change(id, 'secret_added', (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }), audit, made.id)
+    const audit = this.#changes.record(by, 'secret', `${id} ${made.id}`, 'added', { overlap })
+    const client = await this.#changes.change(id, 'secret_added', (stored) => rotateSecret(stored, made, { overlap, now: this.#maker.now() }), audit, made.id)
     return client && issued
   }
 
@@ -249,48 +241,16 @@ export class ClientRegistry implements Clients {
    */
   async revokeSecret (id: string, secretId: string, change: ClientChangeOptions = {}): Promise<boolean> {
     const by = changedBy(change)
-    const client = await this.#change(id, 'secret_revoked', (stored) => {
+    const client = await this.#changes.change(id, 'secret_revoked', (stored) => {
       const secrets = stored.secrets.filter((secret) => secret.id !== secretId)
       return secrets.length < stored.secrets.length ? { client: { ...stored, secrets }, revokedSecretIds: [secretId] } : undefined
-    }, this.#record(by, 'secret', `${id} ${secretId}`, 'revoked'), secretId)
+    }, this.#changes.record(by, 'secret', `${id} ${secretId}`, 'revoked'), secretId)
     return client !== undefined
   }
 
   /** Writes what is known of the last uses of secrets. Call it before the process ends. @throws StoreUnavailableError */
   async flush (): Promise<void> {
     await this.#uses.flush()
-  }
-
-  async #addToStore (clients: readonly StoredClient[], audit: AuditRecord | undefined): Promise<readonly string[]> {
-    // An entry of a client that was removed may be known here, and lost in the store.
-    const raised = clients.map((client) => this.entries?.client(client.id) === undefined ? client : this.entries.raised(client))
-    const { ids, entries } = await this.#store.addClients(raised, audit)
-    this.entries?.acknowledged(entries)
-    return ids
-  }
-
-  async #change (
-    id: string, kind: ClientChange, change: (client: StoredClient) => ClientUpdate | undefined, audit: AuditRecord | undefined, secretId?: string
-  ): Promise<StoredClient | undefined> {
-    try {
-      const changed = await changeClient(this.#store, id, change, { now: this.#maker.now, audit })
-      if (changed === undefined) return undefined
-      this.entries?.acknowledged(changed.written)
-      publishClientChange(id, kind, { by: audit, secretId })
-      return changed.client
-    } finally {
-      // Also when it failed: the store may have got it all the same.
-      this.#authenticator.changed(id)
-    }
-  }
-
-  // With the generation that the raise must exceed, by what this process holds.
-  #raised (client: StoredClient): ClientUpdate {
-    return { client: this.entries?.raised(client) ?? client, raises: true }
-  }
-
-  #record (by: AuditOrigin | undefined, object: string, id: string, change: string, details?: AuditRecord['details']): AuditRecord | undefined {
-    return toAuditRecord(by, { object, id, change, ...(details && { details }) }, this.#maker.now())
   }
 
   async #show (client: StoredClient | undefined): Promise<RegisteredClient | undefined> {

@@ -1,5 +1,8 @@
-import { createHmac, createSecretKey, hash, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import type { StoredSecret } from '../../stores/contracts/index.ts'
+import { toComparable } from './comparable-secret.ts'
+import type { ComparableSecret } from './comparable-secret.ts'
 
 // Of a digest of SHA-256.
 const DIGEST_BYTES = 32
@@ -76,9 +79,33 @@ export class SecretHashes {
   }
 }
 
-/** What is compared with where there is nothing: no secret has it. */
-export function randomDigest (): StoredDigest {
-  return { index: 0, digest: randomBytes(DIGEST_BYTES) }
+const NONE: StoredSecret = { id: '', hash: '', createdAt: 0, expiresAt: 0 }
+
+/** Compares presented secrets with the fast hashes of a client. */
+export class FastSecrets {
+  readonly #hashes: SecretHashes
+  // The digest of no secret. One for all clients: it is compared and never revealed, and random bytes are expensive.
+  readonly #none: StoredDigest = { index: 0, digest: randomBytes(DIGEST_BYTES) }
+
+  constructor (hashes: SecretHashes) {
+    this.#hashes = hashes
+  }
+
+  /** Never empty: a client without secrets, or that does not exist, costs a comparison too. */
+  prepare (secrets: readonly StoredSecret[]): ReadonlyArray<ComparableSecret<StoredDigest>> {
+    const fast = secrets.filter(({ isImported }) => !isImported).map((secret) => toComparable(secret, this.#hashes.parse(secret.hash) ?? this.#none))
+    return fast.length > 0 ? fast : [toComparable(NONE, this.#none)]
+  }
+
+  find (secrets: ReadonlyArray<ComparableSecret<StoredDigest>>, { digests }: PresentedSecret, now: number): ComparableSecret<StoredDigest> | undefined {
+    let found: ComparableSecret<StoredDigest> | undefined
+    // All of them, so that the time does not tell which.
+    for (const secret of secrets) {
+      const isEqual = timingSafeEqual(digests[secret.stored.index] as Buffer, secret.stored.digest)
+      if (isEqual && secret.expiresAt > now) found = secret
+    }
+    return found
+  }
 }
 
 /** Tells whether a text can be a secret: not empty, no longer than 1,024 characters, none of them a control character. */

@@ -1,0 +1,13 @@
+import type { StoredSecret } from '../../stores/contracts/index.ts'
+import type { NotedSecret } from './secret-uses.ts'
+
+/** A stored secret, ready to be compared. */
+export interface ComparableSecret<T> extends NotedSecret {
+  /** Seconds since 1970. Infinity for one that does not expire. */
+  readonly expiresAt: number
+  readonly stored: T
+}
+
+export function toComparable<T> ({ id, expiresAt = Infinity }: StoredSecret, stored: T): ComparableSecret<T> {
+  return { id, notedAt: -Infinity, expiresAt, stored }
+}

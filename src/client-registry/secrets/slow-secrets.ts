@@ -1,0 +1,103 @@
+import type { Clock } from '../../lib/clock.ts'
+import { isGeneratedSecret } from '../../lib/generated-secret.ts'
+import { networkOf } from '../../lib/ip.ts'
+import type { StoredSecret } from '../../stores/contracts/index.ts'
+import { toComparable } from './comparable-secret.ts'
+import type { ComparableSecret } from './comparable-secret.ts'
+import type { PresentedSecret } from './fast-secrets.ts'
+import type { HasImportedSecrets } from './has-imported-secrets.ts'
+import type { NotedSecret } from './secret-uses.ts'
+import type { SecretVerificationCache } from './secret-verification-cache.ts'
+import { SlowHashBudget } from './slow-hash-budget.ts'
+import type { SlowDigest, SlowSecretHashes } from './slow-secret-hash.ts'
+
+/** The imported secrets of a client, ready to be compared. */
+export interface ComparableSlowSecrets {
+  readonly clientId: string
+  readonly hasImported: boolean
+  readonly slow: ReadonlyArray<ComparableSecret<SlowDigest>>
+}
+
+/** What imported secrets are compared by. */
+export interface SlowSecretsOptions {
+  slowHashes: SlowSecretHashes
+  verified: SecretVerificationCache
+  imported: HasImportedSecrets
+  now: Clock
+}
+
+/**
+ * Compares presented secrets with imported ones. A slow hash is computed only for a client that has such a secret, and within
+ * the budget of the address: the endpoints hide the time of it.
+ */
+export class SlowSecrets {
+  readonly #options: SlowSecretsOptions
+  readonly #budget: SlowHashBudget
+  readonly #comparing = new Map<string, Promise<boolean>>()
+
+  constructor (options: SlowSecretsOptions) {
+    this.#options = options
+    this.#budget = new SlowHashBudget(options.now)
+  }
+
+  prepare (clientId: string, secrets: readonly StoredSecret[]): ComparableSlowSecrets {
+    const imported = secrets.filter(({ isImported }) => isImported)
+    const slow = imported.flatMap((secret) => {
+      const stored = this.#options.slowHashes.parse(secret.hash)
+      return stored === undefined ? [] : [toComparable(secret, stored)]
+    })
+    return { clientId, hasImported: imported.length > 0, slow }
+  }
+
+  /** Recognises a secret that was verified a moment ago. */
+  recognise ({ clientId, slow }: ComparableSlowSecrets, text: string): NotedSecret | undefined {
+    const now = this.#options.now()
+    let found: NotedSecret | undefined
+    for (const secret of slow) {
+      const isVerified = this.#options.verified.has(clientId, text, secret.stored.text)
+      if (isVerified && secret.expiresAt > now) found = secret
+    }
+    return found
+  }
+
+  /**
+   * Compares a secret that was not recognised. One of the form of generated secrets is no imported one.
+   *
+   * @param address where the request came from, whose budget pays for a wrong secret
+   * @throws StoreUnavailableError when it is not known whether any client has one
+   * @throws TemporarilyUnavailableError 429 when the budget of the address is exhausted, for unknown clients alike; or when too many
+   *   secrets wait to be hashed
+   */
+  async compare ({ clientId, hasImported, slow }: ComparableSlowSecrets, presented: PresentedSecret, address: string | undefined): Promise<NotedSecret | undefined> {
+    const { imported } = this.#options
+    if (isGeneratedSecret(presented.text)) return undefined
+    if (hasImported) imported.add()
+    if (!await imported.exist()) return undefined
+    this.#budget.check(address)
+    let found: NotedSecret | undefined
+    for (const secret of slow) if (await this.#isRight(clientId, secret, presented, address)) found = secret
+    return found
+  }
+
+  // Many processes of one client may start at once: one secret is hashed once for all who wait for it.
+  #isRight (clientId: string, secret: ComparableSecret<SlowDigest>, presented: PresentedSecret, address: string | undefined): Promise<boolean> {
+    const key = JSON.stringify([clientId, secret.stored.text, presented.digests[0]!.toString('base64')])
+    const comparing = this.#comparing.get(key) ?? this.#compare(clientId, secret, presented, address).finally(() => { this.#comparing.delete(key) })
+    this.#comparing.set(key, comparing)
+    return comparing
+  }
+
+  async #compare (clientId: string, secret: ComparableSecret<SlowDigest>, presented: PresentedSecret, address: string | undefined): Promise<boolean> {
+    const { slowHashes, verified, now } = this.#options
+    this.#budget.begin(address)
+    let isEqual = false
+    try {
+      isEqual = await slowHashes.verify(presented, secret.stored, address === undefined ? undefined : networkOf(address))
+    } finally {
+      this.#budget.end(address, isEqual)
+    }
+    if (!isEqual || secret.expiresAt <= now()) return false
+    verified.add(clientId, presented.text, secret.stored.text)
+    return true
+  }
+}
