@@ -7,8 +7,9 @@ import type { ClientRegistration, FieldName } from './client-fields.ts'
 import { toClientMetadata } from './client-metadata.ts'
 import { registrationOf } from './validate-registration.ts'
 
-// Its types are checked against OAuth2Client below.
-type ClientMembers = Pick<ClientRegistration, { [Name in FieldName]: (typeof CLIENT_FIELDS)[Name]['reaches'] extends 'client' ? Name : never }[FieldName]>
+type MemberName = { [Name in FieldName]: (typeof CLIENT_FIELDS)[Name]['reaches'] extends 'client' ? Name : never }[FieldName]
+// Does not compile for a field that OAuth2Client does not have, or has with another type.
+type ClientMembers = Pick<ClientRegistration, MemberName> & Pick<OAuth2Client, MemberName>
 
 /** Converts a stored client to the client of the token endpoint. Frozen, since all requests of the client share it. */
 export function toOAuth2Client (stored: StoredClient): OAuth2Client {
