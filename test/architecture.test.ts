@@ -26,6 +26,9 @@ const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:diag
 
 // Beyond those of the core. Drivers are loaded by name, when a store is opened.
 const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']
+// The test kit listens on loopback.
+const TESTING_DEPENDENCIES = ['node:http']
+const isTesting = (file: string) => file.startsWith('src/testing/')
 // The client library runs without the server.
 const CLIENT_DEPENDENCIES = ['node:crypto', 'node:diagnostics_channel', 'node:fs/promises', 'oauth4webapi', 'undici']
 const isClient = (file: string) => file.startsWith('src/client/')
@@ -33,7 +36,7 @@ const isCli = (file: string) => file.startsWith('src/cli/')
 
 t.test('the core imports nothing of Fastify, of the plugin and of the schemas', async (t) => {
   for (const file of layers.src) {
-    const allowed = isClient(file) ? CLIENT_DEPENDENCIES : isCli(file) ? [...CORE_DEPENDENCIES, ...CLI_DEPENDENCIES] : CORE_DEPENDENCIES
+    const allowed = isClient(file) ? CLIENT_DEPENDENCIES : isCli(file) ? [...CORE_DEPENDENCIES, ...CLI_DEPENDENCIES] : isTesting(file) ? [...CORE_DEPENDENCIES, ...TESTING_DEPENDENCIES] : CORE_DEPENDENCIES
     const foreign = importsOf(file).filter((name) => !name.startsWith('src/') && !allowed.includes(name))
     t.strictSame(foreign, [], file)
   }
@@ -70,6 +73,7 @@ const LAYERS: Record<string, string> = {
   'src/endpoints': 'lib errors options http events jws token-type client-auth access-token',
   'src/flow': 'lib errors options http events entries throttle token-type signing-keys client-auth access-token resource-server endpoints contracts',
   'src/client': 'lib errors options/nearest-name.ts',
+  'src/testing': 'index.ts adapter.ts lib',
   'src/cli': 'index.ts adapter.ts stores options lib errors'
 }
 
@@ -106,8 +110,9 @@ t.test('only the entry points and the command line import a store', async (t) =>
   }
 })
 
-t.test('nothing imports the command line but itself', async (t) => {
+t.test('nothing imports the command line and the test kit but themselves', async (t) => {
   for (const file of all) if (!isCli(file)) t.strictSame(importsOf(file).filter(isCli), [], file)
+  for (const file of all) if (!isTesting(file)) t.strictSame(importsOf(file).filter(isTesting), [], file)
 })
 
 t.test('nothing imports the client library but itself and its plugin', async (t) => {

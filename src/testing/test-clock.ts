@@ -1,0 +1,24 @@
+import { systemClock } from '../lib/clock.ts'
+
+/** A clock that a test moves. Pass its `now` to every part that takes one: `new JwtAccessTokens({ ..., now: clock.now })`. */
+export interface TestClock {
+  /** Returns the seconds since 1970. Needs no `this`. */
+  readonly now: () => number
+  /** Moves the clock by some seconds; backwards by a negative number. */
+  advance (seconds: number): void
+}
+
+/**
+ * Creates a clock that goes with the clock of the machine, by as many seconds ahead or behind as it was moved. It moves no timer
+ * and no monotonic clock: what is due is done when the parts look at the clock next.
+ */
+export function testClock (): TestClock {
+  let offset = 0
+  return {
+    now: () => systemClock() + offset,
+    advance (seconds) {
+      if (!Number.isFinite(seconds)) throw new TypeError('The clock is advanced by a number of seconds. Pass one')
+      offset += seconds
+    }
+  }
+}
