@@ -1,7 +1,7 @@
 // An authorization server: signed tokens that other processes verify by its JWKS, introspection and revocation.
 // Run it by: npm run example:authorization-server   and beside it: npm run example:resource-server
 import Fastify from 'fastify'
-import clientCredentialsPlugin, { ClientCredentialsFlowBuilder, ClientRegistry, JwtAccessTokens, SigningKeys } from 'fastify-client-credentials'
+import clientCredentialsPlugin, { authorizationServer } from 'fastify-client-credentials'
 import { sqliteStore } from 'fastify-client-credentials/stores/sqlite'
 import Database from 'libsql'
 
@@ -11,23 +11,21 @@ const issuer = `http://localhost:${port}`
 const api = process.env.API ?? 'http://localhost:3001'
 
 // Clients, keys and revocations are gone with this process. They stay in a file: example/server.ts.
-const store = sqliteStore(new Database(':memory:'))
-const clients = new ClientRegistry(store)
+const server = authorizationServer({
+  issuer,
+  audience: api,
+  scopes: { 'notes:read': 'Read notes', 'notes:write': 'Write notes' },
+  store: sqliteStore(new Database(':memory:')),
+  accessTokenLifetime: 900
+})
 
-const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
-  .setScopes({ 'notes:read': 'Read notes', 'notes:write': 'Write notes' })
-  .setAccessTokenLifetime(900)
-  .useClients(clients)
-  .useAccessTokens(new JwtAccessTokens({ issuer, audience: api, keys: new SigningKeys(store), revocations: store }))
-  .build()
-
-const app = Fastify({ logger: { level: 'warn' } })
-await app.register(clientCredentialsPlugin, { flow })
+const app = Fastify({ logger: { level: 'info' }, disableRequestLogging: true })
+await app.register(clientCredentialsPlugin, server)
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())
 await app.listen({ port })
 
-const demo = await clients.add({ id: 'demo', scopes: ['notes:read', 'notes:write'] })
+const demo = await server.clients.add({ id: 'demo', scopes: ['notes:read', 'notes:write'] })
 const curl = `curl -s -u 'demo:${demo.secret?.secret}'`
 const takeToken = `TOKEN=$(${curl} -d grant_type=client_credentials -d scope=notes:read ${issuer}/oauth2/token | node -p 'JSON.parse(fs.readFileSync(0)).access_token')`
 

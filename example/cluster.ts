@@ -1,19 +1,19 @@
 // Several processes on one port: clients and keys are in PostgreSQL, revocations in Redis, and what one changes all know.
-// Run it by: DATABASE_URL=postgres://... REDIS_URL=redis://... npm run example:cluster
+// Run it by: SEALING_KEY=... DATABASE_URL=postgres://... REDIS_URL=redis://... npm run example:cluster
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import Fastify from 'fastify'
-import clientCredentialsPlugin, {
-  ClientCredentialsFlowBuilder, ClientRegistry, credentialsOf, JwtAccessTokens, SigningKeys
-} from 'fastify-client-credentials'
+import clientCredentialsPlugin, { authorizationServer, ClientRegistry, credentialsOf } from 'fastify-client-credentials'
 import { postgresStore } from 'fastify-client-credentials/stores/postgres'
 import { redisStore } from 'fastify-client-credentials/stores/redis'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 
-const { DATABASE_URL: databaseUrl = '', REDIS_URL: redisUrl = '' } = process.env
-if (databaseUrl === '' || redisUrl === '') {
-  console.error(`This example needs PostgreSQL and Redis. By Docker:
+const { DATABASE_URL: databaseUrl = '', REDIS_URL: redisUrl = '', SEALING_KEY: sealingKey = '' } = process.env
+if (databaseUrl === '' || redisUrl === '' || sealingKey === '') {
+  console.error(`This example needs PostgreSQL, Redis, and a key that private keys are sealed with in the store:
+  export SEALING_KEY=$(openssl rand -base64 32)
+By Docker:
   docker run -d -p 5432:5432 -e POSTGRES_PASSWORD=example postgres
   docker run -d -p 6379:6379 redis
   DATABASE_URL=postgres://postgres:example@localhost/postgres REDIS_URL=redis://localhost npm run example:cluster
@@ -28,29 +28,31 @@ const port = Number(process.env.PORT ?? 3000)
 const origin = `http://localhost:${port}`
 // Without a limit, pg waits for ever for a server that does not answer.
 const poolOptions = { connectionString: databaseUrl, connectionTimeoutMillis: 3000, query_timeout: 3000 }
-// Private keys are stored under this key. Make your own by: openssl rand -hex 32
-const sealingKey = process.env.SEALING_KEY ?? 'd3e0a10ce0c0ffee'.repeat(4)
 
 await (cluster.isPrimary ? startWorkers(Number(process.env.WORKERS ?? 4)) : serve())
 
 async function serve (): Promise<void> {
-  const app = Fastify({ logger: { level: 'warn' } })
+  const app = Fastify({ logger: { level: 'info' }, disableRequestLogging: true })
   const onError = (error: Error) => app.log.error(error)
 
   // While a server is away, both clients tell of it by an event that nobody may miss.
   const pool = new pg.Pool(poolOptions).on('error', onError)
   const redis = new Redis(redisUrl).on('error', onError)
-  const store = postgresStore(pool)
-  const clients = new ClientRegistry(store, { onError })
-  const tokens = new JwtAccessTokens({
-    issuer: origin, audience: origin, keys: new SigningKeys(store, { sealingKeys: [sealingKey], onError }), revocations: redisStore(redis), onError
+  const server = authorizationServer({
+    issuer: origin,
+    scopes: { 'notes:read': 'Read notes', 'clients:write': 'Disable and enable clients, and give them secrets' },
+    store: postgresStore(pool),
+    revocations: redisStore(redis),
+    sealingKeys: [sealingKey],
+    health: true
   })
-  const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
-    .setScopes({ 'notes:read': 'Read notes', 'clients:write': 'Disable and enable clients, and give them secrets' })
-    .useClients(clients)
-    .useAccessTokens(tokens)
-    .build()
-  await app.register(clientCredentialsPlugin, { flow })
+  const { clients } = server
+  // In front of the plugin, since hooks of closing run backwards: what it puts off is written first.
+  app.addHook('onClose', async () => {
+    await pool.end()
+    redis.disconnect()
+  })
+  await app.register(clientCredentialsPlugin, server)
 
   app.get('/notes', { preHandler: app.requireScopes('notes:read') }, async (request) => {
     return { caller: credentialsOf(request).app.id, worker: cluster.worker?.id }
@@ -68,11 +70,6 @@ async function serve (): Promise<void> {
   })
   app.post<ClientRoute>('/clients/:id/secrets', operators, async ({ params: { id } }) => clients.rotateSecret(id, { overlap: 0 }))
 
-  app.addHook('onClose', async () => {
-    await clients.flush()
-    await pool.end()
-    redis.disconnect()
-  })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, async () => {
       await app.close()
@@ -100,7 +97,7 @@ async function startWorkers (count: number): Promise<void> {
   const operate = (path: string) => `curl -s -X POST -H "Authorization: Bearer $OPERATOR" ${origin}/clients/demo/${path}`
 
   console.log(`
-${count} processes take turns at ${origin}. Each of them accepts what another has issued:
+${count} processes take turns at ${origin}; an orchestrator asks ${origin}/health/ready. Each of them accepts what another has issued:
   TOKEN=${take('demo', demo)}
   ${eight(`-H "Authorization: Bearer $TOKEN" ${origin}/notes`)}
 

@@ -14,6 +14,7 @@ import { requireScopes } from './guard/guard.ts'
 import type { Guard, GuardContext } from './guard/guard.ts'
 import { createBodyCheck, guardRoute, noteGuards } from './guard/guarded-routes.ts'
 import type { RequireScopes } from './guard/scope-requirement.ts'
+import { serveHealth } from './health.ts'
 import type { FlowDescription } from './openapi/document.ts'
 import { noteRoute } from './openapi/noted-routes.ts'
 import type { NotedRoute } from './openapi/noted-routes.ts'
@@ -55,7 +56,8 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastify, options) => {
-  const { flow, prefix, acceptJson, decoratorName, metadata, openIdConfiguration, origins, certificateOf } = resolveOptions(options)
+  const { flow, prefix, acceptJson, decoratorName, metadata, openIdConfiguration, origins, certificateOf, health, onRegister } = resolveOptions(options)
+  onRegister(fastify)
   const paths = servedPaths(flow, openIdConfiguration)
   const guardContext: GuardContext = {
     flow,
@@ -108,6 +110,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   }
   fastify.decorate(FLOW_DESCRIPTION, description)
   if (paths.token !== undefined) await fastify.register(endpoints, { prefix, flow, acceptJson, paths, context: { origin: origins.server, certificateOf } })
+  if (health) await fastify.register(async (scope) => { serveHealth(scope, flow) })
   await fastify.register(wellKnown, { prefix, flow, paths, urls: endpointUrls(paths, origins.server && `${origins.server}${base}`), overrides: metadata })
 }
 
@@ -122,6 +125,8 @@ export const clientCredentialsPlugin = fp(plugin, {
 
 export default clientCredentialsPlugin
 export { clientAdminPlugin } from './admin/index.ts'
+export { authorizationServer } from './authorization-server.ts'
+export type { AuthorizationServer, AuthorizationServerOptions } from './authorization-server.ts'
 export { FAPI2_TLS } from './client-certificate/fapi2-tls.ts'
 export { fastifyJwtTokens } from './fastify-jwt-tokens.ts'
 export { credentialsOf } from './guard/decision.ts'

@@ -1,11 +1,14 @@
+import type { FastifyInstance } from 'fastify'
 import { checkOptions, flag, hasMethods, isFlow, isIssuer, isTable, nested, required, settingsOf, table, text, withError } from '../src/adapter.ts'
-import type { ClientCredentialsFlow } from '../src/index.ts'
 import type { OptionsDescription } from '../src/adapter.ts'
+import type { ClientCredentialsFlow } from '../src/index.ts'
 import { CLIENT_CERTIFICATE, fromProxy } from './client-certificate/proxy.ts'
 import type { ClientCertificateOptions } from './client-certificate/proxy.ts'
 import { fromTlsSocket } from './client-certificate/tls-socket.ts'
 import type { CertificateReader } from './client-certificate/tls-socket.ts'
 import { FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_ORIGIN, FST_OAUTH_OTHER_VERSION } from './errors.ts'
+import { ON_REGISTER } from './on-register.ts'
+import type { RegisteredOptions } from './on-register.ts'
 
 /** The options of the plugin. */
 export interface ClientCredentialsPluginOptions {
@@ -36,6 +39,11 @@ export interface ClientCredentialsPluginOptions {
    * those of the TLS connections of this process.
    */
   clientCertificate?: ClientCertificateOptions
+  /**
+   * Serves `/health/live` and `/health/ready` in the scope that the plugin is registered in, for orchestrators: ready is 200 as long as
+   * access tokens can be signed and verified, else 503. Default false.
+   */
+  health?: boolean
 }
 
 const FLOW_METHODS = ['getTokenEndpoint', 'token', 'verifyToken', 'start']
@@ -59,7 +67,8 @@ export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPlug
       demand: 'an https URL without query and fragment, or an http URL on loopback',
       error: () => new FST_OAUTH_ORIGIN()
     },
-    clientCertificate: withError(nested(CLIENT_CERTIFICATE), CLIENT_CERTIFICATE.error!)
+    clientCertificate: withError(nested(CLIENT_CERTIFICATE), CLIENT_CERTIFICATE.error!),
+    health: flag()
   }
 }
 
@@ -74,6 +83,9 @@ export interface ResolvedOptions {
   /** Where clients reach the endpoints, and guarded routes; and the path in it that a proxy takes away, "" for none. */
   readonly origins: { readonly server: string | undefined, readonly resource: string | undefined, readonly path: string }
   readonly certificateOf: CertificateReader
+  readonly health: boolean
+  /** Is called with the instance that the plugin is registered in. */
+  readonly onRegister: (app: FastifyInstance) => void
 }
 
 /**
@@ -84,13 +96,16 @@ export interface ResolvedOptions {
  */
 export function resolveOptions (options: Partial<ClientCredentialsPluginOptions>): ResolvedOptions {
   checkOptions(options, CLIENT_CREDENTIALS_PLUGIN)
-  const { flow, prefix = '', acceptJson = false, decoratorName = 'credentials', metadata = {}, openIdConfiguration = false } = options
+  const { flow, prefix = '', acceptJson = false, decoratorName = 'credentials', metadata = {}, openIdConfiguration = false, health = false } = options
   if (isFlow(flow) === 'other version') throw new FST_OAUTH_OTHER_VERSION()
   if (flow.getTokenEndpoint().startsWith('/')) {
     for (const name of ['getClient', 'generateAccessToken'] as const) refuseMissing(flow, name, 'its token endpoint would refuse every request')
   }
   const certificateOf = options.clientCertificate === undefined ? fromTlsSocket() : fromProxy(options.clientCertificate)
-  return { flow, prefix: normalizePrefix(prefix), acceptJson, decoratorName, metadata, openIdConfiguration, origins: resolveOrigins(flow, options.origin), certificateOf }
+  const onRegister = (options as RegisteredOptions)[ON_REGISTER] ?? (() => {})
+  return {
+    flow, prefix: normalizePrefix(prefix), acceptJson, decoratorName, metadata, openIdConfiguration, origins: resolveOrigins(flow, options.origin), certificateOf, health, onRegister
+  }
 }
 
 function resolveOrigins (flow: ClientCredentialsFlow, origin: string | undefined): ResolvedOptions['origins'] {

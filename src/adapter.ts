@@ -61,11 +61,14 @@ export { publishAdministration } from './events/administration.ts'
 export { isSigningAlgorithm } from './jws/algorithms.ts'
 export type { SigningAlgorithm } from './jws/algorithms.ts'
 export type { KeyInformation, SigningKeysOptions } from './signing-keys/signing-keys.ts'
-export type { AuditOrigin, AuditRecord, AuditStore, FeedMark, Marked } from './stores/contracts/index.ts'
+export type {
+  AuditOrigin, AuditRecord, AuditStore, ClientStore, EntryStore, FailureStore, FeedMark, KeyStore, Marked, ReplayStore, RevocationStore
+} from './stores/contracts/index.ts'
 
 // Options of the adapter itself
 export { checkArgument, checkOptions, flag, hasMethods, isTable, nested, required, table, text, withError, withMethods } from './options/check-options.ts'
 export type { OptionsDescription, Rule } from './options/check-options.ts'
+export { MAX_STALE } from './options/common-rules.ts'
 
 // Logs, clock and values from elsewhere
 export { brandOf } from './lib/brand.ts'

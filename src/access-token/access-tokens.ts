@@ -154,6 +154,13 @@ export interface AccessTokens<Credentials extends VerifiedCredentials = Verified
    * @throws StoreUnavailableError then the first use tries again
    */
   start? (): Promise<void>
+  /**
+   * Waits until tokens can be verified and, where there is `issue`, signed: by what was read of the stores less than `maxStale` ago.
+   * Left out where nothing needs to be read.
+   *
+   * @throws StoreUnavailableError when they cannot
+   */
+  ready? (): Promise<void>
   /** The entries that tokens are checked against: those of the store of the clients, where there is a registry. */
   readonly entries?: Entries | undefined
   /**

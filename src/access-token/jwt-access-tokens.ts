@@ -122,6 +122,10 @@ export class JwtAccessTokens implements AccessTokens {
     return 'result' in verdict ? verdict.result : verdict
   }
 
+  async ready (): Promise<void> {
+    await Promise.all([this.#validity.ready(), this.#keys.current()])
+  }
+
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
     const verdict = await this.#judge(token, this.#verified.keyOf(token), isThorough)
     if (!('result' in verdict)) return undefined

@@ -139,6 +139,10 @@ export class OpaqueAccessTokens implements AccessTokens {
     return 'result' in found ? found.result : found
   }
 
+  async ready (): Promise<void> {
+    await this.#validity.ready()
+  }
+
   async introspect (token: string): Promise<TokenInformation | undefined> {
     const found = await this.#find(token)
     return 'result' in found ? toTokenInformation(found.grant) : undefined

@@ -105,11 +105,13 @@ function checkValue (
   inside?.(value, `${path}${name}`)
 }
 
-// Of an instance of a class, the methods too: a store that is passed in place of options has no properties of its own.
+// Of an instance of a class, the methods too: a store that is passed in place of options has no properties of its own. What is not
+// enumerable is no option: it goes along with options that a function has made.
 function namesOf (options: object): string[] {
   const names: string[] = []
   for (let part: object | null = options; part !== null && Object.getPrototypeOf(part) !== null; part = Object.getPrototypeOf(part)) {
-    names.push(...Object.getOwnPropertyNames(part).filter((name) => !NO_NAMES.has(name)))
+    const own = part === options ? Object.keys(part) : Object.getOwnPropertyNames(part)
+    names.push(...own.filter((name) => !NO_NAMES.has(name)))
   }
   return Object.getPrototypeOf(options) === null ? Object.keys(options) : names
 }

@@ -149,7 +149,7 @@ const { revoke, ...irrevocable } = boundParts(opaqueTokens())
 const { introspect, ...unknowable } = boundParts(opaqueTokens())
 
 /** Tokens as an object of parts, of which some can be left out. */
-function boundParts (tokens: OpaqueAccessTokens): Required<Omit<AccessTokens, 'revokeClient' | 'start' | 'entries' | 'audience' | 'cached'>> {
+function boundParts (tokens: OpaqueAccessTokens): Required<Omit<AccessTokens, 'ready' | 'revokeClient' | 'start' | 'entries' | 'audience' | 'cached'>> {
   return {
     metadata: tokens.metadata,
     issue: (context) => tokens.issue(context),

@@ -97,7 +97,7 @@ t.test('example/observability.ts shows an audit line and a metric for every deci
 
 t.test('example/cluster.ts prints curl lines that work with every worker, twice, and ends cleanly', async (t) => {
   const [postgres, redis, port] = await Promise.all([startPostgres(t), startRedis(t), freePort()])
-  const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, PORT: String(port), WORKERS: '4' }
+  const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, SEALING_KEY: randomBytes(32).toString('base64'), PORT: String(port), WORKERS: '4' }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const program = await startExample('cluster', env, 'needs a restart')
     const [served, refused, withoutToken, withNewSecret, withOldSecret] = (await runPrinted(program.output)).split('\n')
@@ -111,6 +111,6 @@ t.test('example/cluster.ts prints curl lines that work with every worker, twice,
 })
 
 t.test('example/cluster.ts says what it needs, and how to get it', async (t) => {
-  const started = startExample('cluster', { DATABASE_URL: '', REDIS_URL: '' }, 'needs a restart')
+  const started = startExample('cluster', { DATABASE_URL: '', REDIS_URL: '', SEALING_KEY: '' }, 'needs a restart')
   await t.rejects(started, /ended with 1[^]+docker run[^]+REDIS_URL=\S+ npm run example:cluster/)
 })

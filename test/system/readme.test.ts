@@ -152,7 +152,7 @@ t.test('every error code is the code of its error, and its message names a mend'
 })
 
 t.test('the tables of options are the ones of the code', async (t) => {
-  const plugin = { flow: true, prefix: true, acceptJson: true, decoratorName: true, metadata: true, openIdConfiguration: true, origin: true, clientCertificate: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
+  const plugin = { flow: true, prefix: true, acceptJson: true, decoratorName: true, metadata: true, openIdConfiguration: true, origin: true, clientCertificate: true, health: true } satisfies Record<keyof ClientCredentialsPluginOptions, true>
   const jwt = { issuer: true, audience: true, dangerouslyAllowHttpIssuer: true } satisfies Record<keyof FastifyJwtTokensOptions, true>
   t.strictSame(pageTable('Of the plugin'), Object.keys(plugin))
   t.strictSame(pageTable('Access tokens by @fastify/jwt'), Object.keys(jwt))
