@@ -19,7 +19,7 @@ const server = authorizationServer({
   accessTokenLifetime: 900
 })
 
-const app = Fastify({ logger: { level: 'info' }, disableRequestLogging: true })
+const app = Fastify({ logger: true })
 await app.register(clientCredentialsPlugin, server)
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => app.close())

@@ -32,7 +32,7 @@ const poolOptions = { connectionString: databaseUrl, connectionTimeoutMillis: 30
 await (cluster.isPrimary ? startWorkers(Number(process.env.WORKERS ?? 4)) : serve())
 
 async function serve (): Promise<void> {
-  const app = Fastify({ logger: { level: 'info' }, disableRequestLogging: true })
+  const app = Fastify({ logger: true })
   const onError = (error: Error) => app.log.error(error)
 
   // While a server is away, both clients tell of it by an event that nobody may miss.

@@ -48,7 +48,7 @@ const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' }
   })
   .build()
 
-const app = Fastify({ logger: { level: 'warn' } })
+const app = Fastify({ logger: true })
 await app.register(clientCredentialsPlugin, { flow })
 app.get('/invoices', { preHandler: app.requireScopes('invoices:read') }, async (request) => {
   return { caller: credentialsOf(request).app.id, invoices: [] }

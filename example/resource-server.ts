@@ -14,7 +14,7 @@ const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: `${issuer}/oauth2
   .useAccessTokens(new RemoteAccessTokens({ issuer, audience: origin }))
   .build()
 
-const app = Fastify({ logger: { level: 'warn' } })
+const app = Fastify({ logger: true })
 await app.register(clientCredentialsPlugin, { flow })
 
 const notes = ['Buy milk']

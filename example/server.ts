@@ -21,7 +21,7 @@ const server = authorizationServer({
 })
 const { clients } = server
 
-const app = Fastify({ logger: { level: 'info' }, disableRequestLogging: true })
+const app = Fastify({ logger: true })
 // In front of the plugin, since hooks of closing run backwards: what it puts off is written first.
 app.addHook('onClose', async () => { db.close() })
 await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Notes', version: '1.0.0' } } })

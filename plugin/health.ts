@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
 import { settingsOf } from '../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 
@@ -12,7 +12,8 @@ export const HEALTH_PATHS = Object.freeze({ live: '/health/live', ready: '/healt
  */
 export function serveHealth (app: FastifyInstance, flow: ClientCredentialsFlow): void {
   const { accessTokens } = settingsOf(flow)
-  const options = { schema: { hide: true }, logLevel: 'warn' } as const
+  // Orchestrators ask every few seconds, and no client of the API does.
+  const options = { schema: { hide: true } as FastifySchema, logLevel: 'warn' } as const
   app.get(HEALTH_PATHS.live, options, async (_request, reply) => send(reply, 200, 'live'))
   app.get(HEALTH_PATHS.ready, options, async (request, reply) => {
     try {

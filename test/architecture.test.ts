@@ -6,7 +6,7 @@ import ts from 'typescript'
 import * as plugin from '../plugin/index.ts'
 import { exportsOf } from './support/exports-of.ts'
 import type { Kind } from './support/exports-of.ts'
-import { ADAPTER, CLIENT, CLIENT_PLUGIN, CONTRACT, CORE, PLUGIN, SCHEMAS } from './support/exports.ts'
+import { ADAPTER, CLIENT, CLIENT_PLUGIN, CONTRACT, CORE, PLUGIN, SCHEMAS, TESTING } from './support/exports.ts'
 import type { Surface } from './support/exports.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -164,6 +164,7 @@ const SURFACES: Readonly<Record<string, Surface>> = {
   'src/stores/sqlite.ts': { values: ['sqliteStore'], types: ['Migrated', 'SqlStore', 'SqlStoreOptions', 'SqliteHandle', 'SqliteStatement'] },
   'src/stores/postgres.ts': { values: ['postgresStore'], types: ['Migrated', 'PostgresClient', 'PostgresPool', 'PostgresQuery', 'PostgresStoreOptions', 'SqlStore', 'SqlStoreOptions'] },
   'src/stores/redis.ts': { values: ['RedisStore', 'redisStore'], types: ['RedisClient', 'RedisStoreOptions'] },
+  'src/testing/index.ts': TESTING,
   'schemas/index.ts': SCHEMAS
 }
 

@@ -26,18 +26,18 @@ export const CORE: Surface = {
 /** The part of `fastify-client-credentials` that needs Fastify. */
 export const PLUGIN: Surface = {
   values: [
-    'FAPI2_TLS', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'dpopRequestInterceptor', 'fastifyJwtTokens',
+    'FAPI2_TLS', 'authorizationServer', 'clientAdminPlugin', 'clientCredentialsPlugin', 'credentialsOf', 'default', 'dpopRequestInterceptor', 'fastifyJwtTokens',
     'oauthTransformObject'
   ],
   types: [
-    'ClientCredentialsPluginOptions', 'Guard'
+    'AuthorizationServer', 'AuthorizationServerOptions', 'ClientCredentialsPluginOptions', 'Guard'
   ]
 }
 
 /** `fastify-client-credentials/adapter`. */
 export const ADAPTER: Surface = {
   values: [
-    'AT_ROOT', 'CLIENT_METADATA_NAMES', 'FIELD_ENTRIES', 'FLOW_DEFAULTS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'GRANT_TYPE',
+    'AT_ROOT', 'CLIENT_METADATA_NAMES', 'FIELD_ENTRIES', 'FLOW_DEFAULTS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'GRANT_TYPE', 'MAX_STALE',
     'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidTargetError', 'KNOWN_AUTH_METHODS', 'MethodNotAllowedError', 'NO_STORE', 'TemporarilyUnavailableError',
     'brandOf', 'canSignIntrospection', 'checkArgument', 'checkNewClient', 'checkOptions', 'checkPresentedToken', 'checkScope',
     'checkTokenParameters', 'clientChallenge', 'createGrant', 'credentialsFromCache', 'endpointUrls', 'flag', 'formTooLarge', 'fromClientMetadata',
@@ -50,6 +50,7 @@ export const ADAPTER: Surface = {
     'withError', 'withKnownMethods', 'withMethods'
   ],
   types: [
+    'ClientStore', 'EntryStore', 'FailureStore', 'KeyStore', 'ReplayStore', 'RevocationStore',
     'AuditOrigin', 'AuditRecord', 'AuditStore', 'AuthMethods', 'ClientCertificate', 'ClientChanges', 'ClientEndpoint', 'ClientField',
     'ClientRegistration', 'ClientRegistryOptions', 'ClientSecret', 'Clock', 'CredentialsOf', 'EndpointUrls', 'FeedMark', 'FlowSettings',
     'FormParameters', 'IntrospectionResponse', 'IssuedSecret', 'KeyInformation', 'Marked', 'OptionsDescription', 'PlainRequest', 'RegisteredFlow',
@@ -101,4 +102,10 @@ export const SCHEMAS: Surface = {
     'resourceMetadataSchema', 'serverMetadataSchema', 'signingKeyListSchema', 'signingKeySchema', 'tokenRequestSchema', 'tokenResponseSchema'
   ],
   types: []
+}
+
+/** `fastify-client-credentials/testing`. */
+export const TESTING: Surface = {
+  values: ['proofKey', 'testClock', 'testIssuer', 'tokenFor'],
+  types: ['ApplicationUnderTest', 'IssuedTokenOptions', 'ProofKey', 'ProofKeyOptions', 'ProofOptions', 'TestClock', 'TestIssuer', 'TestIssuerOptions', 'TestTokenOptions', 'TokenFlaw']
 }
