@@ -58,7 +58,7 @@ export async function tokenFor (application: ApplicationUnderTest, options: Test
     clients: undefined,
     throttle: undefined,
     heldRejections: undefined,
-    clientAuthMethods: [{ name: METHOD, authenticate: () => ({ clientId: client.id }) }],
+    clientAuthMethods: [{ name: METHOD, carries: () => true, authenticate: () => ({ kind: 'verified', clientId: client.id }) }],
     getClient: () => client
   }
   const { access_token: token } = await request(asClient, options)
