@@ -22,13 +22,13 @@ export interface TokenResponse {
   token_type: string
   /** Seconds. */
   expires_in: number
-  /** Always there, unless the token has no scope at all. */
+  /** The granted scope, always told. Left out for a token without scope. */
   scope?: string
-  /** What generateAccessToken has returned as `parameters`. */
+  /** Further members: the `parameters` that generateAccessToken has returned. */
   [name: string]: unknown
 }
 
-/** What the token endpoint runs on. */
+/** The settings of the token endpoint. */
 export interface TokenEndpointSettings extends ClientAuthSettings, GrantSettings {
   readonly tokenTypes: TokenTypes
   /** Seconds. */
@@ -37,10 +37,11 @@ export interface TokenEndpointSettings extends ClientAuthSettings, GrantSettings
 }
 
 /**
- * The client credentials grant (RFC 6749 §4.4): from a token request to the body of its response.
- * The caller has seen to the method and the media type. Publishes what comes of it.
+ * Handles a token request of the client credentials grant (RFC 6749 §4.4). Publishes whether a token was issued or denied. Does NOT
+ * check the HTTP method and the media type.
  *
- * @throws OAuth2Error whatever goes wrong: an exception of a callback becomes the cause of a ServerError
+ * @returns the body of the response
+ * @throws OAuth2Error and nothing else: an exception of a callback becomes the cause of a ServerError
  */
 export function handleTokenRequest (settings: TokenEndpointSettings, request: TokenRequest): Promise<TokenResponse> {
   return withClientErrors(settings, request, 'token', grantToken)
@@ -49,27 +50,27 @@ export function handleTokenRequest (settings: TokenEndpointSettings, request: To
 async function grantToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
   const { form } = request
 
-  // §3.2: no parameter more than once. §4.4.2, §5.2: a missing grant_type is a malformed request, another one is not supported.
+  // RFC 6749 §3.2, §4.4.2: each parameter once, and the one grant type of this server. A missing grant_type is a malformed request (§5.2).
   const grantType = checkTokenParameters(form)
   if (grantType !== GRANT_TYPE) throw new UnsupportedGrantTypeError()
 
-  // §3.3: the grammar of scope. Left out or empty, the client gets its default scopes, or all that it has.
+  // §3.3: the grammar of scope. Without it, the client gets its default scopes, or all that it has.
   const scopeParameter = parameter(form, 'scope')
   const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
 
-  // §2.3, §3.2.1: the client must authenticate, in one way only.
+  // §2.3, §3.2.1: the client authenticates, by one mechanism.
   const authenticated = await authenticateClient(settings, request, grantType, requestedScope, decision)
   const { client } = authenticated
 
-  // §3.3, RFC 8707 §2: what is asked for is granted whole or rejected.
+  // §3.3, RFC 8707 §2: scope and audience are granted whole or rejected.
   const requested = { scope: requestedScope, resource: parseResource(form.resource) }
   const granted = grantAccess(client, requested, settings)
 
-  // RFC 7800: what the token is to be bound to. Behind authentication, so that a stranger cannot use up proofs.
+  // RFC 7800: the key or certificate that the token is bound to. After authentication, so that an attacker cannot consume proofs.
   const tokenType = tokenTypeFor(client, settings.tokenTypes, request)
   const confirmation = tokenType.confirmTokenRequest === undefined ? undefined : await tokenType.confirmTokenRequest(request)
 
-  // The client may have been changed or disabled since it was read. The token carries the generation of that first read.
+  // §4.4.3: a client that was changed or disabled meanwhile is checked again. The token carries the generation of the first read.
   const confirmed = await confirmClient(settings, authenticated)
   const { scope, audience } = confirmed === client ? granted : grantAccess(confirmed, requested, settings)
   const accessTokenLifetime = confirmed.accessTokenLifetime ?? settings.accessTokenLifetime
@@ -87,11 +88,11 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
     generation: client.generation
   })
 
-  // Making the token may have taken its time: a secret that was revoked meanwhile obtains none.
+  // Creating the token took time: a client whose secret was revoked meanwhile does not get it.
   const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })
   if (delivered !== confirmed) checkSame({ scope, audience }, grantAccess(delivered, requested, settings))
 
-  // §5.1: never a refresh token (§4.4.3), always the scope.
+  // §5.1: the response tells the scope, and never has a refresh token (§4.4.3).
   const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
   decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as OAuth2AccessTokenResult).audience })
   return response
@@ -108,11 +109,11 @@ function tokenTypeFor ({ metadata }: OAuth2Client, types: TokenTypes, request: T
     : isSet(metadata, 'tls_client_certificate_bound_access_tokens') ? 'x5t#S256' : undefined
   if (bound === undefined) return pickTokenType(types, request)
   const type = types.find(({ confirmationName }) => confirmationName === bound)
-  if (type === undefined) throw new InvalidRequestError('The client may have bound access tokens only, and none are made here')
+  if (type === undefined) throw new InvalidRequestError('The client may have bound access tokens only, and this server issues none')
   return type
 }
 
-// Many databases have 1 for true. Not to know it would issue tokens that are bound to nothing.
+// SQL drivers often return 1 for true. Ignoring it would issue unbound tokens.
 function isSet (metadata: ClientMetadata | undefined, name: string): boolean {
   const value = metadata?.[name] ?? false
   if (typeof value !== 'boolean') throw new TypeError(`getClient returned a client whose ${name} is no boolean`)
@@ -120,13 +121,13 @@ function isSet (metadata: ClientMetadata | undefined, name: string): boolean {
 }
 
 /**
- * Checks the parameters of a token request as far as they can be without a client.
+ * Checks the parameters of a token request that need no client.
  *
  * @returns the grant_type, which may be any
  * @throws InvalidRequestError when one is repeated (RFC 6749 §3.2) or grant_type is missing (§5.2)
  */
 export function checkTokenParameters (form: FormParameters): string {
-  // Which of two values counts must never be a guess. RFC 8707 §2: a token may be for several resources.
+  // RFC 8707 §2: a token may be for several resources.
   refuseRepeatedParameters(form, 'resource')
   const grantType = parameter(form, 'grant_type')
   if (grantType === undefined) throw new InvalidRequestError('The parameter grant_type is missing')

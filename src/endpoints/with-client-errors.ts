@@ -7,13 +7,11 @@ import type { ClientEndpoint } from '../events/event-types.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 
 /**
- * Does the work of an endpoint at which clients authenticate, so that whatever goes wrong is an OAuth error that knows
- * its answer: an exception is a 500 or 503, and a 401 has a challenge (RFC 9110 §15.5.2), whoever threw it. Publishes
- * what goes wrong. Rejections leave at a fixed time after the request has arrived: whatever is decided by the name of a client, by
- * any method, must not be told by its time.
+ * Runs the handler of an endpoint at which clients authenticate, and turns every exception into an OAuth error: 500 or 503 for one that
+ * is none, with a challenge for a 401 (RFC 9110 §15.5.2). Publishes the denial. Rejections leave at a fixed time after the request has
+ * arrived, so that their time does not tell which clients exist.
  *
- * @param work gets the same settings and request, and what to tell of the decision, where somebody listens: that it went
- * well, too
+ * @param work the handler. Its decision is undefined without subscribers
  * @throws OAuth2Error
  */
 export async function withClientErrors<Settings extends ClientAuthSettings, T> (
