@@ -22,7 +22,7 @@ const importsOf = (file: string) => ts.preProcessFile(textOf(file), true, true).
 const layers = { src: filesOf('src'), plugin: filesOf('plugin'), schemas: filesOf('schemas') }
 const all = Object.values(layers).flat()
 
-const CORE_DEPENDENCIES = ['fast-querystring', 'jose', 'node:crypto', 'node:diagnostics_channel', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'toad-cache']
+const CORE_DEPENDENCIES = ['fast-querystring', 'ipaddr.js', 'jose', 'node:crypto', 'node:diagnostics_channel', 'node:dns', 'node:https', 'node:net', 'node:os', 'node:stream', 'node:util', 'node:zlib', 'toad-cache']
 
 // Beyond those of the core. Drivers are loaded by name, when a store is opened.
 const CLI_DEPENDENCIES = ['node:fs', 'node:fs/promises', 'node:module', 'node:path', 'node:stream', 'node:url']

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
+import proxyAddr from '@fastify/proxy-addr'
 import { LruMap } from 'toad-cache'
 import { required } from '../../src/adapter.ts'
 import type { OptionsDescription } from '../../src/adapter.ts'
@@ -35,7 +36,7 @@ export interface ClientCertificateOptions {
 export const CLIENT_CERTIFICATE: OptionsDescription<ClientCertificateOptions> = {
   of: 'clientCredentialsPlugin',
   options: {
-    trustedProxies: required({ accepts: (value) => blockListOf(value) !== undefined, demand: 'an array of at least one IP address or network' }),
+    trustedProxies: required({ accepts: (value) => trustOf(value) !== undefined, demand: 'an array of at least one IP address or network' }),
     format: required({ accepts: isFormat, demand: `one of ${Object.keys(CERTIFICATE_FORMATS).join(', ')}` }),
     header: { accepts: isFieldName, demand: 'the name of a header field' },
     verified: {
@@ -61,14 +62,14 @@ const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/
  */
 export function fromProxy (options: ClientCertificateOptions): CertificateReader {
   const { trustedProxies, format, header, verified } = options
-  const proxies = blockListOf(trustedProxies) as BlockList
+  const isTrustedProxy = trustOf(trustedProxies) as Trust
   const name = (header ?? CERTIFICATE_FORMATS[format].field as string).toLowerCase()
   const conditions = conditionsOf(verified, format) as Condition[]
   const parsed = new LruMap<X509Certificate>(MAX_CERTIFICATES)
 
   return ({ socket: { remoteAddress }, rawHeaders }) => {
     // A peer without an address is at a Unix socket, or gone.
-    if (remoteAddress === undefined || !proxies.check(remoteAddress, isIPv6(remoteAddress) ? 'ipv6' : 'ipv4')) return undefined
+    if (remoteAddress === undefined || !isTrustedProxy(remoteAddress, 0)) return undefined
     const value = fieldValue(rawHeaders, name)
     const x509 = value === undefined ? undefined : parsed.get(value) ?? readCertificate(format, value)
     if (x509 === undefined) return undefined
@@ -104,22 +105,19 @@ function isFieldName (name: unknown): name is string {
   return typeof name === 'string' && FIELD_NAME.test(name)
 }
 
-function blockListOf (addresses: unknown): BlockList | undefined {
-  if (!Array.isArray(addresses) || addresses.length === 0) return undefined
-  const list = new BlockList()
-  return addresses.every((address) => addTo(list, String(address))) ? list : undefined
-}
+type Trust = ReturnType<typeof proxyAddr.compile>
 
-function addTo (list: BlockList, text: string): boolean {
-  const [address = '', prefix, ...rest] = text.split('/')
-  const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined
-  if (family === undefined || rest.length > 0) return false
-  if (prefix === undefined) {
-    list.addAddress(address, family)
-    return true
+// @fastify/proxy-addr takes no network of all addresses.
+const HALVES: Readonly<Record<number, readonly string[]>> = { 4: ['0.0.0.0/1', '128.0.0.0/1'], 6: ['::/1', '8000::/1'] }
+
+/** Compiles addresses and networks. Undefined for a list with anything else, such as an address in octal. */
+function trustOf (addresses: unknown): Trust | undefined {
+  if (!Array.isArray(addresses) || addresses.length === 0) return undefined
+  const families = addresses.map((address) => isIP(String(address).split('/', 1)[0]!))
+  if (families.includes(0)) return undefined
+  try {
+    return proxyAddr.compile(addresses.flatMap((address, index) => String(address).endsWith('/0') ? HALVES[families[index]!]! : [String(address)]))
+  } catch {
+    return undefined
   }
-  const bits = Number(prefix)
-  if (!/^\d+$/.test(prefix) || bits > (family === 'ipv4' ? 32 : 128)) return false
-  list.addSubnet(address, bits, family)
-  return true
 }

@@ -60,7 +60,7 @@ export class ClientRegistry implements Clients {
     this.replays = typeof store.reserve === 'function' ? store as ReplayStore : undefined
     this.entries = Entries.of(store, { now })
     this.audit = auditOf(store)
-    this.#maker = { hashes, slowHashes, methods: () => this.#methods, now }
+    this.#maker = { hashes, slowHashes, methods: () => this.#methods, isUpgrading: async () => (await this.entries?.readSettings())?.isUpgrading === true, now }
     this.#uses = new SecretUses(store, { now, onError })
     this.#authenticator = new ClientAuthenticator(store, { hashes, slowHashes, uses: this.#uses, cacheSize, cacheMaxAge, entries: this.entries, onError, now })
     this.#changes = new ClientChangeWriter(store, { entries: this.entries, changed: (id) => { this.#authenticator.changed(id) }, now })

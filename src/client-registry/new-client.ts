@@ -49,6 +49,8 @@ export interface ClientMaker {
   readonly slowHashes: SlowSecretHashes
   /** The client authentication methods that clients can be registered for. */
   readonly methods: () => AuthMethods
+  /** Whether processes of release 0.1.0 may read what is stored. */
+  readonly isUpgrading: () => Promise<boolean>
   readonly now: () => number
 }
 
@@ -115,7 +117,7 @@ async function importSecret (maker: ClientMaker, { secret, secretHash, lifetime 
     return { ...made, hash }
   }
   if (secret === undefined || secret === null) return undefined
-  return isGeneratedSecret(secret) ? { ...made, hash: hashes.hash(secret) } : { ...made, hash: await slowHashes.hash(secret), isImported: true }
+  return isGeneratedSecret(secret) ? { ...made, hash: hashes.hash(secret) } : { ...made, hash: await slowHashes.hash(secret, await maker.isUpgrading()), isImported: true }
 }
 
 function newSecret ({ now }: ClientMaker, lifetime: number | undefined): Omit<StoredSecret, 'hash'> {

@@ -639,10 +639,10 @@ test('A proxy is known by its IPv4 address on a listener for IPv6', async (t) =>
 test('A proxy is trusted by its address, of IPv4 and of IPv6, and by as many bits of it as there are', async (t) => {
   const isTrusted = (trusted: string, remoteAddress: string) =>
     fromProxy({ trustedProxies: [trusted], format: 'nginx' })({ socket: { remoteAddress } as Socket, rawHeaders: ['x-ssl-client-cert', pem] }) !== undefined
-  for (const [trusted, address] of [['2001:db8::/48', '2001:db8:0:1::1'], ['2001:db8::1/128', '2001:db8::1'], ['::1', '::1'], ['10.0.0.1/32', '10.0.0.1'], ['10.0.0.0/31', '10.0.0.1']] as const) {
+  for (const [trusted, address] of [['2001:db8::/48', '2001:db8:0:1::1'], ['2001:db8::1/128', '2001:db8::1'], ['::1', '::1'], ['10.0.0.1/32', '10.0.0.1'], ['10.0.0.0/31', '10.0.0.1'], ['0.0.0.0/0', '203.0.113.1'], ['::/0', '9000::1'], ['fe80::/10', 'fe80::1%eth0'], ['10.0.0.0/8', '::ffff:10.0.0.1']] as const) {
     t.equal(isTrusted(trusted, address), true, trusted)
   }
-  for (const [trusted, address] of [['2001:db8::/48', '2001:db8:1::1'], ['2001:db8::1/128', '2001:db8::2'], ['10.0.0.1/32', '10.0.0.2'], ['10.0.0.0/31', '10.0.0.2']] as const) {
+  for (const [trusted, address] of [['2001:db8::/48', '2001:db8:1::1'], ['2001:db8::1/128', '2001:db8::2'], ['10.0.0.1/32', '10.0.0.2'], ['10.0.0.0/31', '10.0.0.2'], ['0.0.0.0/0', '2001:db8::1'], ['::1', 'fe80::1%eth0']] as const) {
     t.equal(isTrusted(trusted, address), false, trusted)
   }
 })

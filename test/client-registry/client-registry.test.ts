@@ -1,10 +1,11 @@
 // The registry of clients: what it keeps, whom it lets in, and what it does for that.
 import { createHook } from 'node:async_hooks'
 import { createHmac, generateKeyPair, hash, scryptSync } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { crc32 as zlibCrc32 } from 'node:zlib'
 import fc from 'fast-check'
+import Database from 'libsql'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { ClientSecrets } from '../../src/client-registry/secrets/client-secrets.ts'
@@ -14,7 +15,7 @@ import { ClientCredentialsFlowBuilder, ClientRegistry, FlowConfigurationError, M
 import type { ClientRegistration, ClientRegistryOptions } from '../../src/adapter.ts'
 import type { NewClient, OAuth2Client } from '../../src/index.ts'
 import type { ClientStore } from '../../src/stores/contracts/index.ts'
-import { crc32 } from '../../src/lib/crc32.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { generateSecret, isGeneratedSecret } from '../../src/lib/generated-secret.ts'
 import { basic, FORM } from '../support/demo.ts'
 import { stopwatch } from '../support/stopwatch.ts'
@@ -23,6 +24,16 @@ const START = 1_800_000_000
 const HUMAN = 'correct horse battery staple'
 const PEPPERS = ['old pepper, of 32 characters: 123', 'new pepper, of 32 characters: 456'] as const
 const BASIC = 'client_secret_basic'
+const RELEASE_010_SCRYPT = /^scrypt:15,8,3:[\w-]{22}:[\w-]{43}$/
+// What the code of release 0.1.0 has generated and stored.
+const GENERATED_010 = 'fccs_lHWbNGA2E6N8dr8Tph8FF9hDVrw4eMXaqTZlDWaZb8P1Sv3op'
+const HUMAN_010 = 'correct horse battery'
+const PEPPER_010 = 'a pepper of thirty-two characters'
+const ROWS_010 = [
+  ['generated', 0, '{"scopes":["data:read"],"id":"generated","version":135840823,"secrets":[{"id":"A8unZZ6l","createdAt":1800000000,"hash":"sha256:p7Q4BqoOjTBaUFqEiVwOcGwEIC5Vax55TlQBbWPR-z4"}],"createdAt":1800000000,"updatedAt":1800000000}'],
+  ['legacy', 1, '{"scopes":["data:read"],"id":"legacy","version":733054434,"secrets":[{"id":"HaQB1VVi","createdAt":1800000000,"hash":"scrypt:15,8,3:Llp_OnYHkMxNQu14JDqetA:y7j0TKU71ZGzSjDjOASK3FQuw-idJiRtSBgyxRhCSpk","isImported":true}],"createdAt":1800000000,"updatedAt":1800000000}'],
+  ['peppered', 1, '{"scopes":["data:read"],"id":"peppered","version":31891755,"secrets":[{"id":"JP3x0Pn9","createdAt":1800000000,"hash":"scrypt:D-ztNGFV:15,8,3:wBmQtlDnajpgoTsHybsvrQ:-9oiyAevEmBpbOrR8QQqPaKBA8pSuoD2gHDbRtLE4SU","isImported":true}],"createdAt":1800000000,"updatedAt":1800000000}']
+] as const
 
 type Calls = Partial<Record<keyof ClientStore, number>>
 
@@ -116,11 +127,9 @@ test('No secret with a typing error has the form of a generated one', async (t) 
   for (const text of ['', 'fccs_', HUMAN, generateSecret() + '\n', 'x'.repeat(54), generateSecret().toUpperCase()]) t.equal(isGeneratedSecret(text), false)
 })
 
-test('The checksum is the CRC-32 of everybody', async (t) => {
-  t.equal(crc32('123456789'), 0xCBF43926)
-  t.equal(crc32(''), 0)
-  // From Node 22 on only.
-  if (typeof zlibCrc32 === 'function') fc.assert(fc.property(fc.string({ unit: 'grapheme-ascii' }), (text) => crc32(text) === zlibCrc32(text)))
+test('A secret that release 0.1.0 has generated has the same checksum', async (t) => {
+  t.equal(isGeneratedSecret(GENERATED_010), true)
+  t.equal(isGeneratedSecret(GENERATED_010.replace(/.$/, '0')), false)
 })
 
 // Adding, finding, listing
@@ -407,7 +416,7 @@ test('A secret that was made elsewhere is hashed with scrypt, and remembered for
   await registry.add({ id: 'legacy', secret: HUMAN })
   t.equal(scrypts(), 1)
   const [stored] = await store.findClients(['legacy'])
-  t.match(stored?.secrets, [{ hash: /^scrypt:15,8,3:[\w-]{22}:[\w-]{43}$/, isImported: true }])
+  t.match(stored?.secrets, [{ hash: /^\$scrypt\$ln=15,r=8,p=3\$[\w+/]{22}\$[\w+/]{43}$/, isImported: true }])
 
   t.equal(idOf(await authenticate(registry, 'legacy', HUMAN)), 'legacy')
   t.equal(scrypts(), 2)
@@ -427,6 +436,37 @@ test('A secret that was made elsewhere is hashed with scrypt, and remembered for
   pass(30)
   t.equal(await authenticate(registry, 'legacy', HUMAN), undefined, 'expired, though remembered')
   t.equal(scrypts(), 5)
+})
+
+test('Slow hashes of release 0.1.0 are read, and written while its processes may run', async (t) => {
+  const { registry, store, pass } = worldOf(t)
+  const hashOf = async (id: string) => (await store.findClients([id]))[0]!.secrets[0]!.hash
+  const settings = await store.readSettings()
+  await store.replaceSettings({ ...settings, isUpgrading: true })
+  await registry.add({ id: 'during', secret: HUMAN })
+  t.match(await hashOf('during'), RELEASE_010_SCRYPT)
+  await store.replaceSettings({ ...await store.readSettings(), isUpgrading: false })
+  await registry.add({ id: 'after', secret: HUMAN })
+  t.match(await hashOf('after'), /^\$scrypt\$ln=15,/)
+  for (const id of ['during', 'after']) {
+    t.equal(idOf(await authenticate(registry, id, HUMAN)), id)
+    t.equal(await authenticate(registry, id, `${HUMAN}.`), undefined)
+    pass(10)
+  }
+})
+
+test('The secrets in a database of release 0.1.0 are still right', async (t) => {
+  const db = new Database(':memory:')
+  t.teardown(() => { db.close() })
+  db.exec(readFileSync(new URL('../support/release-0.1.0-sqlite.sql', import.meta.url), 'utf8'))
+  for (const [id, hasImported, body] of ROWS_010) db.prepare('INSERT INTO oauth_clients VALUES (?, ?, ?, ?)').run(id, JSON.parse(body).version, hasImported, body)
+  const registry = new ClientRegistry(sqliteStore(db), { now: () => START, peppers: [PEPPER_010, null] })
+  for (const [id, secret] of [['generated', GENERATED_010], ['legacy', HUMAN_010], ['peppered', HUMAN_010]] as const) {
+    t.equal(idOf(await authenticate(registry, id, secret)), id)
+    t.equal(await authenticate(registry, id, `${secret}.`), undefined)
+  }
+  await registry.add({ id: 'during', secret: HUMAN })
+  t.match(db.prepare("SELECT body FROM oauth_clients WHERE id = 'during'").get(), { body: /"scrypt:D-ztNGFV:15,8,3:/ }, 'its processes may run still')
 })
 
 test('A secret of the generated form, or a hash, is taken over without slow hashing', async (t) => {
@@ -453,13 +493,13 @@ test('A pepper takes the place of another, without a secret that stops working',
   await registryWith(PEPPERS[0]).add({ id: 'legacy', secret: HUMAN })
   const [old, legacy] = await store.findClients(['old', 'legacy'])
   t.match(old?.secrets[0]?.hash, /^hmac-sha256:[\w-]{8}:[\w-]{43}$/)
-  t.match(legacy?.secrets[0]?.hash, /^scrypt:[\w-]{8}:15,8,3:[\w-]{22}:[\w-]{43}$/)
   const mac = (text: string) => createHmac('sha256', PEPPERS[0]).update(text).digest()
   const fingerprint = mac('fingerprint').toString('base64url').slice(0, 8)
   t.equal(old?.secrets[0]?.hash, `hmac-sha256:${fingerprint}:${mac(secrets.old).toString('base64url')}`)
-  const [, , , salt] = legacy!.secrets[0]!.hash.split(':')
-  const digest = scryptSync(mac(HUMAN), Buffer.from(salt!, 'base64url'), 32, { N: 2 ** 15, r: 8, p: 3, maxmem: 2 ** 26 })
-  t.equal(legacy?.secrets[0]?.hash, `scrypt:${fingerprint}:15,8,3:${salt}:${digest.toString('base64url')}`)
+  const [, , , salt] = legacy!.secrets[0]!.hash.split('$')
+  const digest = scryptSync(mac(HUMAN), Buffer.from(salt!, 'base64'), 32, { N: 2 ** 15, r: 8, p: 3, maxmem: 2 ** 26 })
+  const keyId = Buffer.from(fingerprint, 'base64url').toString('base64')
+  t.equal(legacy?.secrets[0]?.hash, `$scrypt$ln=15,r=8,p=3,keyid=${keyId}$${salt}$${digest.toString('base64').replace(/=$/, '')}`)
 
   const letsIn = async (registry: ClientRegistry) => {
     const ids: string[] = []
@@ -637,11 +677,11 @@ test('A stored hash that cannot be read lets nobody in', async (t) => {
     return store.addClients([{ id, version: 1, scopes: [], secrets, createdAt: START, updatedAt: START }])
   }
   const digest = 'A'.repeat(43)
-  const fast = ['', 'sha256', 'sha256:', `sha256:${digest}A`, `md5:${digest}`, HUMAN, `scrypt:15,8,3:AAAA:${digest}`]
+  const fast = ['', 'sha256', 'sha256:', `sha256:${digest}A`, `md5:${digest}`, HUMAN, `scrypt:15,8,3:AAAA:${digest}`, `$scrypt$ln=15,r=8,p=3$AAAA$${digest}`]
   await addWith('fast', fast, false)
   for (const secret of ['', HUMAN, ...fast]) t.equal(await authenticate(registry, 'fast', secret), undefined)
   // The second would take all memory.
-  await addWith('slow', [`sha256:${digest}`, `scrypt:30,8,1:AAAA:${digest}`, `scrypt:00000000:15,8,3:AAAA:${digest}`], true)
+  await addWith('slow', [`sha256:${digest}`, `scrypt:30,8,1:AAAA:${digest}`, `scrypt:00000000:15,8,3:AAAA:${digest}`, `$scrypt$ln=30,r=8,p=1$AAAA$${digest}`, `$scrypt$ln=15,r=8,p=3,keyid=00000000$AAAA$${digest}`, `$scrypt$ln=15,r=8,p=3$A_AA$${digest}`], true)
   t.equal(await authenticate(registry, 'slow', ''), undefined)
 })
 

@@ -44,7 +44,8 @@ const SPECIAL: Record<string, string[]> = {
   'IPv4 in IPv6, NAT64': ['64:ff9b::7f00:1', '64:ff9b::1.1.1.1', '64:ff9b:1::1'],
   'IPv4 in IPv6, 6to4 and its relays': ['2002:7f00:1::', '2002:101:101::1', '192.88.99.1'],
   'IPv4 in IPv6, Teredo': ['2001:0:53aa:64c::1', '2001::1'],
-  'no address at all': ['', 'localhost', '127.1', '2130706433', '0x7f.0.0.1', '::1::', '1.1.1.1.']
+  'anycast of AS112 and AMT': ['192.31.196.1', '192.52.193.1', '192.175.48.1', '2620:4f:8000::1'],
+  'no address at all': ['', 'localhost', '127.1', '2130706433', '0x7f.0.0.1', '010.1.1.1', '0x08.8.8.8', '8.526344', '::1::', '1.1.1.1.']
 }
 
 t.test('addresses on the public internet are', async (t) => {

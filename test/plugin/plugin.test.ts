@@ -801,7 +801,7 @@ const withPlugin = (use: (app: FastifyInstance) => void) => async () => {
 const WRONG_CERTIFICATE_OPTIONS = [
   null, {}, { format: 'nginx' }, { trustedProxies: ['::1'] }, { trustedProxies: ['::1'], format: 'base64' },
   { trustedProxies: ['::1'], format: 'pem', header: 'x-cert' }, { trustedProxies: ['::1'], format: 'constructor' },
-  ...[{ trustedProxies: [] }, { trustedProxies: '10.0.0.1' }, { trustedProxies: ['proxy'] }, { trustedProxies: [''] }, { trustedProxies: ['10.0.0.0/33'] },
+  ...[{ trustedProxies: [] }, { trustedProxies: '10.0.0.1' }, { trustedProxies: ['proxy'] }, { trustedProxies: [''] }, { trustedProxies: ['10.0.0.0/33'] }, { trustedProxies: ['010.0.0.1'] }, { trustedProxies: ['127.1'] }, { trustedProxies: ['loopback'] },
     { trustedProxies: ['::/129'] }, { trustedProxies: ['10.0.0.0/'] }, { trustedProxies: ['10.0.0.0/8/9'] }, { trustedProxies: ['10.0.0.0/x8'] }, { trustedProxies: ['10.0.0.0/8x'] }, { trustedProxies: ['10.0.0.1', null] },
     { trustedProxies: ['::1'], verified: false }, { trustedProxies: ['::1'], verified: '' }, { trustedProxies: ['::1'], header: null }, { trustedProxies: ['::1'], verified: {} }, { trustedProxies: ['::1'], verified: [] },
     { trustedProxies: ['::1'], verified: null }, { trustedProxies: ['::1'], verified: { 'x y': '0' } }, { trustedProxies: ['::1'], verified: { 'x-y': '' } }, { trustedProxies: ['::1'], verified: { 'x-y': 0 } }, { trustedProxies: ['::1'], header: 'x cert' },

@@ -22,7 +22,9 @@ const MAX_WAITING = 1000
 const MAX_WAITING_NOWHERE = 16
 // The lesser counts: a server that starts beside others must not hold rejections for seconds as long as it runs.
 const MEASURED = 2
-const STORED = /^scrypt:(?:([\w-]{8}):)?(1[0-7]),([1-8]),(\d):([\w-]+):([\w-]{43})$/
+// The PHC string format (github.com/P-H-C/phc-string-format): base64 without padding.
+const PHC = /^\$scrypt\$ln=(1[0-7]),r=([1-8]),p=(\d)(?:,keyid=([A-Za-z\d+/]{8}))?\$([A-Za-z\d+/]+)\$([A-Za-z\d+/]{43})$/
+const RELEASE_010 = /^scrypt:(?:([\w-]{8}):)?(1[0-7]),([1-8]),(\d):([\w-]+):([\w-]{43})$/
 
 /** A stored hash of a secret that a human may have chosen. */
 export interface SlowDigest {
@@ -35,9 +37,9 @@ export interface SlowDigest {
 }
 
 /**
- * The slow hashes of secrets, as they are stored: `scrypt:<log2 N>,<r>,<p>:<salt>:<digest>`, with the fingerprint of the
- * pepper behind the first colon where there is one: then it is the HMAC that is hashed. Few at once, in the thread pool, and those
- * who wait take turns by the lane that they come from.
+ * The slow hashes of secrets, as they are stored, in the PHC string format: `$scrypt$ln=<log2 N>,r=<r>,p=<p>$<salt>$<digest>`. Where
+ * there is a pepper, its HMAC of the secret is hashed, and `keyid` is its fingerprint. The format of release 0.1.0 is read too. Few
+ * at once, in the thread pool, and those who wait take turns by the lane that they come from.
  */
 export class SlowSecretHashes {
   readonly #hashes: SecretHashes
@@ -67,22 +69,31 @@ export class SlowSecretHashes {
     }
   }
 
-  /** Makes what is stored of a new secret. @throws TemporarilyUnavailableError when too many wait */
-  async hash (secret: string): Promise<string> {
+  /**
+   * Hashes a new secret.
+   *
+   * @param forRelease010 writes the format that processes of release 0.1.0 read. Default false
+   * @returns the string to store
+   * @throws TemporarilyUnavailableError when too many wait
+   */
+  async hash (secret: string, forRelease010 = false): Promise<string> {
     const { fingerprint } = this.#hashes
     const blank = { index: 0, cost: COST, salt: randomBytes(SALT_BYTES) }
     const digest = await this.#run(this.#hashes.present(secret), blank)
     const { log2N, r, p } = COST
-    return ['scrypt', ...fingerprint === undefined ? [] : [fingerprint], `${log2N},${r},${p}`, blank.salt.toString('base64url'), digest.toString('base64url')].join(':')
+    if (forRelease010) return ['scrypt', ...fingerprint === undefined ? [] : [fingerprint], `${log2N},${r},${p}`, blank.salt.toString('base64url'), digest.toString('base64url')].join(':')
+    const keyId = fingerprint === undefined ? '' : `,keyid=${toBase64(Buffer.from(fingerprint, 'base64url'))}`
+    return `$scrypt$ln=${log2N},r=${r},p=${p}${keyId}$${toBase64(blank.salt)}$${toBase64(digest)}`
   }
 
   /** Reads what is stored. Undefined for what cannot be compared: its pepper is not here, or it is another kind of hash. */
   parse (text: string): SlowDigest | undefined {
-    const [, fingerprint, log2N, r, p, salt, digest] = STORED.exec(text) ?? []
+    const { fingerprint, log2N, r, p, salt, digest } = partsOf(text)
     const index = this.#hashes.indexOf(fingerprint)
     if (salt === undefined || digest === undefined || index === -1) return undefined
     const cost = { log2N: Number(log2N), r: Number(r), p: Number(p) }
-    return { text, index, cost, salt: Buffer.from(salt, 'base64url'), digest: Buffer.from(digest, 'base64url') }
+    // Node.js reads both alphabets of base64.
+    return { text, index, cost, salt: Buffer.from(salt, 'base64'), digest: Buffer.from(digest, 'base64') }
   }
 
   /**
@@ -136,4 +147,17 @@ export class SlowSecretHashes {
     this.#waiting--
     next()
   }
+}
+
+interface StoredParts { fingerprint?: string | undefined, log2N?: string | undefined, r?: string | undefined, p?: string | undefined, salt?: string | undefined, digest?: string | undefined }
+
+function partsOf (text: string): StoredParts {
+  const [isPhc, log2N, r, p, keyId, salt, digest] = PHC.exec(text) ?? []
+  if (isPhc !== undefined) return { fingerprint: keyId && Buffer.from(keyId, 'base64').toString('base64url'), log2N, r, p, salt, digest }
+  const [, fingerprint, oldLog2N, oldR, oldP, oldSalt, oldDigest] = RELEASE_010.exec(text) ?? []
+  return { fingerprint, log2N: oldLog2N, r: oldR, p: oldP, salt: oldSalt, digest: oldDigest }
+}
+
+function toBase64 (bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '')
 }
