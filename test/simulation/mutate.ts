@@ -1,4 +1,5 @@
-// Proves that the simulation sees: puts each fault of mutations.ts into a copy of the code, and runs seeds until one fails.
+// Proves that the simulation sees: puts each fault of mutations.ts into a copy of the code, and runs seeds until one fails,
+// and, where none does, the plans that have failed once.
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { MUTATIONS } from './mutations.ts'
 import type { Mutation } from './mutations.ts'
 import { runShare } from './pool.ts'
+import type { Failure } from './pool.ts'
+import { REGRESSIONS } from './regressions.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -40,11 +43,19 @@ async function tryMutation (mutation: Mutation, count: number): Promise<Row> {
     if (parts.length !== 2) return { mutation, result: `the text is there ${parts.length - 1} times`, isSeen: false }
     await writeFile(file, parts.join(mutation.replacement))
     const { failures: [failure] } = await runShare(directory, ['--count', String(count), '--stop'])
-    if (failure === undefined) return { mutation, result: `not seen by ${count} seeds`, isSeen: false }
-    return { mutation, result: `seed ${failure.seed}: [${failure.rule}] ${failure.message.split('\n', 1)[0]}`, isSeen: true }
+    if (failure !== undefined) return { mutation, result: `seed ${failure.seed}: ${describe(failure)}`, isSeen: true }
+    // Faults that need several rare things at once.
+    const { failures: [known] } = await runShare(directory, ['--regressions', '--stop'])
+    if (known === undefined) return { mutation, result: `not seen by ${count} seeds, nor by a regression`, isSeen: false }
+    const { name } = REGRESSIONS.find(({ plan }) => plan.seed === known.seed)!
+    return { mutation, result: `regression "${name}": ${describe(known)}`, isSeen: true }
   } catch (error) {
     return { mutation, result: (error as Error).message.slice(0, 200), isSeen: false }
   } finally {
     await rm(directory, { recursive: true })
   }
+}
+
+function describe ({ rule, message }: Failure): string {
+  return `[${rule}] ${message.split('\n', 1)[0]}`
 }
