@@ -8,27 +8,27 @@ import { RemoteDocument } from './remote-document.ts'
 // Seconds.
 const MAX_AGE = 3600
 
-/** How another authorization server is reached. */
+/** Options for requests to another authorization server. */
 export interface RemoteIssuer {
   issuer: string
   fetch: Fetch
   now: Clock
-  /** Seconds beyond the maximum age for which a document of it is used while the issuer is unavailable. Default 600. */
+  /** Seconds beyond the maximum age for which a cached document is used while the issuer is unavailable. Default 600. */
   maxStale?: number | undefined
-  /** Is called once per outage, when a document that is held stays in use. */
+  /** Is called once per outage while a cached document is used. */
   onError: (error: Error) => void
   /** Whether URLs in its metadata may be http on any host. Default false. */
   allowHttp?: boolean | undefined
 }
 
 /**
- * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is used for an hour.
+ * Finds an endpoint in the metadata of an authorization server (RFC 8414 §3), which is cached for an hour.
  * The metadata must name the very issuer (§3.3), and the endpoint must be an https URL (http on loopback only).
  *
- * Many have their metadata where OpenID Connect has it (OpenID Connect Discovery §4) and nowhere else: where there is none
- * at the one place, it is looked for at the other.
+ * Many servers publish metadata only at the URL of OpenID Connect Discovery (§4). If one of the two URLs has none, the other is
+ * requested.
  *
- * @param isOpenId looks there first
+ * @param isOpenId requests the URL of OpenID Connect Discovery first
  */
 export function discoverEndpoint (
   { issuer, fetch, now, maxStale, onError, allowHttp }: RemoteIssuer,
@@ -41,7 +41,7 @@ export function discoverEndpoint (
   async function load (): Promise<string> {
     return read(first).catch((error: Error) => {
       if (!isNotThere(error)) throw error
-      // The one that is told of is the one that is expected.
+      // Report the error of the URL that is expected.
       return read(second).catch(() => { throw error })
     })
   }
@@ -57,7 +57,7 @@ export function discoverEndpoint (
   return new RemoteDocument({ load, maxAge: MAX_AGE, maxStale, now, onError })
 }
 
-// A server that is unavailable has it nowhere.
+// Do not try the other URL if the server is unavailable.
 function isNotThere ({ cause }: Error): boolean {
   return cause instanceof UnexpectedStatus && cause.status >= 400 && cause.status < 500
 }

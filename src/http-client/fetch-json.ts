@@ -2,7 +2,7 @@ import { callable } from '../options/rules.ts'
 import type { Rule } from '../options/rules.ts'
 import { RemoteUnavailableError } from './unavailable.ts'
 
-/** `fetch`, or one of the same shape that goes by a proxy, shows a client certificate or trusts another CA. */
+/** `fetch`, or a function with the same signature that uses a proxy, presents a client certificate or trusts another CA. */
 export type Fetch = typeof globalThis.fetch
 
 /** Milliseconds that a request may take. */
@@ -11,7 +11,7 @@ export const TIME_LIMIT = 5000
 // Bytes.
 const BODY_LIMIT = 512 * 1024
 
-/** Why an answer is not usable: the other server gave another status than 200. */
+/** The cause of an unusable response: the other server returned another status than 200. */
 export class UnexpectedStatus extends Error {
   readonly status: number
 
@@ -22,16 +22,16 @@ export class UnexpectedStatus extends Error {
 }
 
 /**
- * Fetches a JSON object within 5 seconds and 512 KiB, decompressed. Follows no redirect: the URL is what was trusted.
+ * Fetches a JSON object within 5 seconds and 512 KiB, decompressed. Follows no redirect, since only this URL is trusted.
  *
- * @throws RemoteUnavailableError for everything but a 200 with a JSON object. Its cause is the reason, without the body
+ * @throws RemoteUnavailableError for everything but a 200 with a JSON object. Its `cause` has the reason, without the body
  */
 export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
   try {
     const response = await fetch(url, {
       ...init,
       headers: { accept: 'application/json', ...init.headers as Record<string, string> },
-      // Not "error", which workerd does not have: a redirect is another status than 200.
+      // Not "error", which workerd does not support. A redirect fails because its status is not 200.
       redirect: 'manual',
       signal: AbortSignal.timeout(TIME_LIMIT)
     })
@@ -48,7 +48,7 @@ export async function fetchJson (fetch: Fetch, url: string, init: RequestInit = 
 async function readText (response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
-  // Leaving the loop by an exception closes the connection.
+  // An exception in the loop closes the connection.
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength
     if (size > BODY_LIMIT) throw new RangeError(`The body is longer than ${BODY_LIMIT} bytes`)

@@ -8,16 +8,17 @@ import { callable, checkOptions, flag, names } from '../options/check-options.ts
 import type { OptionsDescription } from '../options/check-options.ts'
 import type { Fetch } from './fetch-json.ts'
 
-/** How URLs are fetched that somebody else chose. */
+/** Options of {@link guardedFetch}. */
 export interface GuardedFetchOptions {
   /** Certificates, in PEM, of the CAs that are trusted. Default those of Node.js, `NODE_EXTRA_CA_CERTS` included. */
   ca?: string | readonly string[]
   /**
-   * Reaches any address: loopback, private networks, the metadata service of the cloud. Whoever may write a URL can then
-   * make this server ask there. For tests, and for networks all of whose clients are trusted. Default false.
+   * Allows requests to any address: loopback, private networks, the metadata service of the cloud. Anyone who can register a
+   * URL can then make this server send requests there. For tests, and for networks in which all clients are trusted. Default
+   * false.
    */
   dangerouslyAllowPrivateAddresses?: boolean
-  /** Resolves host names, as `dns.lookup` does. Default that. */
+  /** Resolves host names. Default `dns.lookup`. */
   lookup?: LookupFunction
 }
 
@@ -28,13 +29,12 @@ export const GUARDED_FETCH: OptionsDescription<GuardedFetchOptions> = {
 }
 
 /**
- * Makes a `fetch` for URLs that somebody else chose, such as the jwks_uri of a client, so that nobody uses this server
- * to reach what he cannot (server-side request forgery). It takes https only, with any port, and
- * only hosts all of whose addresses are public. A name is resolved once and the connection made to an address that was
- * checked, so that a second answer of the DNS changes nothing. It follows no redirect, sends no cookie and no body,
- * keeps no connection and no TLS session, and ignores proxies: behind one that you need, pass your own `fetch`.
+ * Creates a `fetch` for untrusted URLs, such as the jwks_uri of a client, that prevents server-side request forgery. It accepts
+ * https only, on any port, and only hosts all of whose addresses are public. It resolves a name once and connects to the
+ * checked address, so that a second DNS response has no effect. It follows no redirect, sends no cookie and no body,
+ * keeps no connection and no TLS session, and ignores proxies. If a proxy is required, pass your own `fetch`.
  *
- * Every request is a GET; of `init` it reads headers and signal. It does NOT limit time and size: who reads the answer does.
+ * Every request is a GET. Of `init` it reads `headers` and `signal`. Does NOT limit time and size: the caller must.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -43,9 +43,9 @@ export function guardedFetch (options: GuardedFetchOptions = {}): Fetch {
   const { ca, dangerouslyAllowPrivateAddresses = false, lookup = systemLookup } = options
   const isAllowed = (address: string): boolean => dangerouslyAllowPrivateAddresses || isPublicAddress(address)
   const requestOptions = {
-    // A resumed TLS session would carry bytes of the last server's choice to the next one.
+    // A resumed TLS session would send data of the previous server to the next one.
     agent: new Agent({ keepAlive: false, maxCachedSessions: 0, ...(ca !== undefined && { ca: [ca].flat() }) }),
-    // It asks for all addresses.
+    // With it, Node.js passes `all: true` to `lookup`.
     autoSelectFamily: true,
     lookup: checked(lookup, isAllowed)
   }
@@ -54,7 +54,7 @@ export function guardedFetch (options: GuardedFetchOptions = {}): Fetch {
     const { url, headers } = new Request(input, init)
     const { protocol, hostname } = new URL(url)
     if (protocol !== 'https:') throw new TypeError('Only https URLs are fetched')
-    // Nobody looks up an address.
+    // Node.js does not call `lookup` for an IP address.
     const host = hostname.replace(/^\[|\]$/g, '')
     if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host)
 
@@ -64,20 +64,20 @@ export function guardedFetch (options: GuardedFetchOptions = {}): Fetch {
           try {
             resolve(new Response(Readable.toWeb(response) as ReadableStream, { status: response.statusCode as number }))
           } catch (error) {
-            // A status that none may have, or that has no body.
+            // The status is outside the range of the Response class, or does not allow a body.
             response.destroy()
             reject(error)
           }
         })
         .on('error', reject)
-        // A 101 ends the request without an answer and without an error: nobody must wait for that for ever.
+        // A 101 ends the request without a response and without an error: reject, so that the caller does not wait permanently.
         .on('close', () => { reject(new TypeError('The connection was closed without an answer')) })
         .end()
     })
   }
 }
 
-/** A lookup that finds all addresses or none: what a name has one address of that is not public is not trusted with the others. */
+/** Wraps a lookup so that it fails unless all addresses are allowed: a host with one private address is not trusted. */
 function checked (lookup: LookupFunction, isAllowed: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, answer) => {
@@ -90,7 +90,7 @@ function checked (lookup: LookupFunction, isAllowed: (address: string) => boolea
   }
 }
 
-// Does not tell the address: who registered the name would learn of a network what he cannot see.
+// Omits the address: the owner of the host name could otherwise scan the internal network.
 function notPublic (host: string): TypeError {
   return new TypeError(`The host ${host} is not on the public internet`)
 }

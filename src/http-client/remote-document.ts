@@ -8,32 +8,35 @@ import { RemoteUnavailableError, toRemoteUnavailable } from './unavailable.ts'
 export const RETRY_AFTER = 5
 /** Seconds beyond its maximum age for which a document is used while its server is unavailable, unless an option says otherwise. */
 export const MAX_STALE = 600
-// Of its maximum age.
+// The share of the maximum age after which a document is loaded again.
 const RENEW_AFTER = 0.8
-// One attempt may look for metadata at two places and then request the document.
+// One attempt may request metadata from two URLs and then the document.
 const MAX_REQUESTS = 3
-// A process that is suspended each time that a document has arrived gives up.
+// Limits the attempts of a process that is suspended each time a document arrives.
 const MAX_ATTEMPTS = 3
 
-/** How a document of another server is kept. */
+/** Options of {@link RemoteDocument}. */
 export interface RemoteDocumentOptions<T> {
-  /** Requests it. */
+  /** Requests the document. */
   load: () => Promise<T>
-  /** Compares what was loaded with what is held, and returns what to hold: the former one if nothing has changed. Default what was loaded. */
+  /**
+   * Compares the loaded document with the cached one, and returns the one to cache: the former one if nothing has changed.
+   * Default the loaded one.
+   */
   merge?: (loaded: T, former: T | undefined) => T
-  /** Seconds after which it is not used before it was loaded again. */
+  /** Seconds after which the document must be loaded again before it is used. */
   maxAge: number
-  /** Seconds beyond `maxAge` for which it is used while it cannot be loaded. Default 600. */
+  /** Seconds beyond `maxAge` for which the document is used while it cannot be loaded. Default 600. */
   maxStale?: number | undefined
   now: Clock
-  /** Is called once per outage, with the error of the first attempt that failed while a document was held. */
+  /** Is called once per outage, with the error of the first attempt that failed while a document was cached. */
   onError: (error: Error) => void
 }
 
 /**
- * A document of another server. It is loaded when it is first needed, by one request however many wait, and again in the
- * background once it has reached four fifths of its maximum age and somebody needs it. From the maximum age on, those who need
- * it wait. While the other server is unavailable, the document stays in use until `maxAge + maxStale` after the last successful
+ * A document of another server. It is loaded on first use, by one request for all callers that wait, and again in the
+ * background when it is used after four fifths of its maximum age. After the maximum age, callers wait. While the other server
+ * is unavailable, the document stays in use until `maxAge + maxStale` after the last successful
  * load began. No timer keeps the process alive.
  *
  * Ages are the greater of the wall and the monotonic time since the load began ({@link BackgroundRefresh}).
@@ -61,15 +64,15 @@ export class RemoteDocument<T extends string | object> {
     this.#budget = new SeekBudget(now)
   }
 
-  /** The document, if it may be used at this moment. */
+  /** The document, if it may be used now. */
   get current (): T | undefined {
     return this.#refresh.isUsable(this.#maxStale) ? this.#value : undefined
   }
 
   /**
-   * Returns the document, and waits for it where it is too old or was never loaded.
+   * Returns the document. Waits for it if it is too old or has not been loaded.
    *
-   * @throws RemoteUnavailableError if it cannot be loaded and none is held that is recent enough
+   * @throws RemoteUnavailableError if it cannot be loaded and no recent enough one is cached
    */
   async get (): Promise<T> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#mustPause; attempt++) {
@@ -86,14 +89,14 @@ export class RemoteDocument<T extends string | object> {
   }
 
   /**
-   * Loads the document again for a caller that misses something in it, at once as long as that was not done often: ten loads
-   * may follow each other, and one more every 10 seconds. For the same name, the document must be 2 seconds old, then 8, then 30.
-   * Where no load may begin, the document at hand is returned.
+   * Loads the document again for a caller that does not find an entry in it. Ten loads may follow each other immediately, and
+   * one more every 10 seconds. For the same name, the document must be 2 seconds old, then 8, then 30.
+   * If no load is allowed, returns the present document.
    *
-   * @param known the document in which it is missing
-   * @param missing `isHeld`: something of the name is there, and does not fit
-   * @returns the same if there is no newer one
-   * @throws RemoteUnavailableError if the last attempt to load it has failed, unless `isHeld`: nothing is known of what is missing
+   * @param known the document that lacks the entry
+   * @param missing `isHeld`: the document has an entry of this name that does not match
+   * @returns the same document if there is no newer one
+   * @throws RemoteUnavailableError if the last attempt to load it has failed, unless `isHeld`: it is unknown whether the entry exists
    */
   async seek (known: T, { name, isHeld }: { readonly name: string, readonly isHeld: boolean }): Promise<T> {
     if (this.#value === known) await this.#seek(name)

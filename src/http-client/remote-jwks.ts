@@ -9,30 +9,33 @@ import { RemoteDocument } from './remote-document.ts'
 const MAX_AGE = 600
 const JWKS_MEDIA_TYPES = 'application/jwk-set+json, application/json'
 
-/** The public keys of somebody on another server. */
+/** The public keys of another server or of a client, fetched from a JWKS URL. */
 export interface RemoteKeys extends PublicKeys {
-  /** Each key as text, by which it is told from another of the same name. */
+  /** The serialized keys, to distinguish keys with the same kid. */
   readonly texts: ReadonlySet<string>
-  /** Stays the same until a key is dropped: a signature that was verified by one of the keys is still good. */
+  /**
+   * Stays the same until a key is removed from the set. As long as it is the same, earlier signature verifications remain
+   * valid.
+   */
   readonly lineage: symbol
 }
 
-/** Where a JWKS is, and how it is reached. */
+/** Options of {@link remoteJwks}. */
 export interface RemoteJwksOptions {
   uri: () => string | Promise<string>
-  /** What its keys must be for. Default "sig". */
+  /** The required `use` of the keys. Default "sig". */
   use?: string | undefined
   fetch: Fetch
   now: Clock
   /** Seconds beyond ten minutes for which the keys are used while the server is unavailable. Default 600. */
   maxStale?: number | undefined
-  /** Is called once per outage, when the keys that are held stay in use. */
+  /** Is called once per outage while cached keys are used. */
   onError: (error: Error) => void
 }
 
 /**
- * Keeps a JWKS (RFC 7517 §5) of another server. No key is used for more than ten minutes after it was dropped there, unless the
- * server is unavailable.
+ * Caches a JWKS (RFC 7517 §5) of another server. A key that was removed from it is used for at most ten more minutes, unless
+ * the server is unavailable.
  */
 export function remoteJwks ({ uri, use, fetch, now, maxStale, onError }: RemoteJwksOptions): RemoteDocument<RemoteKeys> {
   async function load (): Promise<RemoteKeys> {

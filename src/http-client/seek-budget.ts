@@ -3,24 +3,26 @@ import { measureAge } from '../lib/age.ts'
 import type { Age } from '../lib/age.ts'
 import type { Clock } from '../lib/clock.ts'
 
-// How many loads may follow each other at once, and the seconds after which one more may. Keys that are replaced one after
-// the other are found at once; a caller that invents names costs the other server six requests a minute.
+// The number of loads that may follow each other immediately, and the seconds after which one more is allowed. Several key
+// rotations in a row are noticed immediately; a caller that sends invented kids causes at most six requests a minute.
 const CAPACITY = 10
 const REFILL_AFTER = 10
-// Seconds that the document must be old before it is loaded for a name that is sought again. Processes of the other server may
-// need a moment to agree; then the holders of tokens of a dropped key would use up the loads.
+// Minimum age of the document in seconds before it is loaded again for the same name. The processes of the other server may
+// need a moment to agree; without the wait, tokens of a removed key would consume all loads.
 const WAITS = [0, 2, 8, 30] as const
-// Seconds after its last request until a name is forgotten, and how many names are kept at most.
+// Seconds after its last request until a name is deleted, and the maximum number of names.
 const FORGET_AFTER = 60
 const MAX_NAMES = 100
 
 interface Sought {
   readonly times: number
-  /** Since somebody asked for it. */
+  /** Time since the last request for the name. */
   readonly age: Age
 }
 
-/** How often a document may be loaded again for what is missing in it. Unauthenticated callers choose what that is. */
+/**
+ * Limits how often a document is loaded again for missing entries. Unauthenticated callers choose the names of these entries.
+ */
 export class SeekBudget {
   readonly #now: Clock
   readonly #sought = new Map<string, Sought>()
@@ -33,9 +35,9 @@ export class SeekBudget {
   }
 
   /**
-   * Takes one load, if the document may be loaded now.
+   * Consumes one load. Returns whether the document may be loaded now.
    *
-   * @param name of what is missing
+   * @param name of the missing entry
    * @param documentAge milliseconds since the load of the document began
    */
   take (name: string, documentAge: number): boolean {
@@ -49,7 +51,7 @@ export class SeekBudget {
     return isDue
   }
 
-  /** Gives a load back that has failed: it has brought nothing, and the failure delays the next one. */
+  /** Gives back a load that has failed. The failure itself delays the next load. */
   giveBack (name: string): void {
     this.#left++
     this.#sought.delete(hash('sha256', name, 'base64url'))
@@ -62,7 +64,7 @@ export class SeekBudget {
     this.#sinceRefill = measureAge(this.#now)
   }
 
-  // The name that was asked for last is behind the others.
+  // Keeps the names in the order of their last request.
   #note (key: string, times: number): void {
     this.#sought.delete(key)
     this.#sought.set(key, { times, age: measureAge(this.#now) })

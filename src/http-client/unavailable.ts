@@ -1,11 +1,11 @@
 import { nameErrors } from '../lib/brand.ts'
 
-/** Another server that does not answer, or gives no usable answer: nothing is known of what was asked. */
+/** The error for another server that does not respond, or returns no usable response. */
 export class RemoteUnavailableError extends Error {}
 
 nameErrors(RemoteUnavailableError, 'RemoteUnavailableError')
 
-/** Returns an error as one of an unavailable server, with its own message. */
+/** Wraps an error in a RemoteUnavailableError with the same message. */
 export function toRemoteUnavailable (error: Error): RemoteUnavailableError {
   return error instanceof RemoteUnavailableError ? error : new RemoteUnavailableError(error.message, { cause: error })
 }

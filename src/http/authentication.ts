@@ -1,4 +1,4 @@
-/** An Authorization field, split: the scheme in lower case, and what follows it. */
+/** A parsed Authorization field: the scheme in lower case, and the credentials. */
 export interface Authorization {
   scheme: string
   credentials: string
@@ -7,12 +7,12 @@ export interface Authorization {
 // RFC 6750 §2.1: b64token
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
-/** Tells whether a text is a b64token (RFC 6750 §2.1), the only form in which a token fits in an Authorization field. */
+/** Returns whether a string is a b64token (RFC 6750 §2.1), the only form in which a token fits in an Authorization field. */
 export function isB64Token (text: string): boolean {
   return B64TOKEN.test(text)
 }
 
-/** Splits an Authorization field at the spaces behind its scheme (RFC 9110 §11.4). Schemes are case-insensitive. */
+/** Splits an Authorization field at the spaces after its scheme (RFC 9110 §11.4). Schemes are case-insensitive. */
 export function parseAuthorization (value: string): Authorization {
   const end = value.indexOf(' ')
   if (end === -1) return { scheme: value.toLowerCase(), credentials: '' }
@@ -30,8 +30,8 @@ export function schemesOf (value: string): string[] {
 export type ChallengeParameters = Readonly<Record<string, string | undefined>>
 
 /**
- * Writes one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1), every value as a quoted-string.
- * Values are trusted to hold no quote and no backslash: they are scheme names, scopes and safe text.
+ * Formats one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1), every value as a quoted-string. Does NOT escape quotes
+ * and backslashes: the values are scheme names, scopes and texts of this package without them.
  */
 export function formatChallenge (scheme: string, parameters: ChallengeParameters): string {
   let challenge = scheme

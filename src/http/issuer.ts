@@ -9,7 +9,7 @@ export const AUTHORIZATION_SERVER = 'oauth-authorization-server'
 export const PROTECTED_RESOURCE = 'oauth-protected-resource'
 
 /**
- * Tells whether a text is an issuer identifier (RFC 8414 §2): an https URL without query and fragment.
+ * Returns whether a string is an issuer identifier (RFC 8414 §2): an https URL without query and fragment.
  *
  * @param allowHttp accepts http on any host, not on loopback only: where an option `dangerouslyAllowHttpIssuer` is true
  */
@@ -18,12 +18,12 @@ export function isIssuer (text: unknown, allowHttp = false): text is string {
   return isSecureUrl(text, allowHttp)
 }
 
-/** Where an issuer has its document of OpenID Connect Discovery (§4): behind the path of the issuer. */
+/** Returns the URL of the OpenID Connect Discovery document (§4): the well-known path after the path of the issuer. */
 export function openIdUrl (issuer: string): string {
   return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
 }
 
-/** Puts a well-known name between the host and the path of a URL (RFC 8414 §3.1, RFC 9728 §3.1). A trailing slash is dropped. */
+/** Inserts a well-known name between the host and the path of a URL (RFC 8414 §3.1, RFC 9728 §3.1). A trailing slash is dropped. */
 export function wellKnownUrl (url: string, name: string): string {
   const { origin, pathname } = new URL(url)
   return `${origin}/.well-known/${name}${pathname.replace(/\/$/, '')}`

@@ -8,8 +8,8 @@ export interface ClientCertificate {
 }
 
 /**
- * What the pipeline knows of an HTTP request. Both front doors fill it: the web `Request` of the flow's own methods,
- * and Fastify's parsed request, for which no `Request` is ever built.
+ * The parts of an HTTP request that this package reads. Created from a web `Request` by the flow's own methods, or from
+ * Fastify's parsed request without creating a `Request`.
  */
 export interface PlainRequest {
   readonly method: string
@@ -19,20 +19,20 @@ export interface PlainRequest {
    * The value of a header field.
    *
    * @param name in lower case
-   * @returns undefined when the field is absent; the values of a repeated field joined by ", " (RFC 9110 §5.3),
-   * those of `Authorization` too, which Node.js would silently cut down to the first
+   * @returns undefined if the field is absent; the values of a repeated field joined by ", " (RFC 9110 §5.3). That includes
+   *   `Authorization`, of which Node.js drops all values but the first
    */
   header (name: string): string | undefined
   /**
-   * Where clients reach this server: scheme and authority, and the path that a proxy takes away if it does, without a
-   * slash behind. From what was configured, never from a raw header field. Undefined where that is not known.
+   * The public origin of this server: scheme and authority, plus the path prefix that a proxy strips, without a trailing slash.
+   * Taken from the configuration, never from a raw header field. Undefined if it is unknown.
    */
   readonly origin?: string | undefined
-  /** The address of the client, as far as it can be trusted. Undefined where it is not known. */
+  /** The address of the client, as determined by the trusted proxies. Undefined if it is unknown. */
   readonly address?: string | undefined
-  /** What the request is called in the log. Undefined where it has no name. */
+  /** The id of the request in the log. Undefined if it has none. */
   readonly id?: string | undefined
-  /** The client's certificate, read when it is asked for. Undefined without one, or behind a proxy that nobody trusts. */
+  /** Returns the client certificate, parsed on demand. Undefined without one, or behind a proxy that is not trusted. */
   clientCertificate? (): ClientCertificate | undefined
 }
 
@@ -42,6 +42,9 @@ export type FormParameters = Readonly<Record<string, string | string[] | undefin
 /** A request to the token endpoint. */
 export interface TokenRequest extends PlainRequest {
   readonly form: FormParameters
-  /** Aborted once the client has gone: a rejection is then held back no longer. Undefined where that cannot be noticed. */
+  /**
+   * Aborted once the client has disconnected: a delayed rejection is then sent immediately. Undefined if disconnects cannot be
+   * detected.
+   */
   readonly signal?: AbortSignal | undefined
 }

@@ -4,7 +4,7 @@ import type { ClientCertificate, PlainRequest } from './plain-request.ts'
 
 const weaknesses = new WeakMap<X509Certificate, boolean>()
 
-/** The certificate that a client has presented (RFC 8705). Undefined without one, and for one whose key anybody can sign with. */
+/** Returns the certificate that a client has presented (RFC 8705). Undefined without one, and for one with a weak key. */
 export function presentedCertificate (request: PlainRequest): ClientCertificate | undefined {
   const certificate = request.clientCertificate?.()
   return certificate === undefined || isWeak(certificate.x509) ? undefined : certificate

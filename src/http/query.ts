@@ -1,11 +1,10 @@
 const PARAMETER_NAME = /(?:^[?#;]|&)([^=&#]*)/g
 
 /**
- * Tells whether the query of a URL has a parameter of one of these names, however the name is written: parsers decode
- * it, and so does this.
+ * Returns whether the query of a URL has a parameter with one of these names. Names are decoded first, as query parsers do.
  */
 export function hasQueryParameter (url: string, names: ReadonlySet<string>): boolean {
-  // Most queries have neither, and to read one of 16 kB takes a millisecond.
+  // Most queries contain none of the names, and parsing a query of 16 kB takes a millisecond.
   if (!isSuspect(url, names)) return false
   for (const start of queryStarts(url)) {
     for (const [, name = ''] of url.slice(start).matchAll(PARAMETER_NAME)) {
@@ -23,8 +22,8 @@ function isSuspect (url: string, names: ReadonlySet<string>): boolean {
 }
 
 /**
- * Where the query of a URL may begin, the last place first: at its first "?"; at a "#" before that, which Fastify takes for
- * the same; and at a ";" before both, as in an application that sets Fastify's useSemicolonDelimiter.
+ * Returns the offsets at which the query of a URL may begin, the last one first: the first "?"; a "#" before it, which Fastify
+ * treats the same; and a ";" before both, for applications that set Fastify's useSemicolonDelimiter.
  */
 export function queryStarts (url: string): number[] {
   const starts: number[] = []
@@ -35,12 +34,12 @@ export function queryStarts (url: string): number[] {
   return starts
 }
 
-/** A parameter's name as a parser reads it: decoded, and without the brackets of a list; in lower case, to be compared. */
+/** Normalizes the name of a parameter for comparison: decoded, without the brackets of a list, in lower case. */
 export function plainParameterName (name: string): string {
   return decode(name).replace(/\[.*$/s, '').toLowerCase()
 }
 
-// Parsers leave what cannot be decoded as it is.
+// Query parsers keep a malformed percent sequence unchanged.
 function decode (name: string): string {
   try {
     return decodeURIComponent(name)

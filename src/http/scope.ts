@@ -5,17 +5,17 @@ const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$/
 /** Scope name to all other scopes that it implies. */
 export type ImpliedScopes = ReadonlyMap<string, ReadonlySet<string>>
 
-/** Tells whether a text is one scope-token of RFC 6749 §3.3. */
+/** Returns whether a value is one scope-token of RFC 6749 §3.3. */
 export function isScopeToken (value: unknown): value is string {
   return typeof value === 'string' && SCOPE_TOKEN.test(value)
 }
 
-/** Tells whether a string is a scope by the grammar of RFC 6749 §3.3: scope-tokens separated by exactly one space. */
+/** Returns whether a string is a scope by the grammar of RFC 6749 §3.3: scope-tokens separated by exactly one space. */
 export function isScope (text: string): boolean {
   return SCOPE.test(text)
 }
 
-/** Splits the scope of a verified token, however it is spaced. */
+/** Splits the scope of a verified token at any white space. */
 export function splitScope (text: string): string[] {
   return text.split(' ').filter((token) => token !== '')
 }

@@ -2,17 +2,17 @@ import { MethodNotAllowedError } from '../errors/oauth-error.ts'
 import { FORM_BODY_LIMIT, FORM_MEDIA_TYPE, formTooLarge, hasTooManyParameters, notAForm, parseForm, tooManyParameters } from './form.ts'
 import type { FormParameters, PlainRequest, TokenRequest } from './plain-request.ts'
 
-// A byte order mark is a character like any other here, as it is to the parser behind the other door.
+// Keeps a byte order mark as a character, as Fastify's form parser does.
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Reads a web `Request` as a plain request. Its body is left alone. */
+/** Converts a web `Request` into a plain request. Does not read its body. */
 export function readRequest ({ method, url, headers }: Request): PlainRequest {
-  // Whoever made the Request has said by which URL it came.
+  // The application that created the Request has set its URL.
   return { method, url, origin: new URL(url).origin, header: (name) => headers.get(name) ?? undefined }
 }
 
 /**
- * Reads a web `Request` as a token request. Consumes its body, of at most {@link FORM_BODY_LIMIT} bytes.
+ * Converts a web `Request` into a token request. Consumes its body, of at most {@link FORM_BODY_LIMIT} bytes.
  *
  * @throws MethodNotAllowedError for anything but POST (RFC 6749 §3.2)
  * @throws InvalidRequestError for another media type, or a body that is too large

@@ -5,7 +5,7 @@ import { weaknessOfKey } from '../lib/weak-keys.ts'
 
 export const generatePair = promisify(generateKeyPair)
 export interface KeyKind {
-  /** For people who bring a key that does not fit. */
+  /** The kind of key that the algorithm needs, for error messages. */
   readonly description: string
   readonly fits: (key: KeyObject) => boolean
   readonly generate: () => Promise<{ privateKey: KeyObject } >
@@ -41,7 +41,7 @@ export function isSigningAlgorithm (name: unknown): name is SigningAlgorithm {
   return typeof name === 'string' && Object.hasOwn(KINDS, name)
 }
 
-/** @throws TypeError for a key of another kind than the algorithm is for, or a weak one (RFC 8725 §3.5) */
+/** Checks that a key fits its algorithm. @throws TypeError for a key of another kind, or a weak key (RFC 8725 §3.5) */
 export function checkFit (key: KeyObject, algorithm: SigningAlgorithm): void {
   const { description, fits } = KINDS[algorithm]
   if (!fits(key)) throw new TypeError(`The key does not fit ${algorithm}, which needs ${description}. Import such a key, or pass the algorithm that this one is for`)

@@ -7,28 +7,33 @@ import type { PreparedKey } from './prepared-key.ts'
 import type { Signing } from './sign.ts'
 import type { SigningKey } from './signing-key.ts'
 
-/** A compact JWS (RFC 7515 §7.1) that is read, and not verified. */
+/** A parsed compact JWS (RFC 7515 §7.1) whose signature has not been verified. */
 export interface UnverifiedJws {
   readonly header: Readonly<Record<string, unknown>>
   readonly encodedHeader: string
   /** In base64url. */
   readonly payload: string
-  /** What the signature is made over (RFC 7515 §5.1). */
+  /** The JWS signing input (RFC 7515 §5.1). */
   readonly signingInput: string
   readonly signature: Buffer
 }
 
 type Header = UnverifiedJws['header']
 
-// All tokens of a key have the same header. What strangers write is not among these.
+// Cache of parsed headers: all tokens of a key have the same header. Only headers of verified tokens are cached.
 const knownHeaders = new LruMap<Header>(100)
 
-/** @returns undefined for what is none, or needs an extension (`crit`, RFC 7515 §4.1.11): none is known here */
+/**
+ * Parses a compact JWS.
+ *
+ * @returns undefined for a malformed one, or one with `crit` (RFC 7515 §4.1.11): no extension is supported
+ */
 export function readJws (text: string): UnverifiedJws | undefined {
   const [encodedHeader, payload, encodedSignature, ...more] = text.split('.', 4) as [string, ...string[]]
   if (payload === undefined || encodedSignature === undefined || more.length > 0) return undefined
   const signature = Buffer.from(encodedSignature, 'base64url')
-  // The decoder passes over what it does not know. It is the only part that the signature does not cover.
+  // The base64url decoder ignores invalid characters. Only this part is not covered by the signature, so check its encoding
+  // here.
   if (signature.toString('base64url') !== encodedSignature) return undefined
   const header = knownHeaders.get(encodedHeader) ?? readHeader(encodedHeader)
   return header && { header, encodedHeader, payload, signingInput: text.slice(0, -encodedSignature.length - 1), signature }
@@ -39,20 +44,20 @@ function readHeader (encoded: string): Header | undefined {
   return header?.crit === undefined ? header : undefined
 }
 
-/** Has the header of a JWS whose signature is right read no more. */
+/** Caches the parsed header of a JWS once its signature has been verified. */
 export function rememberHeader ({ encodedHeader, header }: UnverifiedJws): void {
   if (knownHeaders.get(encodedHeader) === header) return
-  // A copy. What was split from a token is a view of it, and would keep all of it in memory.
+  // Copies the string: a slice of a token would keep the whole token in memory.
   knownHeaders.set(Buffer.from(encodedHeader).toString(), header)
 }
 
 /**
- * Tells whether a key has signed a JWS. Does NOT look at the header: that the key is used by the algorithm that it is for
- * (RFC 8725 §3.1) is the caller's to see to.
+ * Verifies the signature of a JWS by a key. Does NOT check the header: the caller must check that `alg` is the algorithm of the
+ * key (RFC 8725 §3.1).
  */
 export type Verifier = (jws: UnverifiedJws, key: SigningKey) => MaybePromise<boolean>
 
-/** Makes a verifier that works where signatures are made. With "batch", each is verified at once. */
+/** Creates a verifier. It verifies in the thread pool for "pool", and synchronously for "batch". */
 export function createVerifier (signing: Signing): Verifier {
   const verifyNatively = signing === 'pool' ? isSignedInPool : isSigned
   return ({ signingInput, signature }, key) => {
@@ -72,7 +77,10 @@ function isSignedInPool ({ digest, publicInput }: PreparedKey, data: Buffer, sig
   })
 }
 
-/** Decodes a part that holds a JSON object. Undefined when it does not, or is nested too deeply. */
+/**
+ * Decodes a part of a JWS that contains a JSON object. Returns undefined for anything else, and for an object that is nested
+ * too deeply.
+ */
 export function decodeObject (part: string): Record<string, unknown> | undefined {
   return parseJsonObject(Buffer.from(part, 'base64url').toString())
 }

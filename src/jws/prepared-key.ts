@@ -6,12 +6,12 @@ import type { SigningKey } from './signing-key.ts'
 import { toWebCryptoKey } from './web-crypto-key.ts'
 import type { WebCryptoKey } from './web-crypto-key.ts'
 
-/** What node:crypto takes to sign and to verify by a key. */
+/** The arguments for signing and verifying by a key with node:crypto. */
 export interface PreparedKey {
   readonly digest: string | null
   readonly privateInput: SignKeyObjectInput
   readonly publicInput: VerifyKeyObjectInput
-  /** Takes the place of node:crypto where that does not take a KeyObject together with options, as in workerd. */
+  /** Replaces node:crypto in runtimes where it does not accept a KeyObject together with options, such as workerd. */
   readonly webCrypto?: WebCryptoKey
 }
 
@@ -33,9 +33,9 @@ const ALGORITHMS: Record<SigningAlgorithm, SignatureAlgorithm> = {
 const prepared = new WeakMap<SigningKey, PreparedKey>()
 
 /**
- * Prepares a key, once.
+ * Prepares a key for signing and verifying. The result is cached per key.
  *
- * @throws TypeError for an algorithm that access tokens cannot be signed with, and for a key that does not fit its own:
+ * @throws TypeError for an algorithm that access tokens cannot be signed with, and for a key that does not fit its algorithm:
  * node:crypto would sign with it, by another algorithm than the header says
  */
 export function prepareKey (key: SigningKey): PreparedKey {
@@ -56,7 +56,7 @@ export function prepareKey (key: SigningKey): PreparedKey {
   return made
 }
 
-// Tried once per key, with a signature that is none. Any other error than that of the key says so again when it matters.
+// Tries to verify an invalid signature, once per key. Errors with another cause than the key appear again when the key is used.
 function isUsable (digest: string | null, publicInput: VerifyKeyObjectInput): boolean {
   try {
     verify(digest, Buffer.alloc(0), publicInput, Buffer.alloc(0))

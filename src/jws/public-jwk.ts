@@ -2,13 +2,14 @@ import { createPublicKey } from 'node:crypto'
 import type { JWK } from 'jose'
 import { weaknessOf } from '../lib/weak-keys.ts'
 
-// Anybody may make the server verify a signature by a client's keys, and try those that a JWT without kid could mean.
+// Unauthenticated callers can make the server verify a signature by the keys of a client. For a JWT without kid, it tries
+// several.
 const MAX_KEYS = 100
 const KEY_TYPES = ['RSA', 'EC', 'OKP']
 // RFC 7518 §6.2.2, §6.3.2 and §6.4.1
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
-/** Tells whether a value is a JWK Set of public keys that can be used and are not weak, at least one, and each kid once. Does NOT check for what. */
+/** Returns whether a value is a JWK Set of at least one public key, all usable and not weak, with unique kids. Does NOT check `use` and `key_ops`. */
 export function isPublicJwks (value: unknown): boolean {
   const { keys } = (value ?? {}) as { keys?: unknown }
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS || !keys.every(isPublicJwk)) return false
@@ -20,7 +21,7 @@ function isPublicJwk (jwk: unknown): boolean {
   if (typeof jwk !== 'object' || jwk === null) return false
   const { kty, kid } = jwk as JWK
   if (!KEY_TYPES.includes(String(kty)) || !(kid === undefined || typeof kid === 'string')) return false
-  // A client that hands its private key out has lost it.
+  // A private key that was published is compromised.
   if (PRIVATE_MEMBERS.some((name) => name in jwk)) return false
   try {
     createPublicKey({ key: jwk as JWK & { kty: string }, format: 'jwk' })

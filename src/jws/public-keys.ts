@@ -2,24 +2,24 @@ import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jos
 import type { JSONWebKeySet, JWK, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
 import { weaknessOf } from '../lib/weak-keys.ts'
 
-// Anybody who can name no key makes us try each. Issuers have a handful.
+// For a token without kid, all keys are candidates. Issuers have a handful of keys.
 const MAX_KEYS = 100
-// Of the keys that fit a token without kid, in the order of the set.
+// Maximum number of keys that are tried for a token without kid, in the order of the set.
 const MAX_TRIED = 10
 
-/** The public keys of somebody else (RFC 7517 §5). */
+/** The public keys of another server or of a client (RFC 7517 §5). */
 export interface PublicKeys {
   /** Finds the key that a JWT names. */
   readonly find: JWTVerifyGetKey
-  /** The keys as they were given. */
+  /** The keys as they are in the JWK Set. */
   readonly keys: readonly JWK[]
 }
 
 /**
- * Reads a JWKS. Weak keys, and those that cost too much to verify by, are ignored.
+ * Parses a JWK Set. Ignores weak keys, and keys that are too expensive to verify by.
  *
- * @param use what its keys must be for. Keys for "sig" may leave it out; those for anything else say so.
- * @throws JOSEError when it is none, or has more than 100 keys
+ * @param use the required `use` of the keys. Keys without `use` count as "sig".
+ * @throws JOSEError for a value that is not a JWK Set, or has more than 100 keys
  */
 export function toPublicKeys (jwks: unknown, use = 'sig'): PublicKeys {
   const keys = (jwks as Partial<JSONWebKeySet> | null | undefined)?.keys
@@ -29,20 +29,20 @@ export function toPublicKeys (jwks: unknown, use = 'sig'): PublicKeys {
   return { find: createLocalJWKSet({ keys: usable.filter((key) => weaknessOf(key) === undefined).map(withoutName) }), keys }
 }
 
-// RFC 9864 §2.2: the one algorithm that has two names.
+// RFC 9864 §2.2: the only algorithm with two names.
 const isEd25519 = (alg: unknown): boolean => alg === 'EdDSA' || alg === 'Ed25519'
 
-/** Tells whether two names are of one JWS algorithm. */
+/** Returns whether two names stand for the same JWS algorithm. */
 export function isSameAlgorithm (one: string, other: string): boolean {
   return one === other || (isEd25519(one) && isEd25519(other))
 }
 
-/** Adds to names of JWS algorithms the others that they have. */
+/** Adds the aliases of JWS algorithms to a list of names. */
 export function withOtherNames (algorithms: readonly string[]): string[] {
   return algorithms.some(isEd25519) ? [...new Set([...algorithms, 'EdDSA', 'Ed25519'])] : [...algorithms]
 }
 
-// A key that says one of the names is good for a JWT that says the other.
+// A key whose `alg` is one of the two names may verify a JWT whose `alg` is the other.
 function withoutName (key: JWK): JWK {
   if (key?.crv !== 'Ed25519' || !isEd25519(key.alg)) return key
   const { alg: _, ...rest } = key
@@ -74,17 +74,17 @@ export async function verifyByPublicKeys (token: string, find: PublicKeys['find'
   }
 }
 
-/** A key that a newer set of keys might have. */
+/** A key that a newer JWK Set may contain. */
 export interface MissingKey {
   /** The kid, or an empty string for a token that names none. */
   readonly name: string
-  /** Whether the set at hand has a key of that name, by which the signature is wrong. */
+  /** Whether the present set has a key with this kid that does not verify the signature. */
   readonly isHeld: boolean
 }
 
 /**
- * Returns the key that a newer set might have, for a token that could not be verified. An issuer that names no keys, or names
- * the next one like the last, shows a new key by a signature that does not fit.
+ * Returns the key that a newer JWK Set may contain, for a token whose verification failed. If an issuer uses no kid, or reuses
+ * the kid of the previous key, an invalid signature is the only sign of a new key.
  *
  * @param error of {@link verifyByPublicKeys}
  * @returns undefined if a newer set would change nothing

@@ -6,16 +6,16 @@ import type { SigningKey } from './signing-key.ts'
 export type Signer = (key: SigningKey, typ: string, claims: object) => Promise<string>
 
 /**
- * Where signatures are made, and those of presented tokens verified. "pool": in Node's thread pool, which frees the event
- * loop when there is a second core. "batch": on the event loop, those that are made in one turn together behind its input
- * and output, which is faster on a single core.
+ * Where signatures are created and verified. "pool": in the thread pool of Node.js, which keeps the event loop free if there is
+ * a second core. "batch": on the event loop, where all signatures of one turn are created together after its I/O, which is
+ * faster on a single core.
  */
 export type Signing = 'pool' | 'batch'
 
-// So many signatures are made before other work has its turn: RS256 takes a quarter of a millisecond each.
+// Maximum number of signatures before the event loop continues: an RS256 signature takes a quarter of a millisecond.
 const BATCH = 16
 
-/** Makes a signer of compact JWTs (RFC 7515 §7.1). */
+/** Creates a signer of compact JWTs (RFC 7515 §7.1). */
 export function createSigner (signing: Signing): Signer {
   const signBytes = signing === 'pool' ? signInPool : createBatch()
   return async (key, typ, claims) => {
