@@ -16,7 +16,7 @@ export const PARTS = {
 }
 
 // Their subject is another program or the repository, which the mutant is not in, or they take long.
-const LEFT_OUT = /(?:^|\/)(?:architecture|example.*|many-processes|readme|swagger-ui.*|.*\.full)\.test\.ts$/
+const LEFT_OUT = /(?:^|\/)(?:architecture|readme|swagger-ui|.*\.full)\.test\.ts$/
 // Database servers, which start with each process of tests. They reach nothing else that others do not.
 const OF_STORES = /(?:^|\/)(?:postgres|redis)\.test\.ts$/
 

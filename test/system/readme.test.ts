@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -104,8 +104,10 @@ t.test('the quick start runs as it stands, but for its port', async (t) => {
   t.equal((await fetch(`http://localhost:${port}/docs/`)).status, 200)
 })
 
-t.test('the README has at most 350 lines', async (t) => {
+t.test('the README has at most 350 lines, and npm test at most 60 files', async (t) => {
   t.ok(pageText('README.md').split('\n').length <= 351)
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'))
+  t.ok(files.filter((name) => !name.endsWith('.full.test.ts')).length <= 60)
 })
 
 t.test('every command that the pages tell to type is there, and has the options', async (t) => {

@@ -1,4 +1,4 @@
-// What dpopRequestInterceptor sends, request by request. That it works in the page is in swagger-ui-dpop.test.ts.
+// What dpopRequestInterceptor sends, request by request. That it works in the page is in swagger-ui-dpop.full.test.ts.
 import { createHash } from 'node:crypto'
 import { calculateJwkThumbprint, decodeJwt, EmbeddedJWK, jwtVerify } from 'jose'
 import t from 'tap'
