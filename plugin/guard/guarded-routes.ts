@@ -15,6 +15,9 @@ type HookName = typeof GUARD_HOOKS[number]
 type Hook = (...args: never[]) => unknown
 type Done = (error?: Error) => void
 
+// Marks the config of routes whose own guards check the body, with the scopes that they need. Fastify copies it, symbols included.
+const CHECKS_BODY = Symbol('fastify-client-credentials.checks-body')
+
 // The challenge of a guard whose scopes are not known here.
 const ANY_SCOPE: ScopeAlternatives = [[]]
 
@@ -49,6 +52,7 @@ export function guardRoute (context: GuardContext, route: RouteOptions, instance
   watchBody(context, route, needed)
   if (guarded === undefined) retractChallenge(route)
   else enclose(context, route, instance, guarded)
+  if (guarded !== undefined) route.config = Object.assign({}, route.config, { [CHECKS_BODY]: true })
   return needed
 }
 
@@ -79,6 +83,7 @@ function watchBody (context: GuardContext, route: RouteOptions, needed: ScopeAlt
  */
 export function createBodyCheck (context: GuardContext): (request: GuardableRequest, reply: GuardableReply, done: Done) => void {
   return (request, reply, done) => {
+    if (CHECKS_BODY in request.routeOptions.config) return done()
     const credentials = context.decisions.of(request)
     try {
       if (credentials !== undefined) checkBody(context, request, reply, credentials, ANY_SCOPE)
