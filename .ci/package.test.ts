@@ -99,6 +99,8 @@ t.test('require() of it serves, too', async (t) => {
     const { ClientCredentialsFlowBuilder, clientCredentialsPlugin } = require('fastify-client-credentials')
     const { ClientCredentialsFlowBuilder: CoreBuilder } = require('fastify-client-credentials/core')
     const { tokenRequestSchema } = require('fastify-client-credentials/schemas')
+    const { oauthClient } = require('fastify-client-credentials/client')
+    if (typeof oauthClient !== 'function') throw new Error('no client library')
     if (CoreBuilder !== ClientCredentialsFlowBuilder || tokenRequestSchema.type !== 'object') throw new Error('the entry points differ')
     const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
       .getClient(({ clientId, clientSecret }) => clientSecret === 'secret' ? { id: clientId, grants: ['client_credentials'] } : undefined)

@@ -144,6 +144,7 @@ export class TokenSource {
     try {
       const token = await request()
       const usableFor = token.lifetime - Math.min(MARGIN, token.lifetime * MARGIN_SHARE)
+      if (token.age() >= usableFor) throw new OAuthClientError('OAUTH_CLIENT_SERVER_UNAVAILABLE', 'The token expired before it could be used. Raise its lifetime at the authorization server.')
       const held = { ...token, usableFor, renewAfter: usableFor * (RENEW_FROM + RENEW_SPREAD * Math.random()), followsRejection: this.#wasRejected }
       this.#held = held
       this.#pause = undefined

@@ -1,6 +1,9 @@
 // The client library against servers on real sockets: caching, concurrency, retries and where tokens may go.
+import { execFileSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 import { oauthClient, OAuthClientError } from '../../src/client/index.ts'
@@ -9,6 +12,7 @@ import { issuing, json, PlainServer } from '../support/token-server.ts'
 import type { Answer } from '../support/token-server.ts'
 
 const SECRET = 'fccs_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGH'
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CHALLENGE = { 'www-authenticate': 'Bearer error="invalid_token"' }
 
 /** An authorization server, an API that takes every token, and a client of both, with a clock that can be moved. */
@@ -452,6 +456,16 @@ t.test('a clock that is set back keeps no expired token alive', async (t) => {
   t.equal((await client.token()).accessToken, first.accessToken)
   await pause(950)
   t.not((await client.token()).accessToken, first.accessToken)
+})
+
+t.test('the library is small, and what only some credentials need is loaded when it is used', async (t) => {
+  const bundle = (...args: string[]) => execFileSync('npx', ['esbuild', 'src/client/oauth-client.ts', '--bundle', '--minify', '--format=esm', '--platform=node', '--external:oauth4webapi', '--external:undici', ...args], { cwd: ROOT, encoding: 'utf8' })
+  const whole = bundle()
+  const first = bundle('--external:*/private-key-jwt.ts', '--external:*/dpop.ts', '--external:*/mutual-tls.ts')
+  t.ok(first.length < 22_000, `${first.length} bytes`)
+  t.ok(gzipSync(first).length < 9_000, `${gzipSync(first).length} bytes, compressed`)
+  t.ok(whole.length < 27_000, `${whole.length} bytes with all credentials`)
+  t.notMatch(whole, /from"(?:@fastify|fastify)/)
 })
 
 t.test('options are checked at once, and unknown ones have a suggestion', async (t) => {
