@@ -1,7 +1,7 @@
 // What must hold once the faults have ended for long enough: H, and that all processes decide alike.
 import { checkAccess } from './check-access.ts'
 import type { Held } from './held.ts'
-import type { IssuedToken } from './ledger.ts'
+import type { IssuedToken, Ledger } from './ledger.ts'
 import type { RunContext } from './run-context.ts'
 import type { SimulatedProcess, Verdict } from './simulated-process.ts'
 import type { Truth } from './truth.ts'
@@ -22,12 +22,17 @@ export async function checkEnd (run: RunContext): Promise<void> {
     const verdicts = (await presentToAll(run, guards, token)).filter(({ process }) => !process.isSkewed)
     const accepting = verdicts.filter(({ verdict }) => verdict === 'accepted')
     checkEnded(run, token, accepting)
-    // What a slow write has changed a moment ago, some have not read yet.
-    const isSettled = run.ledger.lastRaise(token.clientId) < run.world.now - 1500
+    // What a slow write has changed a moment ago, some have not read yet (R: within a second).
+    const isSettled = lastChange(run.ledger, token) < run.world.now - 1500
     if (isSettled && accepting.length > 0 && accepting.length < verdicts.length) {
       run.violation('C', `Token ${token.number} is ${verdicts.map(({ process, verdict }) => `${verdict} by ${process.name}`).join(', ')}`)
     }
   }
+}
+
+function lastChange (ledger: Ledger, { clientId, id, kid = '' }: IssuedToken): number {
+  const cutOff = ledger.cutOffs.findLast((one) => one.clientId === clientId)?.at
+  return Math.max(ledger.lastRaise(clientId), ledger.revokedTokens.get(id) ?? -Infinity, ledger.revokedKeys.get(kid) ?? -Infinity, cutOff ?? -Infinity)
 }
 
 // Whatever the entries say: a token from before an acknowledged revocation is rejected, unless history was lost since.

@@ -262,5 +262,33 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 45444883.63503879, kind: 'present', seed: 2051730222 },
       { at: 45444919.44806334, kind: 'token', seed: 792944800 }
     ], 147054297)
+  },
+  {
+    name: 'a revocation is kept though the clocks of the database and of the process were ahead for a while',
+    plan: plan(300329, { servers: 1, tokenLifetime: 30, clockTolerance: 5, rotateEvery: 86400, clients: 1 }, [
+      { at: 750, kind: 'token', seed: 874706532 },
+      { at: 1513, kind: 'burst', seed: 1226617638 },
+      { at: 1874, kind: 'revoke token', seed: 1472272590 },
+      { at: 2424, kind: 'burst', seed: 391922447 },
+      { at: 2842, kind: 'database clock step', seed: 1482883568 },
+      { at: 2893, kind: 'clock step', seed: 1690728059 },
+      { at: 3026, kind: 'clock step', seed: 516410494 },
+      { at: 3747, kind: 'burst', seed: 1422408189 },
+      { at: 84663, kind: 'burst', seed: 189029736 },
+      { at: 85084, kind: 'burst', seed: 1691212782 }
+    ], 87084)
+  },
+  {
+    name: 'a guard rejects the tokens of a key that its entries name, though a restored backup has the key again',
+    plan: plan(300001, { servers: 1, guards: 1, isSynchronous: true, maxStale: 600, rotateEvery: 86400, clients: 1 }, [
+      { at: 649, kind: 'token', seed: 1050372180 },
+      { at: 1057, kind: 'burst', seed: 1519192261 },
+      { at: 1172, kind: 'backup', seed: 1248522181 },
+      { at: 1480, kind: 'revoke key', seed: 1470658693 },
+      { at: 2227, kind: 'burst', seed: 1580618544 },
+      { at: 2963, kind: 'restore', seed: 833527040 },
+      { at: 3018, kind: 'burst', seed: 858155149 },
+      { at: 3371, kind: 'burst', seed: 1399061984 }
+    ], 5371)
   }
 ]
