@@ -9,8 +9,9 @@ import type { StoreMethod } from './store-methods.ts'
 interface Call { readonly args: readonly unknown[], readonly begunAt: number }
 interface Answer { readonly result: unknown, readonly replica: Replica, readonly servedAt: number }
 
-// Milliseconds.
+// Milliseconds. Wall clocks leave out parts of one, so that an attempt may seem to end a little early.
 const TIME_LIMIT = 1000
+const ROUNDING = 1
 
 /** A read of everything that was new: of pages, all. */
 export interface CompleteRead {
@@ -96,7 +97,7 @@ export class FeedObservations {
     const { world } = this.host
     return [begunAt, attemptAt]
       .flatMap((time) => [time + TIME_LIMIT, time + TIME_LIMIT + this.host.suspendedSince(time)])
-      .filter((time) => time <= world.now)
+      .filter((time) => time <= world.now + ROUNDING)
   }
 
   /** The complete read that began last, of those that have ended. */

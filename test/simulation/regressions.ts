@@ -1,36 +1,7 @@
 // Plans that have failed once, as small as they could be made: each is run in every test.
-import type { Config, Operation, Plan } from './plan.ts'
-
-interface Regression {
-  /** What was wrong. */
-  readonly name: string
-  readonly plan: Plan
-}
-
-const CONFIG: Config = {
-  servers: 2,
-  guards: 0,
-  legacy: 0,
-  introspectors: 0,
-  jwksReaders: 0,
-  tokens: 'jwt',
-  hasRegistry: true,
-  hasSecondDatabase: false,
-  isSynchronous: false,
-  lag: 500,
-  pageSize: 1000,
-  tokenLifetime: 300,
-  clockTolerance: 10,
-  maxStale: 30,
-  rotateEvery: 400,
-  clients: 2,
-  hasSlowSecret: false,
-  skew: 0
-}
-
-function plan (seed: number, config: Partial<Config>, operations: readonly Operation[], endsAt: number): Plan {
-  return { seed, config: { ...CONFIG, ...config }, operations, endsAt }
-}
+import { MUTATION_PLANS } from './mutation-plans.ts'
+import { plan } from './regression.ts'
+import type { Regression } from './regression.ts'
 
 export const REGRESSIONS: readonly Regression[] = [
   {
@@ -186,57 +157,6 @@ export const REGRESSIONS: readonly Regression[] = [
     ], 6962)
   },
   {
-    name: 'keys that were read count, however long the key that is due takes to be written',
-    plan: plan(1336, { servers: 1, guards: 1, lag: 5000, pageSize: 1, tokenLifetime: 30, maxStale: 600 }, [
-      { at: 505.69288852269995, kind: 'disable', seed: 1104830794 },
-      { at: 900.3552164810944, kind: 'revoke tokens', seed: 2107971806 },
-      { at: 910.7588486985703, kind: 'token', seed: 878660165 },
-      { at: 925.0144748308703, kind: 'token', seed: 1432769203 },
-      { at: 363096.6580752315, kind: 'pausing writer', seed: 1574024347 },
-      { at: 430304.5430937913, kind: 'slow', seed: 1292625893 },
-      { at: 430536.17852545134, kind: 'token', seed: 1141458329 },
-      { at: 430544.2911762229, kind: 'token', seed: 1288341925 },
-      { at: 431142.86232352763, kind: 'token', seed: 180926182 },
-      { at: 431190.3253574923, kind: 'token', seed: 360385999 },
-      { at: 431204.72113543376, kind: 'revoke tokens', seed: 1644085724 },
-      { at: 431710.994606356, kind: 'slow', seed: 391434402 }
-    ], 441_428)
-  },
-  {
-    name: 'an attempt that waits for another one has failed with that',
-    plan: plan(21043, { servers: 3, guards: 1, legacy: 1, lag: 5000, tokenLifetime: 30, clockTolerance: 60, clients: 3, hasSlowSecret: true }, [
-      { at: 618.4567645753482, kind: 'clock step', seed: 785409180 },
-      { at: 1159.4692282394128, kind: 'revoke tokens', seed: 210543355 },
-      { at: 1207.7710740015111, kind: 'remove', seed: 426229668 },
-      { at: 1246.3118184184314, kind: 'token', seed: 1724838179 },
-      { at: 1250.848896393613, kind: 'backup', seed: 29263314 },
-      { at: 1305.2388559763267, kind: 'assertion', seed: 518575832 },
-      { at: 1554.399545687857, kind: 'burst', seed: 1639851575 },
-      { at: 2271.1344995975405, kind: 'token', seed: 1399293358 },
-      { at: 2293.405522839082, kind: 'token', seed: 832790074 },
-      { at: 2305.5320512554567, kind: 'token', seed: 516580764 },
-      { at: 2392.823894789754, kind: 'assertion', seed: 1401824263 },
-      { at: 3111.7027388708357, kind: 'remove', seed: 1503355239 },
-      { at: 3829.529654041966, kind: 'present', seed: 448487346 },
-      { at: 3843.409230671614, kind: 'enable', seed: 1242739316 },
-      { at: 3844.4835367853184, kind: 'assertion', seed: 157644592 },
-      { at: 4100.31217351066, kind: 'token', seed: 1723163585 },
-      { at: 4247.569140879861, kind: 'enable', seed: 829188213 },
-      { at: 4249.616449599292, kind: 'burst', seed: 923331627 },
-      { at: 4251.291726346519, kind: 'token', seed: 1422979746 },
-      { at: 4930.493652256534, kind: 'kill', seed: 1450337537 },
-      { at: 4936.610333185151, kind: 'token', seed: 1351338633 },
-      { at: 5099.215394905288, kind: 'restore', seed: 125310897 },
-      { at: 5111.86094555551, kind: 'token', seed: 1197014431 },
-      { at: 5129.483118601659, kind: 'flaky', seed: 1520167524 },
-      { at: 5190.821407580276, kind: 'revoke tokens', seed: 18655439 },
-      { at: 5309.8785020867435, kind: 'rotate secret', seed: 633278995 },
-      { at: 5334.261860199093, kind: 'revoke tokens', seed: 644832803 },
-      { at: 5696.217630517081, kind: 'token', seed: 453048559 },
-      { at: 5727.649418392, kind: 'add', seed: 1596361568 }
-    ], 7505)
-  },
-  {
     name: 'a write that was decided in a lost history finds another version, though no generation was raised',
     plan: plan(8177, { legacy: 1, clockTolerance: 5, maxStale: 600, hasSlowSecret: true }, [
       { at: 660.0946987539612, kind: 'token', seed: 2135465710 },
@@ -263,32 +183,5 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 45444919.44806334, kind: 'token', seed: 792944800 }
     ], 147054297)
   },
-  {
-    name: 'a revocation is kept though the clocks of the database and of the process were ahead for a while',
-    plan: plan(300329, { servers: 1, tokenLifetime: 30, clockTolerance: 5, rotateEvery: 86400, clients: 1 }, [
-      { at: 750, kind: 'token', seed: 874706532 },
-      { at: 1513, kind: 'burst', seed: 1226617638 },
-      { at: 1874, kind: 'revoke token', seed: 1472272590 },
-      { at: 2424, kind: 'burst', seed: 391922447 },
-      { at: 2842, kind: 'database clock step', seed: 1482883568 },
-      { at: 2893, kind: 'clock step', seed: 1690728059 },
-      { at: 3026, kind: 'clock step', seed: 516410494 },
-      { at: 3747, kind: 'burst', seed: 1422408189 },
-      { at: 84663, kind: 'burst', seed: 189029736 },
-      { at: 85084, kind: 'burst', seed: 1691212782 }
-    ], 87084)
-  },
-  {
-    name: 'a guard rejects the tokens of a key that its entries name, though a restored backup has the key again',
-    plan: plan(300001, { servers: 1, guards: 1, isSynchronous: true, maxStale: 600, rotateEvery: 86400, clients: 1 }, [
-      { at: 649, kind: 'token', seed: 1050372180 },
-      { at: 1057, kind: 'burst', seed: 1519192261 },
-      { at: 1172, kind: 'backup', seed: 1248522181 },
-      { at: 1480, kind: 'revoke key', seed: 1470658693 },
-      { at: 2227, kind: 'burst', seed: 1580618544 },
-      { at: 2963, kind: 'restore', seed: 833527040 },
-      { at: 3018, kind: 'burst', seed: 858155149 },
-      { at: 3371, kind: 'burst', seed: 1399061984 }
-    ], 5371)
-  }
+  ...MUTATION_PLANS
 ]
