@@ -5,7 +5,7 @@ import type { AdminRoute } from './route.ts'
 
 const PAGE = 100
 
-/** The changes that administrators have made. */
+/** Returns the route that lists changes by administrators. */
 export function auditRoutes (audit: AuditStore): AdminRoute[] {
   return [
     {
@@ -17,7 +17,7 @@ export function auditRoutes (audit: AuditStore): AdminRoute[] {
       query: auditPageParameters,
       success: { status: 200, body: auditListSchema },
       async answer ({ query: { before, limit = PAGE } }) {
-        // One more, to learn whether others follow.
+        // Reads one more record, to detect whether another page follows.
         const found = await audit.listAudit({ limit: limit + 1, ...(before !== undefined && { before }) })
         const page = found.slice(0, limit)
         return { body: { records: page.map(toAuditInformation), next: found.length > limit ? page.at(-1)?.position : undefined } }

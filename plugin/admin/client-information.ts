@@ -2,10 +2,10 @@ import { GRANT_TYPE, toClientMetadata } from '../../src/adapter.ts'
 import type { ClientSecret, IssuedSecret } from '../../src/adapter.ts'
 import type { RegisteredClient } from '../../src/index.ts'
 
-// RFC 7591 §3.2.1: 0 is never.
+// RFC 7591 §3.2.1: 0 means that the secret does not expire.
 const NEVER = 0
 
-/** Writes a client as RFC 7591 §3.2.1 has it, with the secret that was just made, if one was. */
+/** Returns the client information of RFC 7591 §3.2.1, with the newly issued secret if there is one. */
 export function toClientInformation (client: RegisteredClient, issued?: IssuedSecret): object {
   return {
     client_id: client.id,
@@ -19,7 +19,7 @@ export function toClientInformation (client: RegisteredClient, issued?: IssuedSe
   }
 }
 
-/** Writes a secret that was just made. */
+/** Returns the members of a newly issued secret. */
 export function toIssuedSecret ({ secret, expiresAt = NEVER }: IssuedSecret): object {
   return { client_secret: secret, client_secret_expires_at: expiresAt }
 }

@@ -10,7 +10,7 @@ import { clientIdTaken, found, invalidClientMetadata, notFound } from './refusal
 import { cutOffTokens, isUpgrading } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
 
-/** What is registered of clients: the actions of RFC 7591 and RFC 7592, for an administrator. */
+/** Returns the routes of client registrations: the operations of RFC 7591 and RFC 7592, for an administrator. */
 export function clientRoutes (settings: AdminSettings): AdminRoute[] {
   const { clients, flow, maxIdLength } = settings
   const example = exampleOf(flow)
@@ -24,7 +24,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       query: pageParameters,
       success: { status: 200, body: clientListSchema },
       async answer ({ query: { after, limit } }) {
-        // Parameters that are unknown are ignored.
+        // Unknown query parameters are ignored.
         const { clients: page, next } = await clients.list({ ...(after !== undefined && { after }), ...(limit !== undefined && { limit }) })
         return { body: { clients: page.map((client) => toClientInformation(client)), next } }
       }
@@ -40,7 +40,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       refusals: [409],
       async answer ({ body, by }) {
         const client = toNewClient(body)
-        // Beyond that it could be registered, and neither read nor disabled.
+        // A longer id could be registered, but its routes could not be addressed.
         if (client.id !== undefined && client.id.length > maxIdLength) throw invalidClientMetadata(`client_id must have ${maxIdLength} characters at most, for which paths have room here`)
         checkVocabulary(settings, client)
         const [added] = await clients.addAll([client], { by })
@@ -88,7 +88,7 @@ export function clientRoutes (settings: AdminSettings): AdminRoute[] {
       refusals: [404],
       async answer ({ params, by }) {
         if (isUpgrading(settings)) {
-          // A request that fails before the cut-off finds the client when it is sent again.
+          // If the request fails before the cut-off, the client still exists when the request is sent again.
           found(await clients.disable(params.client_id!, { by }), 'client')
           await cutOffTokens(settings, params.client_id!)
         }

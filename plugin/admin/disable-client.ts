@@ -1,6 +1,6 @@
 import type { AdminSettings } from './options.ts'
 
-/** Says in the description of a route what becomes of the access tokens of a client that is disabled or removed. */
+/** Returns the sentence for a route description that states what happens to the access tokens of a disabled or removed client. */
 export function tokensOfDisabled ({ canRevokeTokens }: AdminSettings): string {
   return canRevokeTokens
     ? 'The access tokens that it has are revoked: every process on the store rejects them within a second.'

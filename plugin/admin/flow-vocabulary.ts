@@ -6,9 +6,9 @@ import type { AdminSettings } from './options.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
 /**
- * Rejects a registration that names a scope or a client authentication method which the flow does not have: a typing error would
- * lock the client out. Where another server issues the tokens, scopes are not checked, and methods are those that a server on the
- * store has declared.
+ * Rejects a registration with a scope or a client authentication method that the flow does not have: a typing error would lock
+ * the client out. If another server issues the tokens, scopes are not checked, and the methods are those that a server has
+ * declared in the store.
  *
  * @throws OAuth2Error invalid_client_metadata
  */
@@ -25,7 +25,7 @@ export function checkVocabulary ({ flow, clients }: AdminSettings, { scopes = []
   if (method !== undefined) throw invalidClientMetadata(`Clients authenticate by ${methods.join(' or ')} here, and not by ${method}`)
 }
 
-/** A registration to begin with in the page of the API: with the first scope of the flow. */
+/** Returns an example registration for the OpenAPI document, with the first scope of the flow. */
 export function exampleOf (flow: ClientCredentialsFlow): object {
   const [scope] = Object.keys(flow.getScopes())
   return { client_name: 'My service', ...(scope !== undefined && { scope }) }

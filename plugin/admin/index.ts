@@ -13,10 +13,10 @@ import { stateRoutes } from './state-routes.ts'
 import { tokenRoutes } from './token-routes.ts'
 
 /**
- * The clients of a registry, and its signing keys, over HTTP: for administrators that have an access token with the scope.
- * Register it behind clientCredentialsPlugin, whose guards it uses, and behind `@fastify/swagger`.
+ * Serves the administration of the clients of a registry, and of its signing keys, to administrators whose access token has the
+ * scope. Register it after clientCredentialsPlugin, whose guards it uses, and after `@fastify/swagger`.
  *
- * Whoever has the scope can give any scope to any client, this one too: it is worth as much as all others together.
+ * A holder of the scope can grant any scope to any client, including its own. The scope is equivalent to all scopes together.
  */
 export const clientAdminPlugin: FastifyPluginAsync<ClientAdminPluginOptions> = async (fastify, options) => {
   const settings = resolveAdminOptions(fastify, options)

@@ -5,7 +5,7 @@ import { keyParameters } from './parameters.ts'
 import { notFound } from './refusals.ts'
 import type { AdminRoute } from './route.ts'
 
-/** The keys that access tokens are signed with. */
+/** Returns the routes of the signing keys of access tokens. */
 export function keyRoutes (keys: SigningKeys): AdminRoute[] {
   return [
     {

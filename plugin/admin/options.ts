@@ -7,17 +7,17 @@ import type { Guard } from '../guard/guard.ts'
 
 /** The options of the admin plugin. */
 export interface ClientAdminPluginOptions {
-  /** The clients that are administered. Required. */
+  /** The registry of the clients to administer. Required. */
   clients: ClientRegistry
-  /** The signing keys, to be administered too. Default none. */
+  /** The signing keys to administer. Default none. */
   keys?: SigningKeys
-  /** The scope that every request needs. The flow must declare it. Default "clients:manage". */
+  /** The scope that every request requires. The flow must declare it. Default "clients:manage". */
   scope?: string
-  /** A path in front of the routes. Default none. */
+  /** A path prefix of the routes. Default none. */
   prefix?: string
 }
 
-/** The options of clientAdminPlugin, and those that Fastify reads itself. */
+/** The options of clientAdminPlugin, and those that Fastify itself reads. */
 export const CLIENT_ADMIN_PLUGIN: OptionsDescription<ClientAdminPluginOptions & { logLevel?: string, logSerializers?: object }> = {
   of: 'clientAdminPlugin',
   options: {
@@ -33,20 +33,20 @@ export const CLIENT_ADMIN_PLUGIN: OptionsDescription<ClientAdminPluginOptions & 
   }
 }
 
-/** What the routes are served from. */
+/** The validated settings of the routes. */
 export interface AdminSettings {
   readonly clients: ClientRegistry
   readonly keys: SigningKeys | undefined
   readonly flow: ClientCredentialsFlow
   readonly guard: Guard
-  /** Characters of the longest client_id that a path has room for. */
+  /** The length of the longest client_id that fits in a path, in characters. */
   readonly maxIdLength: number
-  /** Whether the access tokens that this server issues, if it does, are rejected when the registry says so. */
+  /** Whether the registry can revoke the access tokens that this server issues, if it issues any. */
   readonly canRevokeTokens: boolean
 }
 
 /**
- * Checks the options of the admin plugin. Does not change them.
+ * Validates the options of the admin plugin. Does not modify them.
  *
  * @throws FST_OAUTH_ADMIN_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE
  */
@@ -64,13 +64,13 @@ export function resolveAdminOptions (fastify: FastifyInstance, options: Partial<
   }
 }
 
-// Tokens of the application's own, such as those of @fastify/jwt, do not follow the store of the clients.
+// Custom tokens of the application, such as those of @fastify/jwt, do not follow the client store.
 function canRevokeTokens (flow: ClientCredentialsFlow, { entries }: ClientRegistry): boolean {
   const { accessTokens, missingCallbacks } = settingsOf(flow)
   return entries !== undefined && (accessTokens?.entries === entries || missingCallbacks.includes('generateAccessToken'))
 }
 
-// Wherever the application has set it: Fastify keeps both apart.
+// The application may set it at the root or in routerOptions, and Fastify keeps the two apart.
 function maxParamLengthOf ({ initialConfig }: FastifyInstance): number {
   const { maxParamLength, routerOptions } = initialConfig as { maxParamLength: number, routerOptions?: { maxParamLength: number } }
   return routerOptions?.maxParamLength ?? maxParamLength

@@ -1,27 +1,27 @@
 const text = { type: 'string', minLength: 1 } as const
 
-/** Which client. */
+/** Path parameters that identify a client. */
 export const clientParameters = {
   type: 'object',
   required: ['client_id'],
   properties: { client_id: { ...text, description: 'The id of the client.' } }
 } as const
 
-/** Which secret of a client. */
+/** Path parameters that identify a secret of a client. */
 export const secretParameters = {
   type: 'object',
   required: ['client_id', 'secret_id'],
   properties: { ...clientParameters.properties, secret_id: { ...text, description: 'Names the secret; no secret itself.' } }
 } as const
 
-/** Which signing key. */
+/** Path parameters that identify a signing key. */
 export const keyParameters = {
   type: 'object',
   required: ['kid'],
   properties: { kid: { ...text, description: 'The id of the key.' } }
 } as const
 
-/** Which page of the audit records. */
+/** Query parameters that select a page of the audit records. */
 export const auditPageParameters = {
   type: 'object',
   properties: {
@@ -30,7 +30,7 @@ export const auditPageParameters = {
   }
 } as const
 
-/** Which page of the list of clients. */
+/** Query parameters that select a page of the client list. */
 export const pageParameters = {
   type: 'object',
   properties: {

@@ -2,14 +2,14 @@ import { settingsOf } from '../../src/adapter.ts'
 import type { AdminSettings } from './options.ts'
 
 /**
- * Revokes the access tokens of a client for processes of release 0.1.0 too, which know cut-offs in the store of revocations
- * only. Nothing once the upgrade is finished.
+ * Revokes the access tokens of a client for processes of release 0.1.0 too, which read cut-offs from the revocation store
+ * only. Does nothing once the upgrade is finished.
  */
 export async function cutOffTokens ({ clients, flow }: AdminSettings, clientId: string): Promise<void> {
   if (isUpgrading({ clients })) await settingsOf(flow).accessTokens?.revokeClient?.(clientId)
 }
 
-/** As {@link cutOffTokens}, for all clients. */
+/** Revokes the access tokens of all clients, as {@link cutOffTokens} does for one. */
 export async function cutOffAllTokens (settings: AdminSettings): Promise<void> {
   if (!isUpgrading(settings)) return
   let after: string | undefined
@@ -20,7 +20,7 @@ export async function cutOffAllTokens (settings: AdminSettings): Promise<void> {
   } while (after !== undefined)
 }
 
-/** Whether processes of release 0.1.0 may run on the store of the clients. */
+/** Returns whether processes of release 0.1.0 may use the client store. */
 export function isUpgrading ({ clients }: Pick<AdminSettings, 'clients'>): boolean {
   return clients.entries?.settings?.isUpgrading === true
 }

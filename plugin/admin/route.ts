@@ -16,14 +16,14 @@ export interface AdminRequest {
   params: Readonly<Record<string, string>>
   query: Readonly<{ after?: string, before?: number, limit?: number }>
   body: Readonly<Record<string, unknown>>
-  /** Who sends it, for the audit record of the change. */
+  /** The administrator who sends the request, for the audit record of the change. */
   by: AuditOrigin
 }
 
-/** What a route answers with. */
+/** The result of a route handler. */
 export interface AdminAnswer {
   body?: object
-  /** Where that stands which was made: a path below the prefix of the scope. */
+  /** The location of a created resource: a path below the prefix of the encapsulation context. */
   location?: string
 }
 
@@ -31,7 +31,7 @@ export interface AdminAnswer {
 export interface AdminRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url: string
-  /** Names the operation in OpenAPI. */
+  /** The operation ID in OpenAPI. */
   id: string
   summary: string
   description: string
@@ -39,19 +39,19 @@ export interface AdminRoute {
   params?: object
   query?: object
   body?: object
-  /** The status of a success, and the JSON Schema of its body: none with 204. */
+  /** The status of a success, and the JSON Schema of its body. A 204 has no body. */
   success: { status: 200 | 201 | 204, body?: object }
-  /** The statuses of its refusals, beside those that all routes have. */
+  /** The error statuses of this route, in addition to those that all routes have. */
   refusals?: ReadonlyArray<404 | 409>
   answer (request: AdminRequest): Promise<AdminAnswer>
 }
 
-/** What all routes of the admin API share. */
+/** Settings that all routes of the admin API share. */
 export interface AdminSurroundings {
   readonly flow: ClientCredentialsFlow
   readonly guard: Guard
   readonly outage: OutageLog
-  /** Whether the store keeps audit records, which are logged by themselves. */
+  /** Whether the store keeps audit records. Those are logged separately. */
   readonly isAudited: boolean
 }
 
@@ -66,23 +66,23 @@ const REFUSALS = {
   503: 'The store is unavailable.'
 } as const
 
-/** Serves a route behind the guard. Every response is JSON that no cache stores. */
+/** Registers a route behind the guard. Every response is JSON with `Cache-Control: no-store`. */
 export function serveAdminRoute (scope: FastifyInstance, { flow, guard, outage, isAudited }: AdminSurroundings, route: AdminRoute): void {
   const { method, url, success, answer } = route
   scope.route({
     method,
     url,
     schema: schemaOf(route, operationIdOf(flow, route.id)) as NonNullable<RouteOptions['schema']>,
-    // A transform of the application's may know other schemas than ours.
+    // A transform of the application may expect other schemas.
     config: { swaggerTransform: false } as object,
-    // Before the body is read.
+    // The guard runs before the body is parsed.
     onRequest: guard,
-    // No member of it is needed where it may be left out. One that is null is there.
+    // A missing body counts as an empty object if no member is required. A null body does not.
     async preValidation (request) { if (request.body === undefined) request.body = {} },
     errorHandler (error, _request, reply) {
       const refusal = toErrorResponse(error)
       outage.failed(refusal)
-      // The refusals of a guard leave that to the application.
+      // Error responses of a guard leave the cache header to the application.
       return sendError(reply.headers(NO_STORE), refusal)
     },
     async handler (request, reply) {
@@ -98,7 +98,7 @@ export function serveAdminRoute (scope: FastifyInstance, { flow, guard, outage, 
 }
 
 function schemaOf ({ method, summary, description, params, query, body, success, refusals = [] }: AdminRoute, operationId: string): object {
-  // A body that no route reads is parsed all the same.
+  // Fastify parses a body even if the route does not read it.
   const refused = [400, ...refusals, ...(method === 'GET' ? [] : [413, 415] as const), 429, 500, 503] as const
   return {
     operationId,
@@ -119,14 +119,14 @@ function originOf (request: FastifyRequest): AuditOrigin {
   return { actor: { kind: 'client', id: credentialsOf(request).app?.id ?? '' }, requestId: request.id }
 }
 
-// For a store that keeps no audit records. The path contains ids of clients and keys, and no secret.
+// Logs the change for a store without audit records. The path contains ids of clients and keys, and no secret.
 function logChange (request: FastifyRequest, summary: string, location: string | undefined): void {
   const { params, log } = request
   const ids = Object.fromEntries(Object.entries(params as Record<string, string>).map(([name, id]) => [name, toLogText(id)]))
   log.info({ oauth: { by: credentialsOf(request).app.id, ...ids, location } }, `OAuth administration: ${summary}`)
 }
 
-// Not reply.serialize, which is the application's own where it has set a reply serializer. The schema lets nothing else out.
+// Avoids reply.serialize, which uses the application's reply serializer if one is set. The schema filters the output.
 function send (reply: FastifyReply, body: object | undefined): FastifyReply {
   if (body === undefined) return reply.send()
   return sendJson(reply, reply.getSerializationFunction(String(reply.statusCode))!(body as Record<string, unknown>))

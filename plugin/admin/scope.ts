@@ -7,20 +7,20 @@ import { invalidClientMetadata } from './refusals.ts'
 
 interface SchemaError { instancePath: string, message?: string, keyword: string, params: Record<string, unknown> }
 
-// Bytes: room for a JWK Set with certificate chains.
+// Bytes. Leaves room for a JWK Set with certificate chains.
 const BODY_LIMIT = 65_536
 
-/** Prepares a scope for JSON requests: its parser and schema compilers are not the application's, whatever that has set. */
+/** Prepares an encapsulation context for JSON requests, with its own parser and schema compilers instead of the application's. */
 export function prepareAdminScope (scope: FastifyInstance): void {
   resetBodyParsing(scope)
   const parseJson = scope.getDefaultJsonParser('error', 'error') as FastifyBodyParser<string>
   scope.addContentTypeParser<string>('application/json', { parseAs: 'string', bodyLimit: BODY_LIMIT }, (request, text, done) => {
-    // Many clients send the media type with whatever they send, and some of these requests have no body.
+    // Many clients send the media type with every request, and some of these requests have no body.
     return text === '' ? done(null, undefined) : parseJson(request, text, done)
   })
 
   const body = createAjvCompiler()({}, { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } })
-  // In a URL a number is text.
+  // Numbers in a URL are strings.
   const url = createAjvCompiler()({}, { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: false } })
   const compile: FastifySchemaCompiler<unknown> = (route) => (route.httpPart === 'body' ? body : url)(route as never)
   scope.setValidatorCompiler(compile)
@@ -31,7 +31,7 @@ export function prepareAdminScope (scope: FastifyInstance): void {
   })
 }
 
-// Names members, never their values: one of them may be a secret.
+// The message contains names of members and never their values: a value may be a secret.
 function describeSchemaErrors (errors: readonly SchemaError[], part: string): string {
   return errors.map(({ instancePath, keyword, message, params }) => {
     const path = instancePath.slice(1)

@@ -5,7 +5,7 @@ import { clientParameters, secretParameters } from './parameters.ts'
 import { found, notFound } from './refusals.ts'
 import type { AdminRoute } from './route.ts'
 
-/** The secrets of clients. */
+/** Returns the routes of client secrets. */
 export function secretRoutes ({ clients }: AdminSettings): AdminRoute[] {
   return [
     {

@@ -7,7 +7,7 @@ import { found } from './refusals.ts'
 import { cutOffTokens } from './release-010.ts'
 import type { AdminRoute } from './route.ts'
 
-/** Whether clients may get access tokens. */
+/** Returns the routes that disable and enable clients. */
 export function stateRoutes (settings: AdminSettings): AdminRoute[] {
   const { clients } = settings
   const client = { params: clientParameters, refusals: [404] } as const

@@ -5,7 +5,7 @@ import type { OAuth2Error, StrategyError } from '../../src/index.ts'
 import { refusalOf } from '../endpoints/form-endpoint.ts'
 import { invalidClientMetadata } from './refusals.ts'
 
-/** Whatever a request has failed with, as the error of its answer. */
+/** Converts the error of a request to the error of its response. */
 export function toErrorResponse (error: FastifyError): OAuth2Error | StrategyError {
   if (isStrategyError(error)) return error
   if (error.code === 'FST_OAUTH_INVALID_CLIENT') return invalidClientMetadata(toMetadataNames(String((error as { detail?: unknown }).detail)))

@@ -6,7 +6,7 @@ import type { AdminRoute } from './route.ts'
 
 const BOUNDS = 'Every process on the store rejects them within a second, servers that introspect tokens within their cache time and a second, and servers that only have the JWKS when they expire.'
 
-/** The access tokens of clients. None where the tokens of this server do not follow the store of the clients. */
+/** Returns the routes of access tokens. Empty if the tokens of this server do not follow the client store. */
 export function tokenRoutes (settings: AdminSettings): AdminRoute[] {
   const { clients, canRevokeTokens } = settings
   if (!canRevokeTokens) return []

@@ -12,16 +12,16 @@ import type { Paths } from './path-items.ts'
 import { placeRoutes } from './placement.ts'
 import { BAD_REQUEST, FORBIDDEN, guardResponses, UNAUTHORIZED, UNAVAILABLE } from './responses.ts'
 
-/** What one flow adds to an OpenAPI document. */
+/** The parts that one flow adds to an OpenAPI document. */
 export interface FlowDescription {
   schemeName: string
   securitySchemes: SecuritySchemes
   operations: readonly OperationDescription[]
-  /** The routes of the scope, in the order of their declaration. */
+  /** The routes of the encapsulation context, in the order of their declaration. */
   routes: readonly NotedRoute[]
 }
 
-/** As much of a document of `@fastify/swagger` as is read here. */
+/** The members of a `@fastify/swagger` document that are read here. */
 export interface OpenAPIDocument extends Located {
   openapi?: string
   tags?: { name: string, description?: string }[]
@@ -37,18 +37,18 @@ interface Operation {
   [OPERATION_MARK]?: string
 }
 
-// An array in a form is a parameter that repeats. Of either a string or an array, generated clients write what does not compile.
+// In a form, an array is a repeated parameter. For a union of string and array, generators write clients that do not compile.
 const { description } = tokenRequestSchema.properties.resource
 const resource = { type: 'array', items: { type: 'string' }, description }
 const documentedTokenRequest = { ...tokenRequestSchema, properties: { ...tokenRequestSchema.properties, resource } }
 const SCHEMAS = { OAuth2Error: oauthErrorSchema, OAuth2TokenRequest: documentedTokenRequest, OAuth2TokenResponse: tokenResponseSchema }
 
-/** Completes an OpenAPI 3 document with the flows. Swagger 2.0, which has no words for most of it, is left as it would be without them. */
+/** Completes an OpenAPI 3 document with the flows. Leaves a Swagger 2.0 document unchanged, because it cannot express most of it. */
 export function describeFlows (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
   return document.openapi === undefined ? leaveDocument(document, flows) : completeDocument(document, flows)
 }
 
-// What is left is what it would be without the plugin.
+// Restores the document that would be generated without the plugin.
 function leaveDocument (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
   const schemeNames = flows.map(({ schemeName }) => schemeName)
   const placed = placeRoutes(document, routesOf(flows), isMarked)
@@ -72,8 +72,9 @@ function routesOf (flows: readonly FlowDescription[]): NotedRoute[] {
 }
 
 /**
- * Completes an OpenAPI 3 document with security schemes, the security and the refusals of guarded operations, and the
- * operations that are ours: only where they are absent, so that the user's own words win. Returns a new document. Idempotent.
+ * Completes an OpenAPI 3 document with security schemes, the security and error responses of guarded operations, and the
+ * operations of this plugin. Adds absent parts only, so that the user's declarations take precedence. Returns a new document.
+ * Idempotent.
  */
 function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescription[]): OpenAPIDocument {
   const { components = {}, paths = {}, tags = [] } = document
@@ -91,12 +92,12 @@ function completeDocument (document: OpenAPIDocument, flows: readonly FlowDescri
     paths: mapOperations(paths, (operation) => completeOperation(operation, operations, placed.get(operation)?.security))
   }
 
-  // @fastify/swagger has not seen the routes of a plugin that was registered before it.
+  // @fastify/swagger does not collect the routes of a plugin that was registered before it.
   for (const { path: fullPath, method, operation } of operations) {
     if (Object.values(completed.paths!).some((item) => item?.[method] === operation)) continue
     const path = belowServer(fullPath, document)
     const item = completed.paths![path]
-    // The user has described it elsewhere.
+    // The user describes this path in a referenced document.
     if (item?.$ref !== undefined) continue
     completed.paths![path] = { ...item, [method]: item?.[method] ?? operation }
   }
@@ -129,7 +130,7 @@ function completeOperation (operation: Operation, operations: readonly Operation
   }
 }
 
-// @fastify/swagger says of every body that it is required. Those of the admin API are where one of their members is.
+// @fastify/swagger marks every body as required. In the admin API, a body is required only if one of its members is.
 function withBodyRequirement ({ requestBody }: Operation): object {
   if (requestBody === undefined) return {}
   const isRequired = Object.values(requestBody.content ?? {}).some(({ schema }) => (schema?.required ?? []).length > 0)

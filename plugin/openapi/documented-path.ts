@@ -1,13 +1,13 @@
-/** As much of a document as tells where its paths begin. */
+/** The members of a document that define the base of its paths. */
 export interface Located {
   servers?: { url: string, variables?: Record<string, { default: string }> }[]
-  /** Of Swagger 2.0. */
+  /** The base path of a Swagger 2.0 document. */
   basePath?: string
 }
 
 /**
- * Writes the path of a route as `@fastify/swagger` does: parameters and wildcards in braces, without their patterns.
- * Not the paths below its servers: see {@link belowServer}.
+ * Converts the path of a route as `@fastify/swagger` does: parameters and wildcards in braces, without their patterns.
+ * Does NOT remove the path of a server: see {@link belowServer}.
  */
 export function toDocumentedPath (url: string): string {
   let unnamed = 0
@@ -20,7 +20,7 @@ export function toDocumentedPath (url: string): string {
   })
 }
 
-// Of every pattern, the parenthesis that opens it is left.
+// Removes each pattern, except for its opening parenthesis.
 function withoutPatterns (url: string): string {
   let depth = 0
   return Array.from(url, (char) => {
@@ -30,7 +30,7 @@ function withoutPatterns (url: string): string {
   }).join('')
 }
 
-/** Writes a path as `@fastify/swagger` does with every route: below the path of the document's server. */
+/** Converts a path to one relative to the document's server, as `@fastify/swagger` does for every route. */
 export function belowServer (path: string, { servers = [], basePath = '' }: Located): string {
   const urls = servers.map(({ url, variables }) => url.replace(/\{([^{}]+)\}/g, (_, name) => String(variables?.[name]?.default)))
   for (const url of [...urls, basePath]) {

@@ -1,6 +1,6 @@
 import type { webcrypto } from 'node:crypto'
 
-/** As much of a request of Swagger UI as is read and changed here. */
+/** The members of a Swagger UI request that the interceptor reads and changes. */
 interface PageRequest {
   url: string
   method: string
@@ -9,30 +9,29 @@ interface PageRequest {
   userFetch?: typeof fetch
 }
 
-/** What lasts as long as a page: its key, and the last nonce of each side of each server. */
+/** State that lasts as long as the page: its key, and the latest nonce per endpoint kind and origin. */
 interface PageState {
   readonly keys: Promise<webcrypto.CryptoKeyPair>
   readonly nonces: Map<string, string>
 }
 
 /**
- * Has Swagger UI prove with each request that it has the key which its tokens are bound to (RFC 9449): the
- * `requestInterceptor` in the `uiConfig` of `@fastify/swagger-ui`. The page makes a key when it is loaded, which cannot be
- * read out of it; Authorize then gets a DPoP token, and Execute uses it. A nonce that a server wants is put in, and the
- * request sent again.
+ * Adds a DPoP proof to each request of Swagger UI (RFC 9449). Pass it as `requestInterceptor` in the `uiConfig` of
+ * `@fastify/swagger-ui`. The page generates a non-extractable key when it loads. Authorize then obtains a DPoP token, and
+ * Execute uses it. A request that the server answers with `use_dpop_nonce` is sent again with the nonce.
  *
- * A token that `persistAuthorization` has kept is of no use once its page is gone. Does nothing in a page of plain http,
- * except on localhost: browsers have no keys there.
+ * A token that `persistAuthorization` has stored is unusable after a reload, because the key is lost. Does nothing in a page
+ * served over plain http, except on localhost: browsers offer Web Crypto in secure contexts only.
  *
  * @example
  * await app.register(swaggerUi, { uiConfig: { requestInterceptor: dpopRequestInterceptor } })
  */
-// It runs in the page, where its source text is put. So it uses nothing from around it, keeps what lasts on itself, and its
-// functions are methods: tools that keep the names of other functions call something for it which is not there.
+// Swagger UI inserts the source text of this function into the page. So it uses no outer variable, keeps its state on itself,
+// and defines its helpers as methods: bundlers wrap other named functions in a helper that the page does not have.
 export async function dpopRequestInterceptor<R extends object> (request: R): Promise<R> {
   const sent = request as unknown as PageRequest
   const isTokenRequest = typeof sent.body === 'string' && /(?:^|&)grant_type=/.test(sent.body)
-  // Swagger UI takes the scheme from the token_type of the token.
+  // Swagger UI derives the scheme from the token_type of the token response.
   const token = /^DPoP (.+)$/i.exec(sent.headers?.Authorization ?? '')?.[1]
   if ((!isTokenRequest && token === undefined) || globalThis.crypto.subtle === undefined) return request
 
@@ -42,7 +41,7 @@ export async function dpopRequestInterceptor<R extends object> (request: R): Pro
     nonces: new Map()
   }
   const { origin, pathname } = new URL(sent.url)
-  // Nonces of the two sides are never taken for each other (RFC 9449 §9), though they have one origin here.
+  // Nonces of the authorization server and of the resource server are kept apart (RFC 9449 §9), even with one origin.
   const side = `${isTokenRequest ? 'token' : 'resource'} ${origin}`
   const send = sent.userFetch ?? fetch
 
@@ -72,7 +71,7 @@ export async function dpopRequestInterceptor<R extends object> (request: R): Pro
       return `${signed}.${proofs.base64url(new Uint8Array(signature))}`
     },
 
-    /** Keeps the nonce of an answer, and tells whether it is an answer that wants it. */
+    /** Stores the nonce of a response, and returns whether the response requires that nonce. */
     async isWanted (response: Response): Promise<boolean> {
       const nonce = response.headers.get('dpop-nonce')
       if (nonce === null) return false

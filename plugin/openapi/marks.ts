@@ -1,16 +1,16 @@
-// What routes of ours carry through @fastify/swagger until the document is finished. Extensions, since it copies those as they are.
+// Markers that routes of this plugin carry through @fastify/swagger. They are extensions, which it copies unchanged.
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 
-/** On a route of ours, which operation takes its place: so it stands where `@fastify/swagger` puts such a path. */
+/** On a route of this plugin, the operation that replaces it: so the path stays where `@fastify/swagger` puts it. */
 export const OPERATION_MARK = 'x-oauth-operation'
 
-/** The tag of every operation that is ours. */
+/** The tag of every OAuth operation of this plugin. */
 export const OAUTH_TAG = 'OAuth 2.0'
 
 /** The tag of every operation of the admin API. */
 export const ADMIN_TAG = 'Client administration'
 
-/** Which route of ours. */
+/** The name of a route of this plugin. */
 export type OperationName = 'token' | 'introspection' | 'revocation' | 'jwks' | 'serverMetadata' | 'resourceMetadata'
 
 interface TransformedRoute {
@@ -19,14 +19,14 @@ interface TransformedRoute {
   route: { method: string | string[] }
 }
 
-/** The value of the mark: two flows may share a document. */
+/** Returns the value of the marker. It names the flow, because two flows may share a document. */
 export function operationMark (flow: ClientCredentialsFlow, name: OperationName): string {
   return `${flow.getSecuritySchemeName()} ${name}`
 }
 
 /**
- * Makes the transform of a route of ours, which takes the place of the application's: that may know other schemas than
- * ours. It leaves the mark where `@fastify/swagger` puts the path, unless the user has described the operation themselves.
+ * Creates the transform of a route of this plugin. It replaces the application's transform, which may expect other schemas.
+ * It leaves the marker where `@fastify/swagger` puts the path, unless the user has described the operation.
  */
 export function markRoute (mark: string): (route: TransformedRoute) => { schema: object, url: string } {
   const schema = { tags: [OAUTH_TAG], [OPERATION_MARK]: mark }

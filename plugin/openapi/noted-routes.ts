@@ -1,27 +1,27 @@
-// What is known of the routes of an application, beside them: their schemas belong to the user and to other plugins.
+// Route data is kept beside the route schemas, because those belong to the user and to other plugins.
 import type { RouteOptions } from 'fastify'
 import type { SecurityRequirement } from '../../src/adapter.ts'
 
-/** A route that the plugin has seen, and the security that its OpenAPI operation gets. */
+/** A route that the plugin has registered for OpenAPI, and the security of its operation. */
 export interface NotedRoute {
   readonly route: RouteOptions
-  /** Undefined for an open route. */
+  /** Undefined for an unguarded route. */
   readonly security: readonly SecurityRequirement[] | undefined
-  /** What the user wrote, where it was taken out of a clone of the schema. */
+  /** The user's security that was removed from a clone of the schema. */
   readonly taken: readonly SecurityRequirement[] | undefined
-  /** Whether a document has this route as an operation. A hidden route is in none, and no route is in a static document. */
+  /** Returns whether a document contains an operation for this route. False for hidden routes and in a static document. */
   isDescribed (): boolean
 }
 
 interface SecuredSchema { security?: readonly SecurityRequirement[] }
 
 /**
- * Notes a route, and the security that its operation gets: what the user wrote, else what the guards need. A route keeps
- * its schema, and one without a schema stays without: transforms of the application's know such routes by that. Only where
- * the user's `security` names our scheme, a clone without it takes the schema's place: `@fastify/swagger` would look the
- * scheme up in a document that does not have it yet.
+ * Records a route and the security of its operation: the security that the user declared, else the requirements of its guards.
+ * A route keeps its schema, and a route without a schema gets none, because transforms of the application may test for that.
+ * If the user's `security` names the scheme of this plugin, a clone without it replaces the schema: `@fastify/swagger` would
+ * look up the scheme in a document that does not contain it yet.
  *
- * @param required what the guards of the route need; undefined when it has none, and then only the user's words count
+ * @param required the requirements of the guards; undefined for a route without guards, which uses the user's security only
  */
 export function noteRoute (route: RouteOptions, schemeName: string, required: readonly SecurityRequirement[] | undefined): NotedRoute {
   const { security: written, ...others } = (route.schema ?? {}) as SecuredSchema
@@ -36,12 +36,12 @@ export function noteRoute (route: RouteOptions, schemeName: string, required: re
   }
 }
 
-/** Tells whether a security names one of these schemes. */
+/** Returns whether a security declaration names one of these schemes. */
 function names (security: readonly SecurityRequirement[] | undefined, schemeNames: readonly string[]): boolean {
   return security?.some((requirement) => schemeNames.some((name) => Object.hasOwn(requirement, name))) === true
 }
 
-/** What was taken out of a route's schema, without the schemes that a document lacks. Undefined where nothing was, or nothing is left. */
+/** Returns the security that was removed from a route's schema, without the schemes that the document lacks. Undefined if none. */
 export function otherSecurityOf ({ taken }: NotedRoute, schemeNames: readonly string[]): readonly SecurityRequirement[] | undefined {
   const others = taken?.filter((requirement) => !names([requirement], schemeNames))
   return others?.length === 0 ? undefined : others
@@ -50,8 +50,8 @@ export function otherSecurityOf ({ taken }: NotedRoute, schemeNames: readonly st
 const observed = new WeakSet<RouteOptions>()
 const described = new WeakSet<RouteOptions>()
 
-// `links` is the member of a route that @fastify/swagger itself has added. It reads that once it knows that a route is not
-// hidden, after all transforms. A route whose members cannot be defined counts as described.
+// @fastify/swagger adds the member `links` to a route. It reads the member after all transforms, once it has found that the
+// route is not hidden. A route on which no member can be defined counts as described.
 function observe (route: RouteOptions): void {
   if (observed.has(route)) return
   observed.add(route)

@@ -5,14 +5,14 @@ import type { Paths } from './path-items.ts'
 
 const HEAD_SUFFIX = '-head'
 
-/** An operation, as much as is read of it here. */
+/** The members of an operation that are read here. */
 interface IdentifiedOperation {
   operationId?: string
 }
 
 /**
- * Names an operation of ours. A flow with a security scheme name of its own has it in front, so that a second flow in the
- * document changes no name of the first: `requestAccessToken`, `tenantOneRequestAccessToken`.
+ * Returns the operation ID of an operation of this plugin. A flow with a custom security scheme name uses that name as prefix,
+ * so that a second flow in the document changes no ID of the first: `requestAccessToken`, `tenantOneRequestAccessToken`.
  */
 export function operationIdOf (flow: ClientCredentialsFlow, name: string): string {
   const scheme = flow.getSecuritySchemeName()
@@ -20,10 +20,10 @@ export function operationIdOf (flow: ClientCredentialsFlow, name: string): strin
 }
 
 /**
- * Gives operations of ours another id where the user, or an operation of ours before, has taken it (OpenAPI: ids are unique
- * in a document). Ids of the user are never changed.
+ * Replaces the ID of an operation of this plugin if the user, or an earlier operation, already uses it (OpenAPI requires unique
+ * IDs in a document). Never changes an ID of the user.
  *
- * @param isOurs whether an operation is ours
+ * @param isOurs returns whether an operation belongs to this plugin
  */
 export function withUniqueIds (paths: Paths, isOurs: (operation: object) => boolean): Paths {
   const taken = new Set<string>()
@@ -41,7 +41,7 @@ export function withUniqueIds (paths: Paths, isOurs: (operation: object) => bool
   })
 }
 
-// As @fastify/swagger names the HEAD route beside a GET one.
+// Follows the name that @fastify/swagger gives to the HEAD route of a GET route.
 function headId (id: string): string {
   return id.endsWith(HEAD_SUFFIX) ? id : `${id}${HEAD_SUFFIX}`
 }

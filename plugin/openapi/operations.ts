@@ -10,20 +10,20 @@ import { operationIdOf } from './operation-ids.ts'
 import { CACHED, errorResponse, jsonContent, limited, refusedClient, SCHEMA, serverFailed, tooLarge, tooMany, unavailable, UNCACHED } from './responses.ts'
 import { tokenOperation } from './token-operation.ts'
 
-/** An operation that is ours, and where it stands. */
+/** An operation of this plugin, with its path and method. */
 export interface OperationDescription {
   mark: string
   method: 'get' | 'post'
-  /** The full path, that of the scope included. */
+  /** The full path, including the prefix of the encapsulation context. */
   path: string
   operation: object
-  /** What the operation refers to in `components.schemas`. */
+  /** The schemas that the operation refers to in `components.schemas`. */
   schemas: Readonly<Record<string, object>>
 }
 
-/** Describes what is served of a flow, below the prefix of its scope. */
+/** Describes the served endpoints of a flow, below the prefix of their encapsulation context. */
 export function describeOperations (flow: ClientCredentialsFlow, paths: ServedPaths, prefix: string): OperationDescription[] {
-  // The same document as that of serverMetadata.
+  // The response is the same document as that of serverMetadata.
   const { openIdConfiguration, ...described } = paths
   const entries = Object.entries(described) as [OperationName, string | undefined][]
   return entries.filter(([, path]) => path !== undefined).map(([name, path]) => ({
@@ -83,7 +83,7 @@ function aboutToken (summary: string, description: string, success: object): obj
     tags: [OAUTH_TAG],
     summary,
     description,
-    // Clients authenticate by what they send here, not by a token.
+    // Clients authenticate by the request itself, not by an access token.
     security: [],
     requestBody: {
       required: true,

@@ -1,15 +1,15 @@
-/** The paths of a document: an item for each path, and extensions of the user's. */
+/** The paths of a document: a path item for each path, and the user's extensions. */
 export type Paths = Record<string, PathItem | undefined>
 
-/** An item: an operation for each method, and what they share. */
+/** A path item: an operation for each method, and the members that they share. */
 export type PathItem = Record<string, unknown>
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])
 
 /**
- * Writes paths anew with every operation changed. What is no operation of a path passes through as it is.
+ * Returns a copy of the paths with every operation replaced. Copies members that are not operations unchanged.
  *
- * @param change returns undefined to leave an operation out, and a path whose last operation it was
+ * @param change returns undefined to omit an operation; a path without operations is omitted too
  */
 export function mapOperations (paths: Paths, change: (operation: object, method: string, path: string) => object | undefined): Paths {
   return Object.fromEntries(Object.entries(paths).flatMap(([path, item]) => {

@@ -5,16 +5,16 @@ import { mapOperations } from './path-items.ts'
 import type { Paths } from './path-items.ts'
 
 interface Named { operationId?: string }
-/** An operation of a document that no route is known of yet; a route that none is known of. */
+/** An operation that is not yet matched to a route. */
 interface Orphan { path: string, method: string, operation: Named }
 interface Unplaced { path: string, method: string, noted: NotedRoute }
 
 /**
- * Finds the operation of every route that a document describes: by path and method; where a transform of the application's
- * has changed the path, by the operationId, by the order of the routes, or by the end of the path. Where all that leaves a
- * doubt, a route has no operation.
+ * Finds the operation of each route that a document describes, by path and method. If a transform of the application has
+ * changed the path, falls back to the operationId, the order of the routes, or the end of the path. An ambiguous route gets
+ * no operation.
  *
- * @param isOurs tells of operations that are not made from a route of the application's
+ * @param isOurs returns whether an operation was not generated from a route of the application
  */
 export function placeRoutes (document: Located & { paths?: Paths }, routes: readonly NotedRoute[], isOurs: (operation: object) => boolean): Map<object, NotedRoute> {
   const placed = new Map<object, NotedRoute>()
@@ -26,7 +26,7 @@ export function placeRoutes (document: Located & { paths?: Paths }, routes: read
     return operation
   })
   const place = (operation: object, noted: NotedRoute) => {
-    // Routes that differ in their constraints only share an operation, that of the last.
+    // Routes that differ only in their constraints share one operation. The last route defines it.
     placed.set(operation, noted)
     orphans.delete(operation)
   }
@@ -55,7 +55,7 @@ function operationIdOf ({ route }: NotedRoute): string | undefined {
   return (route.schema as Named | undefined)?.operationId
 }
 
-// @fastify/swagger describes a copy of such a route, unseen: its operation is known by the id that the copy gets.
+// @fastify/swagger describes a copy of such a route, which the plugin does not see: its operation is found by the ID of the copy.
 function copiedIdOf (noted: NotedRoute): string | undefined {
   const operationId = operationIdOf(noted)
   return noted.route.method === 'HEAD' && operationId !== undefined && !noted.isDescribed() ? `${operationId}-head` : undefined
@@ -83,12 +83,12 @@ function placeRenamed (routes: Groups<Unplaced>, orphans: Groups<Orphan>, place:
     for (const [method, { noted }] of wanted) place(found.get(method)!.operation, noted)
   }
   const fits = ([, wanted]: typeof routes[number], [, found]: typeof orphans[number]) => [...wanted.keys()].every((method) => found.has(method))
-  // Paths stand in the order of the routes. With as many of both, and the same methods on each, they are the same.
+  // Paths are in the order of the routes. If the numbers and the methods are equal, they match one to one.
   if (routes.length === orphans.length && routes.every((route, index) => fits(route, orphans[index]!) && route[1].size === orphans[index]![1].size)) {
     for (const [index, route] of routes.entries()) placeAll(route, orphans[index]!)
     return
   }
-  // Most transforms add a prefix, or take one away.
+  // Most transforms add or remove a prefix.
   const candidates = routes.map((route) => orphans.filter((orphan) => fits(route, orphan) && (endsWith(route[0], orphan[0]) || endsWith(orphan[0], route[0]))))
   for (const [index, [found, ...others]] of candidates.entries()) {
     if (found === undefined || others.length > 0) continue

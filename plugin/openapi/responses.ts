@@ -1,12 +1,12 @@
-/** Where schemas of ours are in a document. */
+/** The JSON pointer prefix of this plugin's schemas in a document. */
 export const SCHEMA = '#/components/schemas/'
 const RESPONSE = '#/components/responses/'
 const JSON_TYPE = 'application/json'
 
-/** JSON of a schema of ours. */
+/** Returns JSON content with a schema of this plugin. */
 export const jsonContent = (schema: string, more: object = {}) => ({ [JSON_TYPE]: { schema: { $ref: `${SCHEMA}${schema}` }, ...more } })
 
-/** A response with the body of an OAuth error. */
+/** Returns a response whose body is an OAuth error. */
 export const errorResponse = (description: string, examples: Record<string, { error: string, error_description: string }>) => ({
   description,
   content: {
@@ -17,18 +17,18 @@ export const errorResponse = (description: string, examples: Record<string, { er
   }
 })
 
-// The header field of every 401.
+// Every 401 has this header field.
 const challengeHeader = {
   'WWW-Authenticate': { description: 'The challenge (RFC 9110 section 11.6.1).', schema: { type: 'string' } }
 }
 
-/** The header field of a document that caches may keep. */
+/** The header field of a cacheable document. */
 export const CACHED = { 'Cache-Control': { description: 'For how many seconds it may be kept.', schema: { type: 'string' } } }
 
-/** The header field of every answer that no cache may keep. */
+/** The header field of every response that must not be cached. */
 export const UNCACHED = { 'Cache-Control': { description: 'Always no-store.', schema: { type: 'string' } } }
 
-/** The answer to a client that does not authenticate. */
+/** The response to a client that fails to authenticate. */
 export const refusedClient = {
   ...errorResponse('Client authentication failed.', {
     invalid_client: { error: 'invalid_client', error_description: 'Client authentication failed' }
@@ -36,19 +36,19 @@ export const refusedClient = {
   headers: challengeHeader
 }
 
-/** The answer when a callback, or a store, has failed. */
+/** The response after a callback or a store has failed. */
 export const serverFailed = errorResponse('The server failed.', {
   server_error: { error: 'server_error', error_description: 'The server failed to handle the request' }
 })
 
-/** The answer to a body beyond the limit. */
+/** The response to a body above the size limit. */
 export const tooLarge = errorResponse('The body is larger than 64 KiB.', {
   invalid_request: { error: 'invalid_request', error_description: 'The request body is too large' }
 })
 
 const RETRY_LATER = { 'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } } }
 
-/** The answer to a client that has failed too often, or that the application limits. */
+/** The response to a client with too many failures, or above a rate limit of the application. */
 export const tooMany = {
   ...errorResponse('Authentication failed too often, or the application limits requests.', {
     temporarily_unavailable: { error: 'temporarily_unavailable', error_description: 'The server cannot handle the request now' }
@@ -56,10 +56,10 @@ export const tooMany = {
   headers: RETRY_LATER
 }
 
-/** The answer of an application that limits requests, in its own words. */
+/** The response of an application that limits requests, in a format of its own. */
 export const limited = { description: 'Too many requests, where the application limits them.' }
 
-/** The answer while a store is away. */
+/** The response while a store is unavailable. */
 export const unavailable = {
   ...errorResponse('What the server needs is away for now.', {
     temporarily_unavailable: { error: 'temporarily_unavailable', error_description: 'The server cannot handle the request now' }
@@ -67,7 +67,7 @@ export const unavailable = {
   headers: RETRY_LATER
 }
 
-/** The answers of guarded routes, which operations refer to. */
+/** The responses of guarded routes, to which operations refer. */
 export const guardResponses = {
   OAuth2BadRequest: {
     ...errorResponse('The access token is malformed, or sent in more than one way (RFC 6750 section 3.1).', {

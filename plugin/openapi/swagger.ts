@@ -7,7 +7,7 @@ import type { FlowDescription, OpenAPIDocument } from './document.ts'
 
 type Swagger = (options?: { yaml?: boolean }) => OpenAPIDocument | string
 
-// The flows of a document, on the very function that makes it: two registrations of the plugin share one.
+// The flows of a document, stored on the function that generates it: two registrations of the plugin share one document.
 const FLOWS: unique symbol = brandOf('flows') as never
 
 interface CompletingSwagger extends Swagger {
@@ -15,8 +15,8 @@ interface CompletingSwagger extends Swagger {
 }
 
 /**
- * Has every document of `@fastify/swagger` that an instance can see completed with a flow, wherever and whenever
- * `@fastify/swagger` was registered: on the instance, above it, or in one of its children. Does nothing where there is none.
+ * Adds a flow to every document of `@fastify/swagger` that an instance can reach, in any order of registration and whether
+ * `@fastify/swagger` was registered on the instance, on a parent or on a child. Does nothing without `@fastify/swagger`.
  *
  * @throws FST_OAUTH_SECURITY_SCHEME_TAKEN
  */
@@ -26,12 +26,12 @@ export function describeInSwagger (instance: FastifyInstance, children: readonly
   }
 }
 
-/** Under what name an instance keeps the description of its flow. */
+/** The key under which an instance stores the description of its flow. */
 export const FLOW_DESCRIPTION = brandOf('description')
 
 /**
- * Makes a `transformObject` for `@fastify/swagger` that completes the document with the flow of an instance. It is needed
- * only where `@fastify/swagger` is registered under another `decorator` name than "swagger": otherwise it happens by itself.
+ * Creates a `transformObject` for `@fastify/swagger` that completes the document with the flow of an instance. Required only
+ * if `@fastify/swagger` is registered with a `decorator` other than "swagger". Otherwise the plugin does this automatically.
  */
 export function oauthTransformObject (app: FastifyInstance): (document: { openapiObject: object } | { swaggerObject: object }) => object {
   return (document) => describeFlows(
@@ -42,7 +42,7 @@ export function oauthTransformObject (app: FastifyInstance): (document: { openap
 
 interface SwaggerOwner { swagger: Swagger | CompletingSwagger }
 
-// Encapsulated instances inherit from each other: the decorator is replaced where it was made, for all to see.
+// Encapsulated instances inherit decorators, so the decorator is replaced on the instance that defined it.
 function ownerOfSwagger (instance: object): SwaggerOwner | undefined {
   for (let owner: object | null = instance; owner !== null; owner = Object.getPrototypeOf(owner)) {
     if (Object.hasOwn(owner, 'swagger')) return owner as SwaggerOwner
@@ -60,7 +60,7 @@ function addFlow (owner: SwaggerOwner, flow: FlowDescription): void {
 
 function completing (swagger: Swagger): CompletingSwagger {
   const flows: FlowDescription[] = []
-  // @fastify/swagger hands out one document, again and again.
+  // @fastify/swagger returns the same document object on each call.
   const completed = new WeakMap<OpenAPIDocument, { document: OpenAPIDocument, yaml?: string }>()
 
   function complete (options?: { yaml?: boolean }): OpenAPIDocument | string {

@@ -2,7 +2,7 @@ import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { OAUTH_TAG } from './marks.ts'
 import { errorResponse, jsonContent, refusedClient, SCHEMA, serverFailed, tooLarge, tooMany, unavailable, UNCACHED } from './responses.ts'
 
-/** Writes the operation of the token route of a flow. */
+/** Returns the OpenAPI operation of the token route of a flow. */
 export function tokenOperation (flow: ClientCredentialsFlow): object {
   const methods = flow.getTokenEndpointAuthMethods()
   const scope = Object.keys(flow.getScopes()).join(' ')
@@ -12,7 +12,7 @@ export function tokenOperation (flow: ClientCredentialsFlow): object {
     tags: [OAUTH_TAG],
     summary: 'Get an access token',
     description: `The client credentials grant (RFC 6749 section 4.4). Clients authenticate by ${methods.join(' or ')}.`,
-    // Clients authenticate by what they send here, not by a token.
+    // Clients authenticate by the request itself, not by an access token.
     security: [],
     requestBody: {
       required: true,

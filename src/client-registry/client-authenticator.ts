@@ -18,18 +18,18 @@ import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
 import { toOAuth2Client } from './to-oauth2-client.ts'
 import { registrationOf } from './validate-registration.ts'
 
-/** A client as it is remembered: ready to authenticate by. */
+/** A cached client, prepared for authentication. */
 interface KnownClient {
   readonly client: OAuth2Client
   readonly isDisabled: boolean
   readonly authMethods: readonly string[] | undefined
   readonly secrets: ComparableSecrets
-  /** Of the client and of all clients, when it was read. */
+  /** The sum of the generations of the client and of all clients, at the time of the read. */
   readonly generation: number
   readonly age: Age
 }
 
-/** What clients are authenticated by. */
+/** Options of the client authenticator. */
 export interface ClientAuthenticatorOptions {
   hashes: SecretHashes
   slowHashes: SlowSecretHashes
@@ -41,7 +41,7 @@ export interface ClientAuthenticatorOptions {
   now: Clock
 }
 
-// Milliseconds. A client that was read, or confirmed, so lately needs not be read again before it gets a token.
+// Milliseconds. A client that was read or confirmed within this time is not read again before a token is issued.
 const CONFIRMED_FOR = 1000
 
 /**
@@ -56,7 +56,7 @@ export class ClientAuthenticator {
   readonly #slowHashes: SlowSecretHashes
   readonly #uses: SecretUses
   readonly #entries: Entries | undefined
-  // What was read of the clients that requests are under way of.
+  // The data that was read of clients with a request in progress.
   readonly #known = new WeakMap<OAuth2Client, KnownClient>()
 
   constructor (store: ClientStore, { hashes, slowHashes, uses, cacheSize, cacheMaxAge, entries, onError, now }: ClientAuthenticatorOptions) {
@@ -92,17 +92,17 @@ export class ClientAuthenticator {
     return isConfirmed ? client : this.#confirmAnew(context)
   }
 
-  /** Takes note of clients that were added in this process. */
+  /** Updates the caches after this process has added clients. */
   added (clients: readonly StoredClient[]): void {
     if (clients.some(({ secrets }) => secrets.some(({ isImported }) => isImported))) this.#imported.add()
   }
 
-  /** Takes note of a client that was changed in this process. */
+  /** Updates the caches after this process has changed a client. */
   changed (id: string): void {
     this.#cache.forget(id)
   }
 
-  // Entries that were read too long ago could name a generation with which no token is accepted any more.
+  // Stale entries could name a generation with which no token is accepted any more.
   #withEntries<T> (work: () => T | Promise<T>): T | Promise<T> {
     const refresh = this.#entries?.refresh
     const reading = refresh?.whenStale(0)
@@ -114,7 +114,7 @@ export class ClientAuthenticator {
   }
 
   #authenticate ({ clientId, clientSecret, clientAuthMethod }: ClientCredentialsTokenRequest<string | undefined>, address: string | undefined): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
-    // A method without secrets has proven the client: what is left is whether it is there and may do so.
+    // A method without secrets has authenticated the client: what remains is whether it exists and may use the method.
     if (clientSecret === undefined) return this.#find(clientId, clientAuthMethod)
     const presented = this.#secrets.present(clientSecret)
     const known = this.#cached(clientId)
@@ -139,7 +139,7 @@ export class ClientAuthenticator {
     return known !== undefined && isAllowed(known, clientAuthMethod) ? known.client : undefined
   }
 
-  // A secret that is hashed slowly was verified a moment ago, and is recognised by that.
+  // A slowly hashed secret was verified a moment ago, so the verification cache has it.
   async #confirmAnew ({ clientId, clientSecret, clientAuthMethod }: ClientCredentialsTokenRequest<string | undefined>): Promise<OAuth2Client | undefined> {
     const known = await this.#read(clientId)
     if (known === undefined || !isAllowed(known, clientAuthMethod)) return undefined
@@ -148,7 +148,7 @@ export class ClientAuthenticator {
     return secret !== undefined && !this.#isRevoked(known, secret) ? known.client : undefined
   }
 
-  // What can be no client_id might be more than a database takes.
+  // A string that cannot be a client_id may be longer than a database accepts.
   async #read (clientId: string): Promise<KnownClient | undefined> {
     return isClientId(clientId) ? await this.#cache.read(clientId) : undefined
   }
@@ -164,7 +164,7 @@ export class ClientAuthenticator {
     return known.client
   }
 
-  // An entry that was read, or written, since says more than what was read of the client.
+  // An entry that was read or written later is newer than the data of the client.
   #isOutdated ({ client, generation, secrets }: KnownClient): boolean {
     const entries = this.#entries
     if (entries === undefined) return false
@@ -175,7 +175,7 @@ export class ClientAuthenticator {
     return this.#entries?.isSecretRevoked(client.id, secret.id) === true
   }
 
-  // A store that has lost history may have the client of before: then the entry counts that this process holds.
+  // A store that has lost history may return an older client: then the entry of this process is used.
   #prepare (stored: StoredClient, age: Age): KnownClient {
     const { id, isDisabled = false, secrets, generation: own = 0 } = stored
     const entry = this.#entries?.client(id)

@@ -8,18 +8,18 @@ import type { Clock } from '../lib/clock.ts'
 import type { ClientStore, FeedMark, StoredClient } from '../stores/contracts/index.ts'
 import { ClientLookups } from './client-lookups.ts'
 
-// Milliseconds. A change in another process is seen within a second.
+// Milliseconds. A change by another process takes effect within a second.
 const MAX_AGE = 1000
 
 interface Entry<T> { readonly client: T, /** in seconds since 1970 */ readonly readAt: number }
 
 /** Options of the client cache. */
 export interface ClientCacheOptions<T> {
-  /** How many; the one that was used longest ago goes first. 0 for none. */
+  /** Maximum number of entries; the least recently used one is evicted. 0 disables the cache. */
   max: number
-  /** Seconds. */
+  /** Seconds until an entry expires. */
   maxAge: number
-  /** Makes what is cached: once for each time a client is read. @param age of what was read, from the beginning of the read */
+  /** Creates the cached value, once for each read of a client. @param age age of the data, counted from the start of the read */
   prepare: (client: StoredClient, age: Age) => T
   entries: Entries | undefined
   onError: ((error: Error) => void) | undefined
@@ -27,9 +27,9 @@ export interface ClientCacheOptions<T> {
 }
 
 /**
- * Caches clients, as long as the store said less than a second ago which of them have changed since. When it cannot say,
- * no cached client counts, and clients are read: an outage must not hide that one was disabled. Only for clients that
- * exist: unauthenticated callers must never push them out.
+ * Caches clients, as long as the list of changes from the store is less than a second old. When the list is unavailable,
+ * no cached client is used and clients are read: an outage must not hide that a client was disabled. Caches existing clients
+ * only, so that unauthenticated callers cannot evict them.
  */
 export class ClientCache<T> {
   readonly #store: Pick<ClientStore, 'listClientChanges'>
@@ -39,7 +39,7 @@ export class ClientCache<T> {
   readonly #changes: BackgroundRefresh
   #mark: FeedMark | undefined
   #epoch = 0
-  // Counts what made a read that is under way too old to be cached.
+  // Counts changes, to detect that a read in progress is too old to be cached.
   #changeCount = 0
 
   constructor (store: Pick<ClientStore, 'findClients' | 'listClientChanges'>, options: ClientCacheOptions<T>) {
@@ -50,11 +50,11 @@ export class ClientCache<T> {
     this.#changes = new BackgroundRefresh(() => this.#readChanges(), { now: options.now, onOutage: options.onError })
   }
 
-  /** @returns undefined for a client that is not cached, or may have changed since */
+  /** @returns undefined for a client that is not cached, or may have changed */
   get (id: string): T | undefined {
-    // A map of none would be one without bound.
+    // LRUMap with a maximum of 0 would be unbounded.
     if (this.#options.max === 0) return undefined
-    // What is waited for elsewhere is started here: a client that is not cached is read.
+    // Only starts a refresh and does not wait: a client that is not cached is read anyway.
     this.#changes.whenStale()
     this.#forgetAfterLoss()
     if (this.#changes.age() >= MAX_AGE) return undefined
@@ -64,12 +64,12 @@ export class ClientCache<T> {
     return age >= 0 && age < this.#options.maxAge ? entry.client : undefined
   }
 
-  /** Reads a client from the store, and caches it. @throws StoreUnavailableError */
+  /** Reads a client from the store and caches it. @throws StoreUnavailableError */
   async read (id: string): Promise<T | undefined> {
     const readAt = this.#options.now()
     const age = measureAge(this.#options.now)
     const changeCount = this.#changeCount
-    // Without a mark, what changes from now on would not be listed.
+    // Without a mark, the store would not list later changes.
     const isFollowed = this.#mark !== undefined
     const stored = await this.#lookups.find(id)
     if (stored === undefined) {
@@ -81,7 +81,7 @@ export class ClientCache<T> {
     return client
   }
 
-  /** Forgets a client that was changed. */
+  /** Removes a changed client from the cache. */
   forget (id: string): void {
     this.#changeCount++
     this.#entries.delete(id)
@@ -96,7 +96,7 @@ export class ClientCache<T> {
       if (!page.hasMore) return () => { if (this.#mark === begunAt) this.#mark = mark }
       page = await this.#store.listClientChanges(mark)
     }
-    // The store has lost history: any client may be another.
+    // The store has lost its history, so any client may have changed.
     const { mark } = await this.#store.listClientChanges()
     return () => {
       this.#forgetAll()

@@ -1,4 +1,4 @@
-// The one table of the fields of a client. Registry, stored record, metadata, JSON Schemas, command line and import follow it.
+// The single table of client fields. The registry, stored records, metadata, JSON Schemas, the CLI and the import derive from it.
 import type { JSONWebKeySet } from 'jose'
 import { isPublicJwks } from '../jws/public-jwk.ts'
 import { RESERVED_CLAIMS } from '../jws/reserved-claims.ts'
@@ -6,7 +6,7 @@ import type { ClientNeeds } from '../stores/contracts/settings-store.ts'
 import { FILLED_LIST, isListOf, isText, JSON_OBJECT, LIST, oneOf, SCOPES, SECONDS, SECURE_URL, TEXT, whether } from './client-field-kinds.ts'
 import type { FieldKind } from './client-field-kinds.ts'
 
-/** The one name in a client's certificate that it authenticates by (RFC 8705 §2.1.2). */
+/** The name in a client certificate that identifies the client (RFC 8705 §2.1.2). */
 export type CertificateName =
   | { subjectDn: string }
   | { sanDns: string }
@@ -20,29 +20,29 @@ export interface ClientRegistration {
   name?: string
   /** Default none. */
   scopes?: readonly string[]
-  /** The scopes that it gets when it asks for none; each among its scopes. Default all of its scopes. */
+  /** The scopes of a request without a scope parameter; each among its scopes. Default all of its scopes. */
   defaultScopes?: readonly string[]
-  /** The resources that its tokens may be for (RFC 8707). Default all of the server's. */
+  /** The resources for which it may request tokens (RFC 8707). Default all of the server's. */
   audiences?: readonly string[]
   /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). */
   introspects?: readonly string[]
-  /** Seconds. Default the flow's. */
+  /** Lifetime of its access tokens in seconds. Default that of the flow. */
   accessTokenLifetime?: number
-  /** The client authentication methods that it may use, by their names in RFC 7591 §2. Default all that it has secrets or keys for. */
+  /** The client authentication methods that it may use, by their names in RFC 7591 §2. Default all for which it has secrets or keys. */
   authMethods?: readonly string[]
-  /** Its public keys. Not together with jwksUri (RFC 7591 §2). */
+  /** Its public keys. Mutually exclusive with jwksUri (RFC 7591 §2). */
   jwks?: JSONWebKeySet
-  /** The URL of its public keys: https, or http on loopback. */
+  /** The URL of its JWK Set: https, or http on loopback. */
   jwksUri?: string
-  /** The name in its certificate that it authenticates by. */
+  /** The name in its certificate that identifies it. */
   certificateName?: CertificateName
-  /** What its tokens must be bound to. */
+  /** The required sender constraint of its tokens. */
   senderConstraint?: 'dpop' | 'mtls'
-  /** Further claims of its access tokens, whatever their kind: 4,096 bytes at most, and none that RFC 7519 or RFC 9068 defines for the server. */
+  /** Additional claims of its access tokens of every kind: at most 4,096 bytes, and no claim that the server sets (RFC 7519, RFC 9068). */
   claims?: Readonly<Record<string, unknown>>
   /**
-   * Members for the operator: callbacks find them in `metadata` of OAuth2Client, tokens never have them. 4,096 bytes at most, and none
-   * that another field has.
+   * Free-form members for the operator. Callbacks read them from `metadata` of OAuth2Client; tokens never contain them. At most 4,096
+   * bytes, and no member name of another field.
    */
   metadata?: Readonly<Record<string, unknown>>
 }
@@ -50,27 +50,27 @@ export interface ClientRegistration {
 /** A partial update of a client: omitted members are unchanged, undefined removes a member. */
 export type ClientChanges = { [Name in keyof ClientRegistration]?: ClientRegistration[Name] | undefined }
 
-/** The needs of a client for each client authentication method, by its name. */
+/** The requirements of each client authentication method, by the name of the method. */
 export type AuthMethods = Readonly<Record<string, ClientNeeds>>
 
-/** A member of client metadata (RFC 7591 §2) that carries a field, or one value of it. */
+/** A member of client metadata (RFC 7591 §2) that carries a field or one value of it. */
 export interface MetadataMember<T = any> extends Pick<FieldKind<T>, 'schema' | 'read' | 'write'> {
-  /** For JSON Schema and OpenAPI. */
+  /** The description in JSON Schema and OpenAPI. */
   readonly description: string
-  /** Whether `metadata` of OAuth2Client does not have it. Default false. */
+  /** Whether the member is omitted from `metadata` of OAuth2Client. Default false. */
   readonly isHidden?: boolean
 }
 
-/** A field of a client, with everything that differs from one to another. */
+/** The definition of a client field. */
 export interface ClientField<T = any> extends Pick<FieldKind<T>, 'isJson' | 'read' | 'show'> {
   /** Completes "must be …" in an error. */
   readonly demand: string | ((methods: AuthMethods) => string)
   check (value: unknown, client: ClientChanges, methods: AuthMethods): boolean
-  /** The members of client metadata by name: for the admin API, the import, and `metadata` of OAuth2Client. */
+  /** The members of client metadata by name, for the admin API, the import and `metadata` of OAuth2Client. */
   readonly members: Readonly<Record<string, MetadataMember<T>>>
-  /** Where callbacks and methods find it: a member of OAuth2Client with the same name, its `metadata`, or nowhere. */
+  /** Where callbacks and methods find the field: as a member of OAuth2Client, in its `metadata`, or not at all. */
   readonly reaches: 'client' | 'metadata' | 'registry'
-  /** The option of the command line. */
+  /** The command line option. */
   readonly option: { readonly name: string, readonly placeholder: string, readonly description: string }
   /** The label in the output of the command line. */
   readonly label: string
@@ -78,7 +78,7 @@ export interface ClientField<T = any> extends Pick<FieldKind<T>, 'isJson' | 'rea
 
 type FieldTable = { readonly [Name in keyof Required<ClientRegistration>]: ClientField<Required<ClientRegistration>[Name]> }
 
-// Kind on the command line, name in the registry, and member of metadata.
+// Maps the kind on the command line to the name in the registry and the member of metadata.
 const CERTIFICATE_NAMES = { dn: 'subjectDn', dns: 'sanDns', uri: 'sanUri', ip: 'sanIp', email: 'sanEmail' } as const
 
 export const CLIENT_FIELDS = {
@@ -132,7 +132,7 @@ export const CLIENT_FIELDS = {
     check: (value: unknown, client: ClientChanges, methods: AuthMethods) =>
       isListOf(value, (name) => Object.hasOwn(methods, String(name)) && hasNeeded(client, methods[String(name)])) && value.length > 0,
     members: {
-      // RFC 7591 §2 has a single method. The registry checks several by itself.
+      // RFC 7591 §2 defines a single method. The registry also supports several.
       token_endpoint_auth_method: {
         ...TEXT,
         read: (method: unknown) => [TEXT.read(method)],
@@ -227,15 +227,15 @@ export const CLIENT_FIELDS = {
 
 export type FieldName = keyof ClientRegistration
 
-/** The rows of the table, for those who treat all fields alike. */
+/** The rows of the table, for code that handles all fields alike. */
 export const FIELD_ENTRIES = Object.entries(CLIENT_FIELDS) as ReadonlyArray<readonly [name: FieldName, field: ClientField]>
 
-/** Tells whether a client has keys of its own, or the URL of them. */
+/** Returns whether a client has registered keys or a jwks_uri. */
 export function hasKeys ({ jwks, jwksUri }: ClientChanges): boolean {
   return jwks !== undefined || jwksUri !== undefined
 }
 
-// The flow obeys members of these names in `metadata` of OAuth2Client: none may come from elsewhere.
+// The flow interprets members of these names in `metadata` of OAuth2Client, so free-form metadata must not contain them.
 function metadataNames (): ReadonlySet<string> {
   return new Set([...FIELD_ENTRIES.flatMap(([, { members }]) => Object.keys(members)), 'client_id', 'client_secret', 'grant_types', 'token_endpoint_auth_signing_alg'])
 }

@@ -7,8 +7,8 @@ interface Lookup {
 }
 
 /**
- * Finds clients in the store: all that are looked for in one turn of the event loop by one question, and each of them once.
- * One that is looked for later is asked for anew, since the answer under way may be older than its question.
+ * Finds clients in the store, with one query for all distinct ids that are requested in one turn of the event loop. A later
+ * request for the same id starts a new query, because the result of the query in progress may be too old.
  */
 export class ClientLookups {
   readonly #store: Pick<ClientStore, 'findClients'>
@@ -22,7 +22,7 @@ export class ClientLookups {
   find (id: string): Promise<StoredClient | undefined> {
     const known = this.#lookups.get(id)
     if (known !== undefined) return known.promise
-    // A turn of the event loop reads all sockets that have something, each with its own microtasks.
+    // One turn of the event loop reads all readable sockets, each with its own microtasks.
     if (this.#lookups.size === 0) setImmediate(() => this.#ask())
     const lookup = newLookup()
     this.#lookups.set(id, lookup)

@@ -28,17 +28,17 @@ export type { ClientSecret, RegisteredClient } from './registered-client.ts'
 export type { ClientChanges } from './client-fields.ts'
 export type { AddOptions, ClientChangeOptions, ClientRegistryOptions, ListOptions, RotateOptions } from './registry-options.ts'
 
-// Seconds that older secrets stay valid beside a new one.
+// Seconds. Older secrets stay valid for this time after a rotation.
 const OVERLAP = 86_400
 const PAGE = 100
 
 /**
- * Keeps the clients of a server in a store, and authenticates them. What changes in another process is seen within a second.
+ * Stores the clients of a server, and authenticates them. Changes by another process take effect within a second.
  *
- * When the store is away, nobody is authenticated: every method that needs it rejects with its StoreUnavailableError.
+ * While the store is unavailable, no client is authenticated: every method that needs it rejects with its StoreUnavailableError.
  */
 export class ClientRegistry implements Clients {
-  /** The store again, where it can remember what may be used once only. */
+  /** The same store, if it can reserve one-time values. */
   readonly replays: ReplayStore | undefined
   readonly entries: Entries | undefined
   readonly audit: AuditStore | undefined
@@ -66,35 +66,35 @@ export class ClientRegistry implements Clients {
     this.#changes = new ClientChangeWriter(store, { entries: this.entries, changed: (id) => { this.#authenticator.changed(id) }, now })
   }
 
-  /** Milliseconds that the slow hash of a secret takes on this machine; 0 as long as no client is known to have such a secret. */
+  /** Milliseconds that a slow hash takes on this machine; 0 as long as no client with such a secret was found. */
   get slowHashTime (): number { return this.#maker.slowHashes.time }
 
-  /** Measures how long a slow hash takes, if any client has such a secret. Never rejects: it is measured later if the store is unavailable. */
+  /** Measures how long a slow hash takes, if any client has such a secret. Never rejects: if the store is unavailable, it measures later. */
   start (): Promise<void> { return this.#authenticator.start().catch(() => {}) }
 
   /**
-   * Finds a client and compares its secret. An unknown client, a wrong or expired secret, a client that is disabled or may not
-   * use this method are all undefined. Answers at once for a client that is remembered.
+   * Finds a client and verifies its secret. Returns undefined for an unknown client, a wrong or expired secret, and a client that is
+   * disabled or may not use the method. Returns synchronously for a cached client.
    *
    * @throws StoreUnavailableError, or rejects with it
    */
   readonly getClient: Clients['getClient'] = (context, sender) => this.#authenticator.authenticate(context, sender?.address)
 
-  /** Is called by each flow that has these clients, with its methods: clients can be registered for them. */
+  /** Registers client authentication methods, so that clients can be registered for them. Each flow with this registry calls it. */
   learnMethods (methods: AuthMethods): void {
     this.#methods = { ...this.#methods, ...methods }
   }
 
-  /** Finds a client that is not disabled. Authenticates nobody. @throws StoreUnavailableError, or rejects with it */
+  /** Finds a client that is not disabled. Does NOT authenticate it. @throws StoreUnavailableError, or rejects with it */
   findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
     return this.#authenticator.find(clientId)
   }
 
   /**
-   * Confirms a client immediately before it gets a token: what was read of it less than a second ago, and has not changed
-   * since, is good; otherwise it is read and checked again.
+   * Confirms a client immediately before a token is issued. Accepts data that was read less than a second ago and has not changed
+   * since; otherwise reads and verifies the client again.
    *
-   * @returns the client as it is now; undefined if it may not have a token any more
+   * @returns the current client; undefined if it may no longer get a token
    * @throws StoreUnavailableError, or rejects with it
    */
   confirm (client: OAuth2Client, context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined> {
@@ -102,10 +102,10 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Adds a client. Tokens that a removed client of the same id had stay invalid.
+   * Adds a client. Tokens of a removed client with the same id stay invalid.
    *
    * @returns the client, and its secret if one was generated
-   * @throws FlowConfigurationError for a wrong registration, or an id that is taken
+   * @throws FlowConfigurationError for an invalid registration, or an id that is already in use
    */
   async add (client: NewClient = {}, change: ClientChangeOptions = {}): Promise<{ client: RegisteredClient, secret: IssuedSecret | undefined }> {
     const by = changedBy(change)
@@ -118,16 +118,16 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Adds clients, all in one atomic step. One whose id is there already is left as it is; of two with one id the first counts.
+   * Adds clients in one atomic step. Leaves a client whose id already exists unchanged. If two have the same id, adds the first.
    *
-   * @throws FlowConfigurationError for a wrong registration; then none is added
+   * @throws FlowConfigurationError for an invalid registration; then none is added
    */
   async addAll (
     clients: readonly NewClient[], options: AddOptions = {}
   ): Promise<Array<{ id: string, isAdded: boolean, secret: IssuedSecret | undefined }>> {
     const { beforeCommit, by } = checkAddOptions(options)
     const made: Array<Awaited<ReturnType<typeof makeClient>>> = []
-    // One after the other: slow hashes must leave room for those who log in.
+    // Sequential: concurrent slow hashes would delay clients that authenticate meanwhile.
     for (const client of clients) made.push(await makeClient(this.#maker, client))
     const first = new Map(made.toReversed().map((client) => [client.stored.id, client]))
     const unique = made.filter((client) => first.get(client.stored.id) === client)
@@ -153,12 +153,12 @@ export class ClientRegistry implements Clients {
   /**
    * Lists clients in the order of their ids.
    *
-   * @returns `next` undefined behind the last client
+   * @returns `next` is undefined on the last page
    * @throws RangeError
    */
   async list (page: ListOptions = {}): Promise<{ clients: RegisteredClient[], next: string | undefined }> {
     const { after, limit = PAGE } = checkListOptions(page)
-    // One more, to see whether there are others.
+    // Reads one more client, to detect whether another page follows.
     const found = await this.#store.listClients({ limit: limit + 1, ...(after !== undefined && { after }) })
     const clients = found.slice(0, limit)
     const lastUseOf = await this.#uses.find(clients.map(({ id }) => id))
@@ -166,11 +166,11 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Changes what is registered of a client: what is not named stays, what is named undefined is taken back. Does NOT revoke
-   * access tokens.
+   * Applies a partial update to a client: omitted members are unchanged, undefined removes a member. Does NOT revoke access
+   * tokens.
    *
-   * @returns undefined for a client that is not there
-   * @throws FlowConfigurationError for what would be a wrong registration
+   * @returns undefined for a client that does not exist
+   * @throws FlowConfigurationError if the result would be an invalid registration
    */
   async update (id: string, changes: ClientChanges, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
@@ -179,39 +179,39 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Disables a client: it gets no more tokens, and every process rejects those that it has within a second. Enabling it
-   * revives none of them.
+   * Disables a client: it gets no more tokens, and every process rejects its existing tokens within a second. Those stay invalid
+   * after the client is enabled again.
    *
-   * @returns undefined for a client that is not there
+   * @returns undefined for a client that does not exist
    */
   async disable (id: string, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
     return await this.#show(await this.#changes.change(id, 'disabled', (client) => this.#changes.raised({ ...client, isDisabled: true }), this.#changes.record(by, 'client', id, 'disabled')))
   }
 
-  /** Enables a client that was disabled: it gets tokens again. @returns undefined for a client that is not there */
+  /** Enables a disabled client: it can get tokens again. @returns undefined for a client that does not exist */
   async enable (id: string, change: ClientChangeOptions = {}): Promise<RegisteredClient | undefined> {
     const by = changedBy(change)
     const enabled = ({ isDisabled, ...client }: StoredClient) => this.#changes.raised(client)
     return await this.#show(await this.#changes.change(id, 'enabled', enabled, this.#changes.record(by, 'client', id, 'enabled')))
   }
 
-  /** Removes a client with all of its secrets. Every process rejects its access tokens within a second. @returns false for one that is not there */
+  /** Removes a client with all of its secrets. Every process rejects its access tokens within a second. @returns false if it does not exist */
   async remove (id: string, change: ClientChangeOptions = {}): Promise<boolean> {
     const by = changedBy(change)
     return await this.#changes.remove(id, by)
   }
 
-  /** Revokes all access tokens of a client: every process rejects them within a second. It may get others. @returns false for a client that is not there */
+  /** Revokes all access tokens of a client. Every process rejects them within a second. It can get new ones. @returns false if it does not exist */
   async revokeTokens (id: string, change: ClientChangeOptions = {}): Promise<boolean> {
     const by = changedBy(change)
     return await this.#changes.change(id, 'tokens_revoked', (client) => this.#changes.raised(client), this.#changes.record(by, 'tokens', id, 'revoked')) !== undefined
   }
 
   /**
-   * Revokes all access tokens of all clients: every process rejects them within a second.
+   * Revokes all access tokens of all clients. Every process rejects them within a second.
    *
-   * @throws TypeError for a store that keeps no entries
+   * @throws TypeError for a store without entries
    */
   async revokeAllTokens (change: ClientChangeOptions = {}): Promise<void> {
     const by = changedBy(change)
@@ -220,9 +220,9 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Generates a new secret for a client. Those that it has stay valid for a while, unless they expire earlier.
+   * Generates a new secret for a client. Existing secrets stay valid for the overlap, unless they expire earlier.
    *
-   * @returns undefined for a client that is not there
+   * @returns undefined for a client that does not exist
    * @throws FlowConfigurationError
    */
   async rotateSecret (id: string, options: RotateOptions = {}): Promise<IssuedSecret | undefined> {
@@ -234,10 +234,10 @@ export class ClientRegistry implements Clients {
   }
 
   /**
-   * Revokes a secret of a client: no process accepts it after a second. Access tokens that were obtained with it stay valid:
-   * {@link revokeTokens} ends them.
+   * Revokes a secret of a client. Every process rejects it after a second. Access tokens that were obtained with it stay valid:
+   * {@link revokeTokens} revokes them.
    *
-   * @returns false for one that is not there
+   * @returns false for a secret that does not exist
    */
   async revokeSecret (id: string, secretId: string, change: ClientChangeOptions = {}): Promise<boolean> {
     const by = changedBy(change)
@@ -248,7 +248,7 @@ export class ClientRegistry implements Clients {
     return client !== undefined
   }
 
-  /** Writes what is known of the last uses of secrets. Call it before the process ends. @throws StoreUnavailableError */
+  /** Writes the pending last-used times of secrets. Call it before the process ends. @throws StoreUnavailableError */
   async flush (): Promise<void> {
     await this.#uses.flush()
   }

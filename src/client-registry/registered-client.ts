@@ -2,17 +2,17 @@ import type { StoredClient, StoredSecret } from '../stores/contracts/index.ts'
 import type { ClientRegistration } from './client-fields.ts'
 import { registrationOf } from './validate-registration.ts'
 
-/** A secret of a client, as far as anybody may know it. Times are in seconds since 1970. */
+/** The public data of a client secret. Times are in seconds since 1970. */
 export interface ClientSecret {
-  /** Names the secret, and tells nothing of it: for revokeSecret. */
+  /** The identifier of the secret, for revokeSecret. Reveals nothing of the secret. */
   id: string
-  /** Whether somebody else has chosen it, so that it is hashed slowly. */
+  /** Whether it was chosen elsewhere, and so is hashed slowly. */
   isImported: boolean
   /** Seconds since 1970. */
   createdAt: number
-  /** Undefined for one that does not expire. */
+  /** Seconds since 1970. Undefined if it does not expire. */
   expiresAt: number | undefined
-  /** To the minute, and written in batches: a minute late, or so. */
+  /** Seconds since 1970, to the minute. Written in batches, so up to about a minute late. */
   lastUsedAt: number | undefined
 }
 
@@ -21,17 +21,17 @@ export interface RegisteredClient extends ClientRegistration {
   /** The client_id. */
   id: string
   scopes: readonly string[]
-  /** Whether it gets no tokens until it is enabled. */
+  /** Whether it gets no tokens until it is re-enabled. */
   isDisabled: boolean
-  /** What may be known of its secrets, those that have expired since the last change included. */
+  /** The public data of its secrets, including those that have expired since the last change. */
   secrets: readonly ClientSecret[]
   /** Seconds since 1970. */
   createdAt: number
-  /** Seconds since 1970, of the last change but to the use of its secrets. */
+  /** Seconds since 1970, of the last change other than a last-used time. */
   updatedAt: number
 }
 
-/** Returns the part of a stored client that may be shown: no hash. */
+/** Returns the public part of a stored client, without hashes. */
 export function toRegisteredClient (
   client: StoredClient, lastUseOf: (clientId: string, secretId: string) => number | undefined
 ): RegisteredClient {

@@ -9,26 +9,26 @@ import { LIFETIME_DEMAND, MAX_LIFETIME } from './new-client.ts'
 import type { IssuedSecret, SecretOptions } from './new-client.ts'
 import { isPepper } from './secrets/fast-secrets.ts'
 
-// Seconds. The store lists changes as far back.
+// Seconds. The store lists changes of this period.
 const MAX_CACHE_AGE = 3600
 const MAX_PAGE = 1000
 
-/** How secrets are hashed, and what is remembered of clients. */
+/** Options of the client registry. */
 export interface ClientRegistryOptions {
   /**
-   * Keys of the HMAC that secrets are hashed with, of 32 characters at least. The first hashes new secrets, all of them
-   * are tried: put a new one in front, and take the old one away when its secrets have been rotated. null stands for none:
-   * put it last as long as there are secrets from before there was a pepper. Default none: SHA-256, which is no weaker for
-   * secrets of 256 random bits; a pepper makes a copy of the store alone worthless for writing too.
+   * Keys of the HMAC that hashes secrets, each of at least 32 characters. The first key hashes new secrets, and all are tried when a
+   * secret is verified. To rotate, put the new key first, and remove the old one when its secrets have been rotated. null stands
+   * for no pepper: put it last while there are secrets from before the first pepper. Default none: SHA-256, which is as strong for
+   * secrets of 256 random bits. With a pepper, a copy of the store alone does not allow writing valid secrets either.
    */
   peppers?: readonly (string | null)[]
-  /** How many clients are remembered. The one that was used longest ago goes first. 0 for none. Default 10,000. */
+  /** Maximum number of cached clients. The least recently used one is evicted. 0 disables the cache. Default 10,000. */
   cacheSize?: number
-  /** Seconds after which a remembered client is read again, whatever the store says of changes; 3,600 at most. Default 60. */
+  /** Seconds until a cached client is read again even without a listed change; at most 3,600. Default 60. */
   cacheMaxAge?: number
-  /** Is told of what fails behind the scenes: writing when secrets were used last, reading what changed. Once per outage. Default nobody is. */
+  /** Called when a background task fails: writing last-used times, or reading changes. Once per outage. Default none. */
   onError?: (error: Error) => void
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 
@@ -47,30 +47,30 @@ export const CLIENT_REGISTRY: OptionsDescription<ClientRegistryOptions> = {
 
 /** Options of a change. */
 export interface ClientChangeOptions {
-  /** Who makes the change: then it is recorded in the store. Default no record. */
+  /** The administrator who makes the change. If given, the change is recorded in the store. Default no audit record. */
   by?: AuditOrigin | undefined
 }
 
-/** How clients are added. */
+/** Options of `addAll`. */
 export interface AddOptions extends ClientChangeOptions {
   /**
-   * Gets the secrets that were generated before the clients are stored, to keep them: those of clients that turn out to be
-   * there already are of no use. Nothing is stored if it rejects.
+   * Receives the generated secrets before the clients are stored, so that they can be saved. Secrets of clients that already exist
+   * are not stored and are invalid. Nothing is stored if it rejects.
    */
   beforeCommit?: (issued: ReadonlyArray<{ id: string, secret: IssuedSecret }>) => Promise<void>
 }
 
-/** How a secret is rotated. */
+/** Options of `rotateSecret`. */
 export interface RotateOptions extends SecretOptions, ClientChangeOptions {
   /** Seconds that older secrets stay valid, 0 for none. Default 86,400. */
   overlap?: number
 }
 
-/** A page of the list of clients. */
+/** Options of `list`. */
 export interface ListOptions {
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   after?: string
-  /** How many clients, 1 to 1,000. Default 100. */
+  /** Page size, 1 to 1,000. Default 100. */
   limit?: number
 }
 
@@ -94,25 +94,25 @@ const ROTATE: OptionsDescription<RotateOptions> = {
   }
 }
 
-/** Checks the options of a change, and returns who makes it. @throws FlowConfigurationError FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_INVALID_OPTION */
+/** Validates the options of a change, and returns who makes it. @throws FlowConfigurationError FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_INVALID_OPTION */
 export function changedBy (options: ClientChangeOptions): AuditOrigin | undefined {
   checkOptions(options, CHANGE)
   return options.by
 }
 
-/** Checks the options of `addAll`. @throws as {@link changedBy} */
+/** Validates the options of `addAll`. @throws as {@link changedBy} */
 export function checkAddOptions (options: AddOptions): AddOptions {
   checkOptions(options, ADD_ALL)
   return options
 }
 
-/** Checks the options of `rotateSecret`. @throws as {@link changedBy}, and FST_OAUTH_INVALID_CLIENT */
+/** Validates the options of `rotateSecret`. @throws as {@link changedBy}, and FST_OAUTH_INVALID_CLIENT */
 export function checkRotateOptions (options: RotateOptions): RotateOptions {
   checkOptions(options, ROTATE)
   return options
 }
 
-/** Checks the options of `list`. @throws as {@link changedBy}, and RangeError */
+/** Validates the options of `list`. @throws as {@link changedBy}, and RangeError */
 export function checkListOptions (options: ListOptions): ListOptions {
   checkOptions(options, LIST)
   return options

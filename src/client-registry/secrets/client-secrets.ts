@@ -7,22 +7,22 @@ import type { NotedSecret } from './secret-uses.ts'
 import { SlowSecrets } from './slow-secrets.ts'
 import type { ComparableSlowSecrets, SlowSecretsOptions } from './slow-secrets.ts'
 
-/** The secrets of a client, ready to be compared. */
+/** The secrets of a client, parsed for comparison. */
 export interface ComparableSecrets extends ComparableSlowSecrets {
   readonly fast: ReadonlyArray<ComparableSecret<StoredDigest>>
 }
 
-/** What secrets are compared by. */
+/** Options of ClientSecrets. */
 export interface ClientSecretsOptions extends SlowSecretsOptions {
   hashes: SecretHashes
 }
 
-/** Compares presented secrets with those of a client: all fast hashes first, slow ones only where that is needed. */
+/** Verifies presented secrets: compares all fast hashes first, and slow ones only if necessary. */
 export class ClientSecrets {
   readonly #options: ClientSecretsOptions
   readonly #fast: FastSecrets
   readonly #slow: SlowSecrets
-  /** The secrets of a client that does not exist. */
+  /** The secrets of a client that does not exist. Comparing with them takes as long as with real ones. */
   readonly nobody: ComparableSecrets
 
   constructor (options: ClientSecretsOptions) {
@@ -40,13 +40,13 @@ export class ClientSecrets {
     return this.#options.hashes.present(secret)
   }
 
-  /** Recognises a secret without slow hashing: one that has a fast hash, or was verified a moment ago. */
+  /** Recognises a secret without slow hashing: one with a fast hash, or one that is in the verification cache. */
   recognise (secrets: ComparableSecrets, presented: PresentedSecret): NotedSecret | undefined {
     const found = this.#fast.find(secrets.fast, presented, this.#options.now())
     return found !== undefined || isGeneratedSecret(presented.text) ? found : this.#slow.recognise(secrets, presented.text)
   }
 
-  /** Compares a secret that was not recognised with imported ones. @see SlowSecrets.compare */
+  /** Compares a secret that was not recognised with imported secrets. @see SlowSecrets.compare */
   compareSlowly (secrets: ComparableSecrets, presented: PresentedSecret, address: string | undefined): Promise<NotedSecret | undefined> {
     return this.#slow.compare(secrets, presented, address)
   }

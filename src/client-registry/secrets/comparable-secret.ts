@@ -1,9 +1,9 @@
 import type { StoredSecret } from '../../stores/contracts/index.ts'
 import type { NotedSecret } from './secret-uses.ts'
 
-/** A stored secret, ready to be compared. */
+/** A stored secret, parsed for comparison. */
 export interface ComparableSecret<T> extends NotedSecret {
-  /** Seconds since 1970. Infinity for one that does not expire. */
+  /** Seconds since 1970. Infinity if it does not expire. */
   readonly expiresAt: number
   readonly stored: T
 }

@@ -6,25 +6,25 @@ import { networksOf } from '../../lib/ip.ts'
 
 const TOO_MANY_REQUESTS = 429
 
-// Hashes of wrong secrets in a window. More than the failures of one client, which the throttle bounds: so it takes several clients
-// with such secrets to exhaust it, and a single one cannot be found by that.
+// Hashes of wrong secrets per window. Larger than the failures of one client that the throttle allows: only several clients with such
+// secrets can exhaust it, so exhaustion does not reveal a single one.
 const LIMIT = 30
 
 // Seconds.
 const WINDOW = 60
 
-// Of a prefix of 48 bits, which a provider gives to one site: that many networks of 64 bits.
+// For an IPv6 prefix of 48 bits, which a provider assigns to one site: this many /64 networks.
 const SITE_FACTOR = 4
 const MAX_NETWORKS = 10_000
 
-// Hashes under way, whose secret may be right: a whole site may start anew at once, behind one address.
+// Hashes in progress, whose secrets may be right: all processes of a site may restart at once, behind one address.
 const MAX_RUNNING = 64
 
 interface Spent { readonly failures: number, readonly running: number, readonly forgottenAt: number }
 
 /**
- * How many slow hashes of wrong secrets the requests of an address may cost. A right secret costs nothing, nor does the id of a client
- * that has no such secret.
+ * Limits the slow hashes of wrong secrets per address. A right secret costs nothing, and neither does the id of a client without
+ * such a secret.
  */
 export class SlowHashBudget {
   readonly #spent = new LruMap<Spent>(MAX_NETWORKS)
@@ -35,9 +35,9 @@ export class SlowHashBudget {
   }
 
   /**
-   * Call it for each secret that could be compared by a slow hash only, whether or not the client has one.
+   * Checks the budget of an address. Call it for each secret that only a slow hash could verify, whether or not the client has one.
    *
-   * @param address undefined where it is not known: then there is no budget
+   * @param address undefined if unknown: then there is no budget
    * @throws TemporarilyUnavailableError 429 if the budget of the address is exhausted
    */
   check (address: string | undefined): void {
@@ -48,12 +48,12 @@ export class SlowHashBudget {
     }
   }
 
-  /** Counts a hash that begins. */
+  /** Counts the start of a hash. */
   begin (address: string | undefined): void {
     this.#add(address, { running: 1, failures: 0 })
   }
 
-  /** Counts a hash that has ended, with a right secret or a wrong one. */
+  /** Counts the end of a hash, and whether the secret was right. */
   end (address: string | undefined, isRight: boolean): void {
     this.#add(address, { running: -1, failures: isRight ? 0 : 1 })
   }

@@ -11,14 +11,14 @@ import type { SecretVerificationCache } from './secret-verification-cache.ts'
 import { SlowHashBudget } from './slow-hash-budget.ts'
 import type { SlowDigest, SlowSecretHashes } from './slow-secret-hash.ts'
 
-/** The imported secrets of a client, ready to be compared. */
+/** The imported secrets of a client, parsed for comparison. */
 export interface ComparableSlowSecrets {
   readonly clientId: string
   readonly hasImported: boolean
   readonly slow: ReadonlyArray<ComparableSecret<SlowDigest>>
 }
 
-/** What imported secrets are compared by. */
+/** Options of SlowSecrets. */
 export interface SlowSecretsOptions {
   slowHashes: SlowSecretHashes
   verified: SecretVerificationCache
@@ -27,8 +27,8 @@ export interface SlowSecretsOptions {
 }
 
 /**
- * Compares presented secrets with imported ones. A slow hash is computed only for a client that has such a secret, and within
- * the budget of the address: the endpoints hide the time of it.
+ * Compares presented secrets with imported ones. Computes a slow hash only for a client that has such a secret, and within the
+ * budget of the address. The endpoints hide the time that it takes.
  */
 export class SlowSecrets {
   readonly #options: SlowSecretsOptions
@@ -49,7 +49,7 @@ export class SlowSecrets {
     return { clientId, hasImported: imported.length > 0, slow }
   }
 
-  /** Recognises a secret that was verified a moment ago. */
+  /** Recognises a secret that is in the verification cache. */
   recognise ({ clientId, slow }: ComparableSlowSecrets, text: string): NotedSecret | undefined {
     const now = this.#options.now()
     let found: NotedSecret | undefined
@@ -61,11 +61,11 @@ export class SlowSecrets {
   }
 
   /**
-   * Compares a secret that was not recognised. One of the form of generated secrets is no imported one.
+   * Compares a secret that was not recognised. A secret in the format of generated ones cannot be an imported one.
    *
-   * @param address where the request came from, whose budget pays for a wrong secret
-   * @throws StoreUnavailableError when it is not known whether any client has one
-   * @throws TemporarilyUnavailableError 429 when the budget of the address is exhausted, for unknown clients alike; or when too many
+   * @param address the source address of the request, whose budget is charged for a wrong secret
+   * @throws StoreUnavailableError if it is unknown whether any client has an imported secret
+   * @throws TemporarilyUnavailableError 429 if the budget of the address is exhausted, for unknown clients alike; or if too many
    *   secrets wait to be hashed
    */
   async compare ({ clientId, hasImported, slow }: ComparableSlowSecrets, presented: PresentedSecret, address: string | undefined): Promise<NotedSecret | undefined> {
@@ -79,7 +79,7 @@ export class SlowSecrets {
     return found
   }
 
-  // Many processes of one client may start at once: one secret is hashed once for all who wait for it.
+  // Many processes of one client may start at once: concurrent requests share one hash of a secret.
   #isRight (clientId: string, secret: ComparableSecret<SlowDigest>, presented: PresentedSecret, address: string | undefined): Promise<boolean> {
     const key = JSON.stringify([clientId, secret.stored.text, presented.digests[0]!.toString('base64')])
     const comparing = this.#comparing.get(key) ?? this.#compare(clientId, secret, presented, address).finally(() => { this.#comparing.delete(key) })
