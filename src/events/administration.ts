@@ -6,9 +6,9 @@ const { keyRotated, keyRevoked, clientChanged, administrationRecorded } = CHANNE
 
 interface Key { readonly kid: string, readonly alg: string, readonly activeFrom: number }
 
-/** What is known of a change beside the client or the key. */
+/** Details of a change besides the client or the key. */
 export interface ChangeContext {
-  /** Who has made it. */
+  /** The actor of the change. */
   readonly by?: AuditOrigin | undefined
   /** The id of the secret that was added or revoked. */
   readonly secretId?: string | undefined
@@ -20,10 +20,10 @@ export function publishClientChange (clientId: string, change: ClientChange, { b
 }
 
 /**
- * Publishes the changes of the signing keys: each new key, and the one that was revoked. A key that was dropped because no
- * valid token needs it is no event.
+ * Publishes the changes of the signing keys: each new key, and the one that was revoked. Publishes nothing for a key that was
+ * dropped because no valid token needs it.
  *
- * @param revoked the key that was revoked, and by whom
+ * @param revoked the key that was revoked, and the actor
  */
 export function publishKeyChanges (before: readonly Key[], after: readonly Key[], revoked: { kid: string | undefined, by?: AuditOrigin | undefined }): void {
   if (keyRotated.hasSubscribers) {
@@ -36,15 +36,15 @@ export function publishKeyChanges (before: readonly Key[], after: readonly Key[]
 
 const administrationLogs = new WeakSet<object>()
 
-/** Whether all audit records are written to a log already. */
+/** Returns whether all audit records are already written to a log. */
 export function hasAdministration (log: object): boolean {
   return administrationLogs.has(log)
 }
 
 /**
- * Publishes an audit record, of a change in this process or in another one.
+ * Publishes an audit record of a change in any process.
  *
- * @param log that the caller writes all audit records to
+ * @param log the log that the caller writes all audit records to
  */
 export function publishAdministration ({ time, actor, requestId, object, id, change, details }: AuditRecord, log?: object): void {
   if (log !== undefined) administrationLogs.add(log)

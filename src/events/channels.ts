@@ -12,8 +12,8 @@ const channelOf = <Name extends keyof OAuthEvents>(name: Name) => channel(`fasti
 
 /**
  * The channels of node:diagnostics_channel on which events are published, synchronously. Events are frozen, and created only
- * for a channel that has subscribers. An exception of a subscriber breaks no request: Node.js throws it in a later turn of the
- * event loop, as an uncaughtException, which ends a process that does not handle it.
+ * for a channel that has subscribers. An exception of a subscriber does not fail the request: Node.js throws it in a later turn
+ * of the event loop as an uncaughtException, which ends a process that does not handle it.
  */
 export const CHANNELS = Object.freeze({
   tokenIssued: channelOf('token.issued'),

@@ -3,90 +3,90 @@ import type { AuditActor, AuditRecord } from '../stores/contracts/index.ts'
 /** The endpoints at which clients authenticate. */
 export type ClientEndpoint = 'token' | 'introspection' | 'revocation'
 
-/** What every decision about a request tells. Nothing in an event is a secret, a token, an assertion or a proof. */
+/** Members of every event about a request. No event contains a secret, a token, an assertion or a proof. */
 export interface RequestEvent {
   /** The flow, by the name of its security scheme. */
   readonly flow: string
-  /** The request by Fastify's id, as in its log. Undefined for a web `Request`. */
+  /** Fastify's id of the request, as in its log. Undefined for a web `Request`. */
   readonly requestId: string | undefined
-  /** Where it came from. Undefined where that is not known. */
+  /** The address of the caller. Undefined if it is unknown. */
   readonly address: string | undefined
-  /** Seconds that the decision took, its parts too. 0 for what was refused before there was anything to decide. */
+  /** Seconds that the decision took, with fractions. 0 for a request that was rejected before any processing. */
   readonly duration: number
 }
 
 /** An access token was issued. */
 export interface TokenIssued extends RequestEvent {
   readonly clientId: string
-  /** How the client has authenticated. */
+  /** The client authentication method. */
   readonly method: string
   readonly scope: readonly string[]
   readonly tokenType: string
-  /** Seconds. */
+  /** The lifetime of the token in seconds. */
   readonly expiresIn: number
-  /** Undefined where whoever made the token has not told. */
+  /** Undefined if `generateAccessToken` did not return it. */
   readonly audience: readonly string[] | undefined
 }
 
-/** A request to an endpoint at which clients authenticate was refused, or has failed. */
+/** A request to an endpoint at which clients authenticate was rejected, or has failed. */
 export interface TokenDenied extends RequestEvent {
   readonly endpoint: ClientEndpoint
-  /** The error code of the answer (RFC 6749 §5.2). */
+  /** The error code of the response (RFC 6749 §5.2). */
   readonly error: string
   /** The HTTP status of the answer. */
   readonly status: number
-  /** The client, when it has authenticated. */
+  /** The client, if it has authenticated. */
   readonly clientId: string | undefined
   /**
-   * Who the request says it comes from, when it has not: the word of a stranger, cut to 100 printable ASCII characters.
-   * There may be any number of them: no label of a metric.
+   * The unverified client_id of the request, if the client has not authenticated: at most 100 printable ASCII characters. Do
+   * not use it as a label of a metric: the number of values is unbounded.
    */
   readonly presentedClientId: string | undefined
-  /** The method whose credentials the request had, right or wrong. */
+  /** The authentication method of the presented credentials, valid or not. */
   readonly method: string | undefined
 }
 
-/** The access token of a request is valid. Whether it has the scopes is decided next: if not, a TokenRejected follows. */
+/** The access token of a request is valid. The scopes are checked next: if they are insufficient, a TokenRejected follows. */
 export interface TokenVerified extends RequestEvent {
-  /** Undefined where verifyToken names no client. */
+  /** Undefined if `verifyToken` returns no client. */
   readonly clientId: string | undefined
   readonly scope: readonly string[]
   readonly tokenType: string | undefined
 }
 
-/** A request to a guarded resource was refused, or could not be verified. */
+/** A request to a protected resource was rejected, or could not be verified. */
 export interface TokenRejected extends RequestEvent {
-  /** The error code of the answer (RFC 6750 §3.1); "unauthorized" where there was no token. */
+  /** The error code of the response (RFC 6750 §3.1); "unauthorized" without a token. */
   readonly error: string
   /** The HTTP status of the answer. */
   readonly status: number
-  /** The client, when its token is valid. */
+  /** The client, if its token is valid. */
   readonly clientId: string | undefined
-  /** By the scheme that the token was presented with. Undefined where it was with none of this flow. */
+  /** The token type of the authentication scheme that was used. Undefined for a scheme that the flow does not accept. */
   readonly tokenType: string | undefined
-  /** The scopes that the resource wants. */
+  /** The scopes that the resource requires. */
   readonly needed: readonly string[]
 }
 
-/** A client has revoked a token of its own (RFC 7009). */
+/** A client has revoked one of its tokens (RFC 7009). */
 export interface TokenRevoked extends RequestEvent {
   readonly clientId: string
   readonly method: string
-  /** The `jti` of the token, when it has one. */
+  /** The `jti` of the token, if it has one. */
   readonly tokenId: string | undefined
 }
 
-/** There is a new signing key. Published in the process that has made it. */
+/** A signing key was added. Published in the process that has added it. */
 export interface KeyRotated {
   readonly kid: string
   readonly alg: string
-  /** When it begins to sign, in seconds since 1970. */
+  /** When the key begins to sign, in seconds since 1970. */
   readonly activeFrom: number
 }
 
-/** Who has made a change. */
+/** The actor and the request of a change. */
 export interface ChangeEvent {
-  /** Undefined where the application has named nobody. */
+  /** Undefined if the application has named no actor. */
   readonly actor: AuditActor | undefined
   /** The id of the HTTP request to the admin API, as in the log. Undefined for any other change. */
   readonly requestId: string | undefined
@@ -97,7 +97,7 @@ export interface KeyRevoked extends ChangeEvent {
   readonly kid: string
 }
 
-/** What may become of a client. */
+/** The changes of a client. */
 export type ClientChange =
   'added' | 'updated' | 'disabled' | 'enabled' | 'removed' | 'secret_added' | 'secret_revoked' | 'tokens_revoked'
 
@@ -105,7 +105,7 @@ export type ClientChange =
 export interface ClientChanged extends ChangeEvent {
   readonly clientId: string
   readonly change: ClientChange
-  /** The name of the secret that was added or revoked, which is no secret itself. */
+  /** The id of the secret that was added or revoked. The id is not confidential. */
   readonly secretId: string | undefined
 }
 

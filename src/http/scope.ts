@@ -15,7 +15,7 @@ export function isScope (text: string): boolean {
   return SCOPE.test(text)
 }
 
-/** Splits the scope of a verified token at any white space. */
+/** Splits the scope of a verified token at spaces. Ignores repeated, leading and trailing spaces. */
 export function splitScope (text: string): string[] {
   return text.split(' ').filter((token) => token !== '')
 }

@@ -56,7 +56,8 @@ export function prepareKey (key: SigningKey): PreparedKey {
   return made
 }
 
-// Tries to verify an invalid signature, once per key. Errors with another cause than the key appear again when the key is used.
+// Returns whether node:crypto accepts a KeyObject together with options. Tries it by verifying an empty signature, once per
+// key. Any other error appears again when the key is used.
 function isUsable (digest: string | null, publicInput: VerifyKeyObjectInput): boolean {
   try {
     verify(digest, Buffer.alloc(0), publicInput, Buffer.alloc(0))

@@ -4,14 +4,14 @@ import { checkArgument, checkOptions, flag, required, withMethods } from '../opt
 import type { OptionsDescription, Rule } from '../options/check-options.ts'
 import { listen } from './listen.ts'
 
-/** As much of pino, and of `app.log`, as is used here. */
+/** The part of pino, and of `app.log`, that is used here. */
 export interface AuditLogger {
   info (line: object, message: string): void
 }
 
-/** What goes into the audit log. */
+/** Options of {@link auditLog}. */
 export interface AuditLogOptions {
-  /** Whether each request with a valid token is a line, too. Default true. */
+  /** Whether requests with a valid token are logged too. Default true. */
   verified?: boolean
 }
 
@@ -21,11 +21,12 @@ const LOGGER: Rule<AuditLogger> = { ...withMethods<AuditLogger>('a logger', 'inf
 export const AUDIT_LOG: OptionsDescription<AuditLogOptions> = { of: 'auditLog', options: { verified: flag() } }
 
 /**
- * Writes a line for every decision, at info: which client got a token or did not, whose token was accepted or was not, each
- * change of clients and keys in this process, and each audit record, of the command line and of other processes too, unless
- * the plugin writes these to the same log: it writes them to that of its server. The event is the member `audit` of the line; `reqId` is that of Fastify's lines for the same request.
+ * Writes a log line at level info for every decision: issued and denied tokens, accepted and rejected tokens, changes of
+ * clients and keys in this process, and audit records of all processes and the command line. It omits audit records that the
+ * plugin already writes to the same log, that of its server. The member `audit` of the line is the event; `reqId` is the same
+ * as in Fastify's lines for the request.
  *
- * @returns ends it
+ * @returns a function that stops logging
  * @example
  * auditLog(app.log)
  */

@@ -1,12 +1,12 @@
 import { required, wholeNumber } from '../options/check-options.ts'
 import type { OptionsDescription } from '../options/check-options.ts'
 
-/** The label of every client that came when there were enough. */
+/** The label of every client beyond the maximum. */
 const OTHER = 'other'
 
-/** Which clients have a series of their own. */
+/** Options of the label "client". */
 export interface ClientLabelOptions {
-  /** How many clients at most. Those that come later are "other". */
+  /** The maximum number of clients with a label of their own. Later ones share the label "other". */
   max: number
 }
 
@@ -14,15 +14,15 @@ export interface ClientLabelOptions {
 export const CLIENT_LABEL: OptionsDescription<ClientLabelOptions> = { of: 'prometheusMetrics', options: { max: required(wholeNumber(0)) } }
 
 /**
- * Makes labels of clients, of which there are never more than `max` and one.
+ * Creates the labels of clients: at most `max`, plus "other".
  *
- * @returns undefined where no label is wanted
+ * @returns undefined if the label is disabled
  */
 export function clientLabels (option: false | ClientLabelOptions): ((clientId: string | undefined) => { client: string }) | undefined {
   if (option === false) return undefined
   const known = new Set<string>()
   return (clientId) => {
-    // Who has not authenticated may say anything.
+    // The client_id of an unauthenticated caller is not used.
     if (clientId === undefined) return { client: '' }
     if (known.size < option.max) known.add(clientId)
     return { client: known.has(clientId) ? clientId : OTHER }

@@ -5,13 +5,13 @@ import type { EventChannel } from '../events/channels.ts'
 type Channels = typeof CHANNELS
 type Listener<C> = C extends EventChannel<infer E> ? (event: E) => void : never
 
-/** What is called with the events of each channel. */
+/** The listeners of each channel. */
 export type Listeners = { readonly [Name in keyof Channels]?: Listener<Channels[Name]> }
 
 /**
  * Subscribes to channels.
  *
- * @returns takes all of it back
+ * @returns a function that unsubscribes from all of them
  */
 export function listen (listeners: Listeners): () => void {
   const subscriptions = Object.entries(listeners).map(([name, listener]) => [CHANNELS[name as keyof Channels].name, listener as (event: unknown) => void] as const)

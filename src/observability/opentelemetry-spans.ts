@@ -6,7 +6,7 @@ import { listen } from './listen.ts'
 
 type Attributes = Record<string, string | number | string[] | undefined>
 
-/** As much of a tracer of `@opentelemetry/api` as is used here. */
+/** The part of a tracer of `@opentelemetry/api` that is used here. */
 export interface SpanTracer {
   startSpan (name: string, options: { startTime: number, attributes: Attributes }): {
     setStatus (status: { code: number }): unknown
@@ -14,9 +14,9 @@ export interface SpanTracer {
   }
 }
 
-/** Which spans are made. */
+/** Options of {@link openTelemetrySpans}. */
 export interface OpenTelemetrySpansOptions {
-  /** Whether each verification of a token that is valid is a span, too. Default true. */
+  /** Whether verifications of valid tokens create spans too. Default true. */
   verified?: boolean
 }
 
@@ -25,16 +25,17 @@ const TRACER: Rule<SpanTracer> = { ...withMethods<SpanTracer>('a tracer of @open
 /** The options of openTelemetrySpans. */
 export const OPENTELEMETRY_SPANS: OptionsDescription<OpenTelemetrySpansOptions> = { of: 'openTelemetrySpans', options: { verified: flag() } }
 
-// SpanStatusCode.ERROR: for servers, what is the fault of the client is none.
+// SpanStatusCode.ERROR: by the semantic conventions, 4xx is not an error of a server span.
 const ERROR = 2
 
 /**
- * Makes a span of every decision about a request, below the span that is active: `oauth.token`, `oauth.introspection` and
- * `oauth.revocation` for requests of clients, `oauth.verify` for the token of a resource request, `oauth.authorize` where
- * that is valid and yet refused. An introspection that succeeds is no decision. A span is an error for a 5xx only.
+ * Creates a span of every decision about a request, below the span that is active: `oauth.token`, `oauth.introspection` and
+ * `oauth.revocation` for requests of clients, `oauth.verify` for the token of a resource request, `oauth.authorize` if the
+ * token is valid and the request is rejected. A successful introspection creates no span. A span has the status ERROR for 5xx
+ * only.
  *
  * @param tracer of `@opentelemetry/api`
- * @returns ends it
+ * @returns a function that stops it
  * @example
  * openTelemetrySpans(trace.getTracer('fastify-client-credentials'))
  */
@@ -42,7 +43,7 @@ export function openTelemetrySpans (tracer: SpanTracer, options: OpenTelemetrySp
   checkArgument(tracer, required(TRACER), 'openTelemetrySpans', 'tracer')
   checkOptions(options, OPENTELEMETRY_SPANS)
   const { verified = true } = options
-  // Made when it is over: who decides need not know of spans.
+  // Spans are created from events, after the decision, so that the other code does not depend on tracing.
   const record = (name: string, { flow, duration }: RequestEvent, attributes: Attributes, status = 200) => {
     const end = monotonic()
     const span = tracer.startSpan(name, { startTime: end - duration * 1000, attributes: { 'oauth.flow': flow, ...attributes } })

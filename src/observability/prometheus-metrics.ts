@@ -6,7 +6,7 @@ import { listen } from './listen.ts'
 
 type Labels = Record<string, string | number>
 
-/** What a metric is made of. */
+/** The configuration of a metric. */
 interface Configuration<Register> {
   name: string
   help: string
@@ -14,23 +14,23 @@ interface Configuration<Register> {
   registers: Register[]
 }
 
-/** As much of a registry of prom-client as is used here. */
+/** The part of a registry of prom-client that is used here. */
 export interface PrometheusRegister {
   removeSingleMetric (name: string): void
 }
 
-/** As much of prom-client as is used here. */
+/** The part of prom-client that is used here. */
 export interface PrometheusClient<Register> {
   readonly register: PrometheusRegister
   readonly Counter: new (configuration: Configuration<Register>) => { inc (labels: Labels): void }
   readonly Histogram: new (configuration: Configuration<Register> & { buckets: number[] }) => { observe (labels: Labels, value: number): void }
 }
 
-/** Where metrics go, and how many series there are. */
+/** Options of {@link prometheusMetrics}. */
 export interface PrometheusMetricsOptions<Register> {
-  /** Default the global one of prom-client. */
+  /** The registry. Default the global one of prom-client. */
   register?: Register
-  /** Whether the counters of tokens are by client, for clients that have authenticated. Default false. */
+  /** Adds a label for authenticated clients to the counters of tokens. Default false. */
   clientLabel?: false | ClientLabelOptions
 }
 
@@ -54,15 +54,15 @@ export const PROMETHEUS_METRICS: OptionsDescription<PrometheusMetricsOptions<Pro
   }
 }
 
-// Seconds. A token that is remembered is verified in a few millionths, an imported secret compared in a tenth.
+// Seconds. Verifying a cached token takes a few microseconds, comparing an imported secret a tenth of a second.
 const BUCKETS = [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]
 
 /**
- * Counts decisions with prom-client, as `oauth_*`. Labels are words of the configuration and of the RFCs; none has what a
- * stranger chooses.
+ * Counts decisions with prom-client, as `oauth_*`. Labels have values of the configuration and of the RFCs, never values that
+ * an unauthenticated caller chooses.
  *
  * @param promClient the module
- * @returns ends it, and takes the metrics out of the registry
+ * @returns a function that stops counting, and removes the metrics from the registry
  * @throws what prom-client throws when the registry has metrics of these names
  * @example
  * prometheusMetrics(promClient)

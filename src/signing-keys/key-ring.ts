@@ -7,7 +7,7 @@ import { openKey } from './open-key.ts'
 import type { OpenKey } from './open-key.ts'
 import type { SealingKeys } from './sealing-keys.ts'
 
-/** A key of the ring, or why it is not ready for use. */
+/** A key of the ring, or the error for which it cannot be used. */
 interface RingKey extends ScheduledKey {
   readonly opened: OpenKey | Unopened
 }
@@ -17,13 +17,13 @@ interface Unopened {
 }
 
 /**
- * The keys that were read, or written, at one time, ready for use. Never empty.
+ * The keys of one state of the store, imported and ready for use. Never empty.
  *
- * One that cannot be opened has its place among the others all the same: nothing signs when it should, since other
- * processes drop that other key before its tokens expire, and its own tokens are not called invalid.
+ * A key that cannot be opened keeps its place in the schedule. While it is the current key, nothing is signed: other processes
+ * would drop a substitute before its tokens expire. Its tokens are not reported as invalid.
  */
 export class KeyRing {
-  /** Why a key cannot be opened. Undefined if all can. */
+  /** The error of a key that cannot be opened. Undefined if all keys can. */
   readonly problem: Error | undefined
   readonly #keys: readonly RingKey[]
   readonly #byKid: ReadonlyMap<string, RingKey>
@@ -36,7 +36,7 @@ export class KeyRing {
 
   /**
    * @param keys at least one
-   * @param previous what was in use before: its keys need no preparation, since a kid and an algorithm name one key only
+   * @param previous the ring that was in use before. Its keys are reused, since a kid and an algorithm identify one key
    */
   static async open (keys: readonly StoredKey[], sealing: SealingKeys, time: number, keepFor: number, previous: KeyRing | undefined): Promise<KeyRing> {
     return new KeyRing(await Promise.all(scheduleKeys(keys, time, keepFor).map(async (scheduled) => {
@@ -46,24 +46,28 @@ export class KeyRing {
     })))
   }
 
-  /** The key that signs. Rejects if it cannot be opened. */
+  /** Returns the key that signs. Rejects if it cannot be opened. */
   current (time: number): SigningKey | Promise<SigningKey> {
     return keyOf((this.#keys[currentIndex(this.#keys, time)] as RingKey).opened)
   }
 
-  /** @returns undefined for a key that is not there, or that no valid token can be signed with any more. Rejects for one that cannot be opened */
+  /** Finds a key. @returns undefined for an unknown key, and for one whose tokens have all expired. Rejects for one that cannot be opened */
   find (kid: string, time: number): SigningKey | Promise<SigningKey> | undefined {
     const found = this.#byKid.get(kid)
     return found !== undefined && found.until >= time ? keyOf(found.opened) : undefined
   }
 
-  /** The algorithm of a key that is ready for use. Undefined for any other. */
+  /** Returns the algorithm of a key that is ready for use. Undefined for any other. */
   algorithmOf (kid: string, time: number): string | undefined {
     const found = this.#byKid.get(kid)
     return found !== undefined && found.until >= time && 'key' in found.opened ? found.opened.key.alg : undefined
   }
 
-  /** @throws the error of a key that cannot be opened: without it, its tokens would be invalid for those who ask */
+  /**
+   * Returns the public keys.
+   *
+   * @throws the error of a key that cannot be opened: a JWKS without it would make resource servers reject its tokens
+   */
   publicJwks (time: number): JWK[] {
     return this.#keys.filter(({ until }) => until >= time).map(({ opened }) => {
       if ('problem' in opened) throw opened.problem

@@ -1,31 +1,31 @@
-// What a key is at a moment follows from its times alone, so that all processes agree without talking to each other.
-// Nothing in here reads a clock or a store. Times and durations are in seconds.
+// The state of a key follows from its times alone, so that all processes agree without communication. This file reads neither a
+// clock nor a store. Times and durations are in seconds.
 import type { SigningAlgorithm } from '../jws/algorithms.ts'
 import type { StoredKey } from '../stores/contracts/index.ts'
 import type { NamedKey } from './private-jwk.ts'
 
-/** Announced only, signing, or still needed by tokens that it has signed. */
+/** The state of a key: announced only, signing, or kept to verify tokens that it has signed. */
 export type KeyState = 'next' | 'current' | 'retired'
 
-/** The rules that keys live by. */
+/** The rules of key rotation. */
 export interface KeyRules {
   readonly algorithm: SigningAlgorithm
   readonly rotateEvery: number
   readonly announceFor: number
-  /** How long a key is kept after another one took its place. */
+  /** Seconds that a key is kept after another key has replaced it. */
   readonly keepFor: number
-  /** Whether a key of another algorithm may go on signing: while processes with either algorithm work side by side. */
+  /** Whether a key of another algorithm may continue to sign, while processes with both algorithms run side by side. */
   readonly accepts?: (algorithm: string) => boolean
 }
 
-/** A key with the time that ends it. */
+/** A key and the time until which it is kept. */
 export interface ScheduledKey {
   readonly stored: StoredKey
-  /** The last second in which it is known. Infinity while no other key is going to take its place. */
+  /** The last second in which it is kept. Infinity while no other key is scheduled to replace it. */
   readonly until: number
 }
 
-/** Puts keys in the order in which they sign, and drops those that no token can need at `time`. */
+/** Sorts keys by the time when they begin to sign, and drops those whose tokens have all expired at `time`. */
 export function scheduleKeys (keys: readonly StoredKey[], time: number, keepFor: number): ScheduledKey[] {
   const sorted = keys.toSorted((a, b) => a.activeFrom - b.activeFrom || (a.kid < b.kid ? -1 : 1))
   return sorted
@@ -34,25 +34,28 @@ export function scheduleKeys (keys: readonly StoredKey[], time: number, keepFor:
 }
 
 /**
- * Finds the key that signs: the last whose time has come. Where none's has, since this clock is behind the one of the
- * process that made the first key, it is the first. -1 without keys.
+ * Returns the index of the key that signs: the last one whose `activeFrom` has passed. If there is none, because this clock is
+ * behind that of the process that generated the first key, it is the first key. -1 without keys.
  */
 export function currentIndex (keys: readonly ScheduledKey[], time: number): number {
   return Math.max(keys.findLastIndex(({ stored }) => stored.activeFrom <= time), Math.min(0, keys.length - 1))
 }
 
-/** Says what the key at `index` is, among the keys of a schedule. */
+/** Returns the state of the key at `index` in a schedule. */
 export function stateOf (index: number, current: number): KeyState {
   return index === current ? 'current' : index > current ? 'next' : 'retired'
 }
 
-/** Generates the key that is to be added, if one is. @param algorithm default that of the rules */
+/** Generates a key, if one has to be added. @param algorithm default that of the rules */
 export type MakeKey = (algorithm?: string) => NamedKey | Promise<NamedKey>
 
-/** Decides what becomes of the keys. Returns the very same list where nothing does. */
+/** Computes a change of the keys. Returns the same array if nothing changes. */
 export type KeyChange = (keys: readonly StoredKey[], time: number) => readonly StoredKey[] | Promise<readonly StoredKey[]>
 
-/** What time alone brings: a first key, a next one when the current one is due, and the end of those that nobody needs. */
+/**
+ * Returns the change that is due by the clock: adds the first key, or the next one when the current key is due for rotation,
+ * and drops keys that are no longer needed.
+ */
 export function settle (rules: KeyRules, makeKey: MakeKey): KeyChange {
   return async (keys, time) => {
     const schedule = scheduleKeys(keys, time, rules.keepFor)
@@ -69,8 +72,8 @@ function isAccepted (algorithm: string, rules: KeyRules): boolean {
 }
 
 /**
- * A next key, unless there is one, or somebody has added a key since this was tried first: however many processes ask
- * for it at once, it is one.
+ * Returns the change that adds a next key, unless there is one, or another process has added a key since the first attempt.
+ * Concurrent calls in many processes add one key.
  */
 export function announce (rules: KeyRules, makeKey: MakeKey): KeyChange {
   let known: Set<string> | undefined
@@ -83,9 +86,9 @@ export function announce (rules: KeyRules, makeKey: MakeKey): KeyChange {
 }
 
 /**
- * A key that was made elsewhere, behind all others.
+ * Returns the change that adds an imported key, after all other keys.
  *
- * @throws TypeError if it is there already, for another algorithm (RFC 8725 §3.1: a key is used with one)
+ * @throws TypeError if the same key exists with another algorithm (RFC 8725 §3.1: a key is used with one algorithm)
  */
 export function add (rules: KeyRules, key: NamedKey): KeyChange {
   return (keys, time) => {
@@ -96,7 +99,10 @@ export function add (rules: KeyRules, key: NamedKey): KeyChange {
   }
 }
 
-/** The keys without one. If that signs now, the one that is announced takes its place at once, else a new one of the same algorithm. */
+/**
+ * Returns the change that removes a key. If it is the current key, the announced key replaces it immediately, or else a new key
+ * of the same algorithm.
+ */
 export function withdraw (rules: KeyRules, kid: string, makeKey: MakeKey): KeyChange {
   return async (keys, time) => {
     const schedule = scheduleKeys(keys, time, rules.keepFor)
@@ -112,7 +118,7 @@ export function withdraw (rules: KeyRules, kid: string, makeKey: MakeKey): KeyCh
 }
 
 function addKey (keys: readonly StoredKey[], time: number, { announceFor }: KeyRules, key: NamedKey): readonly StoredKey[] {
-  // Never at the same second as another, so that the order is the same for everybody.
+  // Two keys never have the same `activeFrom`, so that their order is the same in all processes.
   const activeFrom = keys.length === 0 ? time : Math.max(time + announceFor, ...keys.map((other) => other.activeFrom + 1))
   return [...keys, { ...key, createdAt: time, activeFrom }]
 }

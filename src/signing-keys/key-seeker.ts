@@ -3,12 +3,12 @@ import type { Age } from '../lib/age.ts'
 import type { BackgroundRefresh } from '../lib/background-refresh.ts'
 import type { Clock } from '../lib/clock.ts'
 
-// Milliseconds between two reads for keys that are not known: anybody can invent a kid.
+// Milliseconds between two reads for unknown keys: unauthenticated callers can invent kids.
 const SEEK_AFTER = 100
 
 /**
- * Reads the keys for tokens that name a key which is not known. Where none was announced, a new key signs at once: its tokens
- * wait for a read that begins after they came, one for all that wait.
+ * Reads the keys for tokens with an unknown kid. A new key that replaces a revoked one signs without announcement: its tokens
+ * wait for a read that begins after they arrived. All waiting requests share one read.
  */
 export class KeySeeker {
   readonly #state: BackgroundRefresh
@@ -30,7 +30,7 @@ export class KeySeeker {
   async #readSoon (): Promise<void> {
     const pause = SEEK_AFTER - Math.min(this.#state.age(), this.#sinceRead())
     await new Promise((resolve) => { setTimeout(resolve, Math.max(pause, 0)) })
-    // Those who come from now on need a later read.
+    // Requests that arrive from now on need a later read.
     this.#waiting = undefined
     this.#sinceRead = measureAge(this.#now)
     await this.#state.renew()

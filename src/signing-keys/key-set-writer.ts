@@ -7,20 +7,23 @@ import type { KeyChange } from './key-schedule.ts'
 import type { SealingKeys } from './sealing-keys.ts'
 import type { ChangeOptions } from './signing-keys-options.ts'
 
-/** What a writer of keys works with. */
+/** The parts that a KeySetWriter needs. */
 export interface KeySetWriterOptions {
   readonly store: KeyStore
   readonly sealing: SealingKeys
   readonly entries: Entries | undefined
   readonly now: Clock
-  /** Puts keys into effect. @param step tells which were read, or written, later. @returns the error of a key that cannot be opened */
+  /** Applies keys that were read or written. @param step the order of reads and writes. @returns the error of a key that cannot be opened */
   readonly adopt: (keys: readonly StoredKey[], step: number) => Promise<Error | undefined>
 }
 
-// Each attempt is lost to another process that has changed something. So many in a row: the store never accepts a change.
+// An attempt fails if another process has changed something. After so many failures in a row, the store never accepts a change.
 const MAX_ATTEMPTS = 100
 
-/** Changes the keys in the store by compare-and-set: reads, decides and writes, until no other process came in between. */
+/**
+ * Changes the keys in the store by compare-and-set: reads, computes the change and writes, again if another process has written
+ * in between.
+ */
 export class KeySetWriter {
   readonly #options: KeySetWriterOptions
   #steps = 0
@@ -37,7 +40,7 @@ export class KeySetWriter {
   }
 
   /**
-   * Changes the keys. `onRead` is called as soon as keys that were read are in effect, before the change is written.
+   * Changes the keys. Calls `onRead` as soon as the keys that were read are in effect, before the change is written.
    *
    * @returns the keys after the change
    */
@@ -49,17 +52,17 @@ export class KeySetWriter {
       this.#isReadable = false
       const set = await store.readKeys()
       this.#isReadable = true
-      // What others have changed counts, even if this process cannot write.
+      // Apply the changes of other processes even if this process cannot write.
       const valid = this.#withoutRevoked(set.keys)
       const problem = await adopt(valid, step)
       onRead?.()
       if (problem !== undefined && revokedKid === undefined) throw problem
       isThere ||= set.keys.some(({ kid }) => kid === revokedKid)
       const changed = await change(valid, now())
-      // Keys that another process has sealed are left alone but at start, and when there is something to write anyway:
-      // processes whose lists begin with different sealing keys would write in turns permanently.
+      // Seal keys of other processes again only at start, or when something has to be written anyway: processes whose lists
+      // begin with different sealing keys would otherwise overwrite each other permanently.
       const keys = await sealing.seal(changed, !this.#hasStarted || changed !== set.keys)
-      // The store may have lost the key since this was tried first, and a process may have it: then its revocation is written.
+      // The store may have lost the key since the first attempt, while another process still holds it: write its revocation.
       if (keys === set.keys && !(isThere && entries?.isKeyRevoked(revokedKid as string) === false)) return this.#done(set.keys, keys, { kid: revokedKid, by })
       const revokedKids = kidsWithout(set.keys, valid).concat(revokedKid !== undefined && isThere ? revokedKid : [])
       const audit = toAuditRecord(by, describe(valid, keys, revokedKid), now())
@@ -78,7 +81,7 @@ export class KeySetWriter {
     return after
   }
 
-  // A store that has lost history may have a revoked key again.
+  // Removes revoked keys: a store that has lost history may contain them again.
   #withoutRevoked (keys: readonly StoredKey[]): readonly StoredKey[] {
     const { entries } = this.#options
     return entries !== undefined && keys.some(({ kid }) => entries.isKeyRevoked(kid)) ? keys.filter(({ kid }) => !entries.isKeyRevoked(kid)) : keys
@@ -89,7 +92,7 @@ function kidsWithout (keys: readonly StoredKey[], others: readonly StoredKey[]):
   return keys === others ? [] : keys.filter((key) => !others.includes(key)).map(({ kid }) => kid)
 }
 
-// What an administrator has done: revoked a key, or added one.
+// Describes the change of an administrator for the audit record: a revoked key, or an added one.
 function describe (before: readonly StoredKey[], after: readonly StoredKey[], revokedKid: string | undefined): Pick<AuditRecord, 'object' | 'id' | 'change'> {
   const added = after.find(({ kid }) => before.every((key) => key.kid !== kid))
   return { object: 'key', id: revokedKid ?? added?.kid ?? '', change: revokedKid === undefined ? 'added' : 'revoked' }

@@ -8,34 +8,37 @@ import { generateKey } from './private-jwk.ts'
 import type { NamedKey } from './private-jwk.ts'
 import type { KeySettings } from './signing-keys-options.ts'
 
-/** What time brings to keys, by the rules of this process and by what all processes have agreed on. */
+/** Rotates and drops keys by the clock, following the rules of this process and the agreed settings of all processes. */
 export class KeyUpkeep {
   readonly #own: KeySettings['rules']
-  // Where it may be written what all processes agree on.
+  // The stores that may contain the agreed settings of all processes.
   readonly #agreements: Entries[]
 
-  /** @param entries those of the store of the keys, if it has any */
+  /** @param entries of the store of the keys, if it has entries */
   constructor (own: KeySettings['rules'], entries: Entries | undefined) {
     this.#own = own
     this.#agreements = entries === undefined ? [] : [entries]
   }
 
-  /** Counts what is agreed on in another store too. */
+  /** Considers the agreed settings of another store too. */
   follow (entries: Entries): void {
     if (!this.#agreements.includes(entries)) this.#agreements.push(entries)
   }
 
-  /** Whether it was read what all processes agree on. */
+  /** Whether the agreed settings were read from all stores. */
   get isInformed (): boolean {
     return this.#agreements.every(({ settings }) => settings !== undefined)
   }
 
-  /** @throws the error of a store */
+  /** Reads the agreed settings of all stores. @throws the error of a store */
   async readSettings (): Promise<void> {
     await Promise.all(this.#agreements.map(async (entries) => await entries.readSettings()))
   }
 
-  /** While processes with the agreed and with the pending settings work side by side, the safer of both counts. */
+  /**
+   * The effective rules. While processes with the agreed and with the pending settings run side by side, the safer value of
+   * both applies.
+   */
   get rules (): KeyRules {
     const known = this.#agreements.flatMap(({ settings }) => settings ?? [])
     const lifetime = Math.max(this.#own.maxTokenLifetime, ...known.map(({ longestTokenLifetime }) => longestTokenLifetime))
@@ -48,9 +51,9 @@ export class KeyUpkeep {
   }
 
   /**
-   * What time alone brings. Before anything is written it is judged again by the settings as they are now, since another
-   * process with a longer lifetime or another algorithm may have joined; and a key is dropped only if the clock of the store
-   * says so too, since others need it though the clock of this process is ahead.
+   * Returns the change that is due by the clock. Before a write, it reads the settings and computes the change again: another
+   * process with a longer lifetime or another algorithm may have joined. It drops a key only if the clock of the store agrees:
+   * the clock of this process may be ahead.
    */
   settle (): KeyChange {
     const makeKey = this.generator()
@@ -65,7 +68,7 @@ export class KeyUpkeep {
     }
   }
 
-  /** A key is generated once, even if the change that needs it is tried again. */
+  /** Returns a generator that generates one key per algorithm, even if the change is attempted several times. */
   generator (): MakeKey {
     const generated = new Map<SigningAlgorithm, Promise<NamedKey>>()
     return (name = this.#own.algorithm) => {

@@ -5,15 +5,15 @@ import type { StoredKey } from '../stores/contracts/index.ts'
 import { importKey, toKeyObjects, toPublicJwk } from './private-jwk.ts'
 import type { SealingKeys } from './sealing-keys.ts'
 
-/** A stored key that is ready for use. */
+/** A stored key that was unsealed, validated and imported. */
 export interface OpenKey {
   readonly key: SigningKey
   readonly publicJwk: JWK
 }
 
 /**
- * Makes a stored key ready for use, unsealed where it is sealed, and checked as one that was made elsewhere is: whoever
- * writes to the store may have put another in its place.
+ * Unseals, validates and imports a stored key. It is validated like an imported key: an attacker with write access to the store
+ * may have replaced it.
  *
  * @throws FlowConfigurationError FST_OAUTH_SEALED_SIGNING_KEY, FST_OAUTH_WRONG_SIGNING_KEY
  */

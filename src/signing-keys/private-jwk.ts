@@ -5,28 +5,28 @@ import type { JWK } from 'jose'
 import { checkFit, isSigningAlgorithm, KINDS } from '../jws/algorithms.ts'
 import type { SigningAlgorithm } from '../jws/algorithms.ts'
 
-/** A private key with its name: the RFC 7638 thumbprint of its public half. */
+/** A private key with its kid: the RFC 7638 thumbprint of its public key. */
 export interface NamedKey {
   kid: string
   alg: SigningAlgorithm
   privateJwk: JWK
 }
 
-/** Makes a new key, RSA with 2048 bits. */
+/** Generates a key. RSA keys have 2048 bits. */
 export async function generateKey (algorithm: SigningAlgorithm): Promise<NamedKey> {
   const { privateKey } = await KINDS[algorithm].generate()
   return await nameKey(privateKey, algorithm)
 }
 
 /**
- * Reads a private key that was made elsewhere.
+ * Imports a private key.
  *
  * @param key an unencrypted PEM (PKCS #8, PKCS #1 or SEC 1), or a private JWK
  * @param algorithm default the `alg` of the JWK, else `defaultAlgorithm`
- * @throws TypeError for what is no private key, is too weak, or does not fit the algorithm
+ * @throws TypeError for a value that is not a private key, a key that is too weak, or one that does not fit the algorithm
  */
 export async function importKey (key: string | JWK, algorithm: string | undefined, defaultAlgorithm: string): Promise<NamedKey> {
-  // RFC 7517 §4.2, §4.4: a JWK may say what it is for.
+  // RFC 7517 §4.2, §4.4: a JWK may declare its use and algorithm.
   const { alg: declared, use = 'sig' } = typeof key === 'string' ? {} as JWK : key
   const wanted = algorithm ?? declared ?? defaultAlgorithm
   if (!isSigningAlgorithm(wanted)) throw new TypeError('The algorithm of the key must be ES256, EdDSA, RS256 or PS256')
@@ -37,13 +37,13 @@ export async function importKey (key: string | JWK, algorithm: string | undefine
   return await nameKey(privateKey, wanted)
 }
 
-/** Makes the key objects of a stored key: once per key, since each signature from a JWK would cost a parse. */
+/** Creates the key objects of a stored key. Call it once per key: signing with a JWK would parse it each time. */
 export function toKeyObjects (privateJwk: JWK): { privateKey: KeyObject, publicKey: KeyObject } {
   const privateKey = fromJwk(privateJwk)
   return { privateKey, publicKey: createPublicKey(privateKey) }
 }
 
-/** The members of a public key (RFC 7518 §6): a KeyObject that is public has no others. */
+/** Returns the public JWK of a public key (RFC 7518 §6). */
 export function toPublicJwk (publicKey: KeyObject): JWK {
   return publicKey.export({ format: 'jwk' }) as JWK
 }
@@ -57,7 +57,7 @@ function readPrivateKey (key: string | JWK): KeyObject {
   try {
     return typeof key === 'string' ? createPrivateKey(key) : fromJwk(key)
   } catch {
-    // Without its cause: that may quote the key.
+    // Without `cause`: its message may quote the key.
     throw new TypeError('The key is not an unencrypted private key, in PEM or as a JWK. Import one that is')
   }
 }
@@ -66,7 +66,7 @@ function fromJwk (jwk: JWK): KeyObject {
   return createPrivateKey({ key: { ...jwk }, format: 'jwk' })
 }
 
-// The public half of a JWK is taken as it is written.
+// Returns whether the private key matches its public key: Node.js does not check the public members of a JWK.
 function isPair (privateKey: KeyObject): boolean {
   const digest = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256'
   const data = Buffer.from('pair')

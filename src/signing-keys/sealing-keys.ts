@@ -6,7 +6,7 @@ import { FlowConfigurationError } from '../errors/configuration-error.ts'
 import type { StoredKey } from '../stores/contracts/index.ts'
 
 interface SealingKey {
-  /** Its RFC 7638 thumbprint, which tells nothing of 256 random bits (RFC 7638 §7). */
+  /** Its RFC 7638 thumbprint, which reveals nothing about a key of 256 random bits (RFC 7638 §7). */
   readonly id: string
   readonly key: KeyObject
 }
@@ -15,18 +15,18 @@ interface SealingKey {
 const HEX = /^[\da-f]{64}$/i
 const BASE64 = /^[\w+/-]{43}=?$/
 
-// RFC 7517 §7: an encrypted JWK. RFC 7518 §4.5, §5.3: by a shared key as it is, and with a new random IV each time.
+// RFC 7517 §7: an encrypted JWK. RFC 7518 §4.5, §5.3: direct encryption with a shared key, with a new random IV each time.
 const ALGORITHM = 'dir'
 const ENCRYPTION = 'A256GCM'
 const CONTENT_TYPE = 'jwk+json'
 
-/** The keys that private keys at rest are sealed with. The first seals, each of them opens. */
+/** The keys that encrypt private keys at rest. The first one seals, all of them open. */
 export class SealingKeys {
   readonly #first: SealingKey | undefined
   readonly #byId: ReadonlyMap<string, SealingKey>
 
   /**
-   * @param texts each one that {@link isSealingKey}. Undefined: private keys are stored as they are
+   * @param texts keys for which {@link isSealingKey} returns true. Undefined: private keys are stored unencrypted
    */
   constructor (texts: readonly string[] | undefined) {
     const keys = (texts ?? []).map((text) => toSealingKey(toBytes(text) as Buffer))
@@ -35,9 +35,9 @@ export class SealingKeys {
   }
 
   /**
-   * Opens a private key that is sealed.
+   * Opens a sealed private key.
    *
-   * @returns undefined if it was changed since
+   * @returns undefined if the JWE was modified
    * @throws FlowConfigurationError FST_OAUTH_SEALED_SIGNING_KEY, if none of these keys has sealed it
    */
   async open (jwe: string): Promise<JWK | undefined> {
@@ -47,10 +47,10 @@ export class SealingKeys {
   }
 
   /**
-   * Seals with the first key what is to be, and leaves the rest as it is, as it does with what cannot be opened.
+   * Seals private keys with the first sealing key. Leaves keys that cannot be opened unchanged.
    *
-   * @param isAnew also what is sealed with another of these keys
-   * @returns the very same list where nothing is sealed
+   * @param isAnew also seals keys again that are sealed with another of these keys
+   * @returns the same array if nothing was sealed
    */
   async seal (keys: readonly StoredKey[], isAnew: boolean): Promise<readonly StoredKey[]> {
     const first = this.#first
@@ -69,7 +69,7 @@ export class SealingKeys {
   }
 }
 
-/** Whether a value is 32 bytes as base64url, base64 or hex. */
+/** Returns whether a value is 32 bytes as base64url, base64 or hex. */
 export function isSealingKey (value: unknown): value is string {
   return typeof value === 'string' && toBytes(value) !== undefined
 }
@@ -84,11 +84,11 @@ function toBytes (text: string): Buffer | undefined {
   if (HEX.test(text)) return Buffer.from(text, 'hex')
   if (!BASE64.test(text)) return undefined
   const bytes = Buffer.from(text, 'base64url')
-  // 43 characters have two bits to spare: a text that uses them was changed by somebody.
+  // 43 characters have two unused bits. Reject a value in which they are set: it was mistyped or modified.
   return bytes.toString('base64url') === text.replace('=', '').replaceAll('+', '-').replaceAll('/', '_') ? bytes : undefined
 }
 
-// Without causes here and below: what could not be read may be quoted by them.
+// Errors here and below have no `cause`: its message may quote the value.
 function sealerOf (jwe: string): string {
   try {
     return String(decodeProtectedHeader(jwe).kid)

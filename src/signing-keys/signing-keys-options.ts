@@ -13,45 +13,47 @@ import { isSealingKey } from './sealing-keys.ts'
 const ROTATE_EVERY = 30 * 86_400
 const ANNOUNCE_FOR = 3600
 
-/** How keys are made and how long they live. The same for all processes over one store, or they work against each other. */
+/** Options of SigningKeys. All processes on one store need the same values, or they would overwrite each other's changes. */
 export interface SigningKeysOptions {
-  /** What new keys sign with. After a change the next key is of the new one, and takes over as in any rotation. Default "ES256". */
+  /** The JWS algorithm of new keys. After a change, the next key has the new algorithm, and is announced as in any rotation. Default "ES256". */
   algorithm?: SigningAlgorithm
   /** Seconds that a key signs. More than `announceFor`. Default 30 days. */
   rotateEvery?: number
-  /** Seconds that a new key is in the JWKS before it signs, for those who keep a copy of that. Default 3600. */
+  /**
+   * Seconds that a new key is in the JWKS before it signs, so that resource servers which cache the JWKS have it. Default 3600.
+   */
   announceFor?: number
-  /** Seconds: no token lives longer. A key that no longer signs is kept for so long. Default 86400. */
+  /** Maximum lifetime of tokens in seconds. A key that no longer signs is kept for this time. Default 86400. */
   maxTokenLifetime?: number
   /** Seconds that clocks may differ. Default 60. */
   clockTolerance?: number
   /**
-   * What private keys are sealed with in the store (RFC 7517 section 7, AES-256-GCM): each 32 random bytes as base64url,
-   * base64 or hex, from the environment. The first seals, all of them open. To change it, give the new one to all
-   * processes, behind the other; then put it in front; then leave the other out once every process has started anew.
-   * Default none: private keys are stored as they are.
+   * Keys that encrypt the private keys in the store (RFC 7517 section 7, AES-256-GCM): 32 random bytes each, as base64url,
+   * base64 or hex, from the environment. The first one seals, all of them open. To replace one: add the new key to all
+   * processes, after the old one; then put it first; then remove the old one once every process has been restarted. Default
+   * none: private keys are stored unencrypted.
    */
   sealingKeys?: readonly string[]
-  /** Is told once per outage that the store fails, or holds a key that cannot be opened, while the keys that are known stay in use. Default nobody is. */
+  /** Is called once per outage with the error of the store, or of a key that cannot be opened, while the cached keys stay in use. Default none. */
   onError?: (error: Error) => void
   /**
    * Seconds for which keys stay in use, counted from the last successful read, while the store is unavailable. After that
    * nothing is signed, and the JWKS answers 503. Default 600.
    */
   maxStale?: number
-  /** Default the clock of the machine. */
+  /** The clock, in seconds since 1970. Default the clock of the machine. */
   now?: Clock
 }
 
-/** What operators may know of a key. Times are in seconds since 1970. */
+/** The public data of a key, for operators. Times are in seconds since 1970. */
 export interface KeyInformation {
-  /** Its name in the header of tokens and in the JWKS: its thumbprint (RFC 7638). */
+  /** The key id in the header of tokens and in the JWKS: the thumbprint (RFC 7638). */
   kid: string
-  /** What it signs with, as JWS names it (RFC 7518 section 3.1, RFC 8037). */
+  /** The JWS algorithm (RFC 7518 section 3.1, RFC 8037). */
   alg: string
-  /** Whether it is announced, signs, or has signed. */
+  /** Whether it is announced, signs, or no longer signs. */
   state: KeyState
-  /** When it was made, or imported. */
+  /** When it was generated or imported. */
   createdAt: number
   /** When it begins, or began, to sign. */
   activeFrom: number
@@ -59,22 +61,22 @@ export interface KeyInformation {
   isSealed: boolean
 }
 
-/** Options of a change that an administrator makes. */
+/** Options of a change by an administrator. */
 export interface ChangeOptions {
-  /** Who makes the change: then it is recorded in the store. Default no record. */
+  /** The actor of the change, for an audit record in the store. Default no record. */
   by?: AuditOrigin | undefined
 }
 
 /** Options of the import of a key. */
 export interface ImportOptions extends ChangeOptions {
   /**
-   * Default the `alg` of the JWK, else the one of these keys. If it is another than theirs, a key of theirs is announced as
-   * soon as this one signs.
+   * The algorithm of the key. Default the `alg` of the JWK, else the configured one. If it is not the configured one, a key of
+   * the configured algorithm is announced as soon as this one signs.
    */
   algorithm?: SigningAlgorithm
 }
 
-/** The options of signing keys, checked and complete. */
+/** The options of signing keys, validated and with defaults. */
 export interface KeySettings {
   readonly rules: KeyRules & { readonly maxTokenLifetime: number, readonly clockTolerance: number }
   /** Milliseconds. */
@@ -109,7 +111,7 @@ export const KEY_CHANGE: OptionsDescription<ChangeOptions> = { of: 'rotate and r
 export const KEY_IMPORT: OptionsDescription<ImportOptions> = { of: 'import', options: { by: AUDIT_ORIGIN, algorithm: withError(SIGNING_KEYS.options.algorithm, () => new TypeError('The algorithm of the key must be ES256, EdDSA, RS256 or PS256')) } }
 
 /**
- * Checks and completes the options of signing keys.
+ * Validates the options of signing keys, and adds the defaults.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS, FST_OAUTH_INVALID_SEALING_KEYS, FST_OAUTH_UNKNOWN_OPTION
  */

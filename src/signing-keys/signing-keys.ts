@@ -31,19 +31,20 @@ const START_LIMIT = 10_000
 const WRITE_LIMIT = 500
 
 /**
- * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then
- * is kept until the last of its tokens has expired. All of that happens by the clock, and when somebody asks: there is
- * no timer. A change is one compare-and-set: any number of processes may try, and one new key comes of it.
+ * The signing keys of this server, in a store that its processes share. A key is announced in the JWKS, then signs, then is
+ * kept until the last of its tokens has expired. Requests trigger the changes that are due by the clock: there is no timer.
+ * Each change is one compare-and-set: if several processes rotate at the same time, one new key is added.
  *
- * A change by another process is known here within a second, and asking for keys rarely waits. While the store is
- * unavailable, the keys that are known stay in use for `maxStale`.
+ * A change by another process takes effect here within a second, and methods rarely wait for the store. While the store is
+ * unavailable, the cached keys stay in use for `maxStale`.
  *
- * With `sealingKeys` whoever reads the store cannot sign; keys that were stored without, or sealed with an older one, are
- * sealed anew when a process starts. Whoever writes to the store can add a key of theirs, sealed or not.
+ * With `sealingKeys`, read access to the store is not enough to sign. Keys that were stored unsealed, or sealed with an older
+ * sealing key, are sealed again when a process starts. With write access to the store, an attacker can still add a key, sealed
+ * or not.
  *
- * A key in the store that cannot be opened, or is not the one that its kid names, is refused: at start everything
- * rejects, but for `list` and `revoke`; later nothing is changed any more, and nothing signs in its place when its time
- * comes. It stays in the store until it is revoked.
+ * A key in the store that cannot be opened, or does not match its kid, is rejected. At start, all methods except `list` and
+ * `revoke` reject. Later, keys are no longer changed, and nothing signs once that key is the current one. It stays in the store
+ * until it is revoked.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_SIGNING_KEYS, FST_OAUTH_INVALID_SEALING_KEYS, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION. Methods reject with
  *   FST_OAUTH_SEALED_SIGNING_KEY and FST_OAUTH_WRONG_SIGNING_KEY
@@ -66,7 +67,7 @@ export class SigningKeys implements KeySource {
   #ring: KeyRing | undefined
   #adoptedStep = 0
   #starting: Promise<Error | undefined> | undefined
-  // Why a key that was read cannot be opened, or one that is due cannot be written.
+  // The error of a key that was read and cannot be opened, or of one that is due and cannot be written.
   #problem: Error | undefined
 
   constructor (store: KeyStore, options: SigningKeysOptions = {}) {
@@ -75,7 +76,7 @@ export class SigningKeys implements KeySource {
     const { algorithm, maxTokenLifetime, announceFor } = settings.rules
     this.algorithm = algorithm as SigningAlgorithm
     this.maxTokenLifetime = maxTokenLifetime
-    // Whoever has a copy of the JWKS has fetched another one by the time that a new key signs.
+    // Every cached JWKS expires before a new key signs.
     this.jwksMaxAge = Math.min(Math.floor(announceFor / 2), MAX_JWKS_AGE)
     this.agreed = settings.agreed
     this.#store = store
@@ -93,8 +94,8 @@ export class SigningKeys implements KeySource {
   }
 
   /**
-   * The key that signs now. A promise only at first, and after a while in which nobody asked. It rejects if the store
-   * fails at first or for longer than `maxStale`, with the store's error, and for a key that cannot be opened.
+   * Returns the key that signs now. Returns a promise on first use, and after a time without calls. It rejects with the store's
+   * error if the store fails at first or for longer than `maxStale`, and for a key that cannot be opened.
    */
   current (): SigningKey | Promise<SigningKey> {
     const ring = this.#ready()
@@ -102,9 +103,9 @@ export class SigningKeys implements KeySource {
   }
 
   /**
-   * The key that a token names. A promise as `current`, and for one that is not known here but may be in the store.
+   * Finds a key by the kid of a token. Returns a promise as `current` does, and for an unknown key that may be in the store.
    *
-   * @param isThorough reads the store for each that is not known. Default false: ten times a second at most
+   * @param isThorough reads the store for each unknown key. Default false: at most ten times a second
    */
   find (kid: string, isThorough = false): SigningKey | undefined | Promise<SigningKey | undefined> {
     if (isThorough) return this.#findThoroughly(kid)
@@ -112,25 +113,26 @@ export class SigningKeys implements KeySource {
     return isThenable(ring) ? ring.then((ready) => this.#findIn(ready, kid)) : this.#findIn(ring, kid) ?? this.#findMissing(kid)
   }
 
-  // Bound: a key source of the application may inherit from an object of this class.
+  // An arrow function, since a key source of the application may inherit from an instance of this class.
   readonly followSettings = (entries: Entries): void => { this.#upkeep.follow(entries) }
 
-  /** Whether a key is valid at this moment, as far as this process has read. */
+  /** Returns whether a key is valid now, by the state that this process has read. */
   holds (kid: string, alg: string): boolean {
     return this.#ring?.algorithmOf(kid, this.#now()) === alg && !this.#isRevoked(kid)
   }
 
-  /** The public keys, for everybody (RFC 7517 §5): those that are announced, sign, or have signed tokens that may be valid. */
+  /** Returns the public keys (RFC 7517 §5): those that are announced, sign, or have signed tokens that may be valid. */
   async toJwks (): Promise<JSONWebKeySet> {
     const jwks = (await this.#ready()).publicJwks(this.#now())
     if (!jwks.some(({ kid }) => this.#isRevoked(kid as string))) return { keys: jwks }
-    // The revocation of a key was read before the keys were: another one has taken its place.
+    // The revocation of a key was read before the keys: refresh, since another key has replaced it.
     await this.refresh()
     return { keys: (this.#ring as KeyRing).publicJwks(this.#now()).filter(({ kid }) => !this.#isRevoked(kid as string)) }
   }
 
   /**
-   * Reads the store now, and generates the key that is due. Nobody has to, but at start it finds a store that does not work.
+   * Reads the store now, and generates the key that is due. Calling it is optional; at start it detects a store that does not
+   * work.
    *
    * @throws the store's error, or that of a key that cannot be opened
    */
@@ -138,7 +140,10 @@ export class SigningKeys implements KeySource {
     await this.#writer.change(this.#upkeep.settle())
   }
 
-  /** Announces a new key, which signs after `announceFor`; the first ever at once. The one that is announced already, if one is. */
+  /**
+   * Announces a new key, which signs after `announceFor`; the first key of a store signs immediately. If a key is already
+   * announced, returns that key.
+   */
   async rotate (options: ChangeOptions = {}): Promise<KeyInformation> {
     checkOptions(options, KEY_CHANGE)
     const keys = this.#describe(await this.#writer.change(announce(this.#upkeep.rules, this.#upkeep.generator()), options))
@@ -146,12 +151,11 @@ export class SigningKeys implements KeySource {
   }
 
   /**
-   * Revokes a key, since somebody else may have it: its tokens are invalid, here now and in other processes within a second.
-   * If it is the one that signs, another takes its place at once: the one that is announced, else a new one of the same
-   * algorithm. A resource server that keeps a copy of the JWKS goes on to accept its tokens until that is renewed. It need
-   * not be one that can be opened.
+   * Revokes a compromised key: its tokens become invalid, here immediately and in other processes within a second. If it is the
+   * current key, the announced key replaces it immediately, or else a new key of the same algorithm. A resource server that
+   * caches the JWKS accepts its tokens until the cache expires. Keys that cannot be opened can be revoked too.
    *
-   * @returns false for a key that is not there
+   * @returns false for an unknown key
    */
   async revoke (kid: string, options: ChangeOptions = {}): Promise<boolean> {
     checkOptions(options, KEY_CHANGE)
@@ -165,11 +169,12 @@ export class SigningKeys implements KeySource {
   }
 
   /**
-   * Adds a private key that was made elsewhere. It signs after `announceFor` and behind every other that is announced; the
-   * first ever at once. One that is there already is left as it is.
+   * Imports a private key. It signs after `announceFor`, and after every other key that is announced; the first key of a store
+   * signs immediately. An existing key is left unchanged.
    *
    * @param key an unencrypted PEM, or a JWK
-   * @throws TypeError for what is no private key, RSA of less than 2048 bits, or does not fit the algorithm
+   * @throws TypeError for a value that is not a private key, an RSA key of less than 2048 bits, or a key that does not fit the
+   *   algorithm
    */
   async import (key: string | JWK, options: ImportOptions = {}): Promise<KeyInformation> {
     checkOptions(options, KEY_IMPORT)
@@ -179,7 +184,7 @@ export class SigningKeys implements KeySource {
     return keys.find(({ kid }) => kid === named.kid) as KeyInformation
   }
 
-  /** Lists the keys as they are in the store, in the order in which they sign. */
+  /** Reads the keys from the store and lists them in the order in which they sign. */
   async list (): Promise<KeyInformation[]> {
     const { keys } = await this.#store.readKeys()
     return this.#describe(keys)
@@ -198,8 +203,8 @@ export class SigningKeys implements KeySource {
     return this.#ring
   }
 
-  // Keys that were read are recent, even if one of them cannot be opened, or the store cannot be written. A write is waited
-  // for as long as the state need not be younger, and always where there are no keys yet.
+  // Keys that were read count as recent, even if one of them cannot be opened, or the store cannot be written. Waits for a
+  // write at most WRITE_LIMIT milliseconds, and without a limit if there are no keys yet.
   async #read (): ReturnType<Read> {
     if (!this.#upkeep.isInformed) await this.#upkeep.readSettings()
     let isRead = false
@@ -238,7 +243,7 @@ export class SigningKeys implements KeySource {
   #currentOf (ring: KeyRing): SigningKey | Promise<SigningKey> {
     const key = ring.current(this.#now())
     if (isThenable(key) || !this.#isRevoked(key.kid)) return key
-    // Its revocation was read before the keys were: another one takes its place.
+    // Its revocation was read before the keys: refresh, since another key replaces it.
     return this.refresh().then(() => (this.#ring as KeyRing).current(this.#now()))
   }
 
@@ -250,7 +255,7 @@ export class SigningKeys implements KeySource {
     if (this.#isRevoked(kid)) return undefined
     return this.#seeker.seek().then(() => {
       const key = this.#findIn(this.#ring as KeyRing, kid)
-      // Another process may have made it in an outage of this one: that is no reason to call its tokens invalid.
+      // Another process may have generated it while this one could not read: do not report its tokens as invalid.
       if (key === undefined && this.state.error !== undefined && !this.#writer.isReadable) throw toUnavailable(this.state.error)
       return key
     })
@@ -267,13 +272,13 @@ export class SigningKeys implements KeySource {
     return this.entries?.isKeyRevoked(kid) === true
   }
 
-  // Returns the error of a key that cannot be opened.
+  // Applies keys that were read or written. Returns the error of a key that cannot be opened.
   async #adopt (keys: readonly StoredKey[], step: number): Promise<Error | undefined> {
     if (keys.length === 0) return undefined
     const opened = await KeyRing.open(keys, this.#sealing, this.#now(), this.#upkeep.rules.keepFor, this.#ring)
-    // A process that has just started with the wrong sealing keys is to tell at once, not when the key's time comes.
+    // A process that starts with the wrong sealing keys must fail immediately, not when the key becomes the current one.
     const isRejected = this.#ring === undefined && opened.problem !== undefined
-    // A read that took its time may bring what was there before the last one, or the last change.
+    // A slow read may return an older state than a later read or change.
     if (step > this.#adoptedStep && !isRejected) {
       this.#ring = opened
       this.#adoptedStep = step

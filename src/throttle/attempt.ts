@@ -1,13 +1,15 @@
 import { hash } from 'node:crypto'
 import { networkOf } from '../lib/ip.ts'
 
-/** How a client authenticates: failures of each are counted apart, so that failed proofs lock out no secret. */
+/**
+ * The kind of client authentication. Failures of each kind are counted separately, so that failed proofs lock out no secret.
+ */
 export type AttemptKind = 'secret' | 'proof'
 
 /** An attempt of a client to authenticate. */
 export class Attempt {
   readonly #clientId: string
-  /** Where it came from. Undefined where that is not known. */
+  /** The address of the caller. Undefined if it is unknown. */
   readonly address: string | undefined
   readonly #kind: AttemptKind
   #key: string | undefined
@@ -15,13 +17,13 @@ export class Attempt {
   constructor (clientId: string, address: string | undefined, kind: AttemptKind = 'secret') {
     this.#clientId = clientId
     this.#kind = kind
-    // At once: when the secret has been compared, the connection may be gone, and its address with it.
+    // Read it now: once the secret has been compared, the connection may be closed, and its address unavailable.
     this.address = address
   }
 
   /**
-   * What failures are counted by, made when it is first asked for: most attempts never need it. Of one length, whatever
-   * was presented, and no list of who comes from where. Undefined where the address is not known.
+   * The key by which failures are counted, a hash of fixed length that does not reveal client and address. Computed on first
+   * use, since most attempts do not need it. Undefined if the address is unknown.
    */
   get key (): string | undefined {
     if (this.address === undefined) return undefined

@@ -9,15 +9,15 @@ import { FAILURE_STORE } from '../stores/contracts/option-rules.ts'
 import type { Attempt } from './attempt.ts'
 import { RecentFailures } from './recent-failures.ts'
 
-/** How many wrong guesses are let through. */
+/** Options of {@link FailureThrottle}. */
 export interface FailureThrottleOptions {
-  /** Where failures are counted. Default in the memory of this process; several processes share a store, such as redisStore. */
+  /** The store of the counts. Default the memory of this process. Several processes need a shared store, such as redisStore. */
   store?: FailureStore
-  /** How many failures of one client from one address are answered as such. Default 10. */
+  /** Failures of one client from one address before it is rejected with 429. Default 10. */
   limit?: number
-  /** Seconds after the first failure when all of them are forgotten. Default 60. */
+  /** Seconds after the first failure until the count is reset. Default 60. */
   window?: number
-  /** Default the clock of the machine. */
+  /** The clock, in seconds since 1970. Default the clock of the machine. */
   now?: Clock
 }
 
@@ -29,34 +29,34 @@ export const FAILURE_THROTTLE: OptionsDescription<FailureThrottleOptions> = {
 }
 
 const TOO_MANY_REQUESTS = 429
-// How many pairs of client and address are known to have failed. Whoever fills this with others spends a request on each.
+// Maximum number of pairs of client and address that are cached. An attacker needs one request for each entry.
 const MAX_KNOWN = 10_000
 
 /**
- * Stops the guessing of secrets (RFC 6749 §2.3.1): failures of client authentication by secret are counted per client and
- * address, and beyond a limit that pair is refused with 429 until they are forgotten. Nobody else is: whoever fails on the
- * id of another does not lock that client out. A success forgets the failures before it, so that a library which tries one
- * method after the other is never stopped for long.
+ * Prevents guessing of secrets (RFC 6749 §2.3.1): counts failures of client authentication by secret per client and address,
+ * and rejects that pair with 429 beyond a limit, until the count is reset. Other pairs are not affected: failures with the id
+ * of another client do not lock that client out. A success resets the count, so that a library which tries several methods in
+ * turn is not locked out for long.
  *
- * Behind a proxy, set Fastify's `trustProxy`: otherwise all requests have the address of the proxy, and ten wrong secrets lock a client
- * out for all who come by it. The log warns once of that.
+ * Behind a proxy, set Fastify's `trustProxy`: otherwise all requests have the address of the proxy, and ten wrong secrets lock
+ * a client out for all callers behind it. The log contains one warning about that.
  *
- * A secret of the form that ClientRegistry generates cannot be guessed, and is compared at any time: an attacker cannot lock out a client that has
- * one. A client with a secret that a human has chosen can be locked out from its own address, by failures in its name.
+ * A secret of the form that ClientRegistry generates cannot be guessed, and is always compared: an attacker cannot lock out a
+ * client that has one. A client with a secret chosen by a human can be locked out from its own address by failures with its id.
  *
- * Counts what is presented, whether such a client exists or not, in any case of its id, since some databases know a client by
- * each. Counts failed assertions and certificates too, apart from secrets: they are answered with 429 beyond the limit, and one that is
- * right is accepted all the same. Does NOT count requests whose address is not known, nor those that name no client. IPv6 addresses count by their first 64 bits,
- * which are one customer's.
+ * Counts every presented client_id, whether such a client exists or not, and ignores its case, since some databases compare ids
+ * case-insensitively. Counts failed assertions and certificates too, apart from secrets: beyond the limit, invalid ones are
+ * rejected with 429, and valid ones are still accepted. Does NOT count requests whose address is unknown, nor requests without
+ * a client_id. IPv6 addresses count by their first 64 bits, which belong to one customer.
  */
 export class FailureThrottle {
   readonly #store: FailureStore
   readonly #limit: number
   readonly #window: number
   readonly #now: Clock
-  // The pairs that have failed, as far as this process knows, so that a good request asks no store.
+  // Cache of the failed pairs, so that a request without previous failures needs no read of the store.
   readonly #known = new LruMap<{ count: number, forgottenAt: number }>(MAX_KNOWN)
-  // How many failures of each pair the store is counting now: of many guesses at once, no more are answered than of those in a row.
+  // Failures of each pair that the store is counting now, so that concurrent guesses are limited like sequential ones.
   readonly #uncounted = new Map<string, number>()
 
   /** @throws FlowConfigurationError FST_OAUTH_INVALID_THROTTLE, FST_OAUTH_UNKNOWN_OPTION */
@@ -70,7 +70,8 @@ export class FailureThrottle {
   }
 
   /**
-   * Call it before the secret is compared, and again when it is right: by then, others may have failed that were sent at once.
+   * Checks the limit. Call it before the secret is compared, and again after a match: concurrent attempts may have failed
+   * meanwhile.
    *
    * @throws TemporarilyUnavailableError 429 for a client that has failed too often from this address
    */
@@ -87,8 +88,8 @@ export class FailureThrottle {
   /**
    * Counts a failure.
    *
-   * @throws TemporarilyUnavailableError 429 for one too many
-   * @throws the store's error: what cannot be counted is not answered
+   * @throws TemporarilyUnavailableError 429 if the limit is exceeded
+   * @throws the store's error: a failure that cannot be counted must not be reported to the caller
    */
   async failed ({ key }: Attempt): Promise<void> {
     if (key === undefined) return
@@ -109,13 +110,13 @@ export class FailureThrottle {
     }
   }
 
-  /** Forgets the failures before a success. Undefined when there were none, and there is nothing to wait for. Never rejects. */
+  /** Resets the count after a success. Returns undefined if there were no failures. Never rejects. */
   succeeded (attempt: Attempt): Promise<void> | undefined {
     if (this.#known.size === 0) return undefined
     const { key } = attempt
     if (key === undefined || this.#known.get(key) === undefined) return undefined
     this.#known.delete(key)
-    // What cannot be forgotten counts on until the window is over: no reason to refuse who has proven the secret.
+    // If the reset fails, the count remains until the window ends. The client has authenticated, so ignore the error.
     return this.#store.forgetFailures(key).catch(() => {})
   }
 

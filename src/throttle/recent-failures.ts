@@ -4,7 +4,7 @@ import type { FailureStore } from '../stores/contracts/index.ts'
 
 interface Failures { count: number, forgottenAt: number }
 
-/** Counts failures in the memory of this process, those of a bounded number of keys: the one that failed longest ago goes first. */
+/** Counts failures in the memory of this process, for a bounded number of keys: beyond it, the one that failed longest ago is deleted. */
 export class RecentFailures implements FailureStore {
   readonly #failures: LruMap<Failures>
   readonly #now: Clock

@@ -1,11 +1,11 @@
-/** Milliseconds after which rejections leave, unless an option or slow hashes say otherwise. */
+/** Default delay of rejections in milliseconds, used unless an option or slow hashes require another one. */
 export const DEFAULT_REJECTION_DELAY = 10
-// Those beyond leave at once: they must not fill the memory.
+// Maximum number of delayed rejections, to bound memory. Further ones are sent immediately.
 const MAX_HELD = 1000
-// Timers count whole milliseconds, so that the last one may have begun before the request arrived.
+// Timers have a precision of one millisecond, and may fire that much early.
 const TIMER_PRECISION = 1
 
-/** As much of an AbortSignal as is used here: aborted once the client has gone. */
+/** The part of an AbortSignal that is used here. Aborted once the client has disconnected. */
 export type GoneSignal = Pick<AbortSignal, 'aborted' | 'addEventListener' | 'removeEventListener'>
 
 /** A request that has arrived. */
@@ -13,7 +13,7 @@ export interface Arrival {
   /** Ends the measurement. Call it for a request that was not rejected. */
   accept (): void
   /**
-   * Waits until the rejection may leave.
+   * Waits until the rejection may be sent.
    *
    * @param signal ends the wait early
    */
@@ -21,42 +21,43 @@ export interface Arrival {
 }
 
 /**
- * Lets rejections leave at a fixed time after the request has arrived, so that the time does not show what was computed, and
- * with that which clients exist. A rejection that is not decided by then leaves after twice that time, four times, and so on. At
- * most 1,000 are held; those beyond leave at once. A held rejection keeps the process alive, a request that is not decided yet
+ * Sends rejections at a fixed time after the request has arrived, so that the response time does not reveal which clients
+ * exist. A rejection that takes longer is sent after two, four, eight times that time, and so on. At most 1,000 rejections are
+ * delayed; further ones are sent immediately. A delayed rejection keeps the process alive; a request that is still processed
  * does not.
  */
 export class RejectionDelay {
   readonly #milliseconds: () => number
   #held = 0
 
-  /** @param milliseconds is called for each request. 0 for no delay */
+  /** @param milliseconds returns the delay, called for each request. 0 for no delay */
   constructor (milliseconds: () => number) {
     this.#milliseconds = milliseconds
   }
 
-  /** How many rejections are held now. */
+  /** The number of rejections that are delayed now. */
   get held (): number {
     return this.#held
   }
 
   /**
-   * Begins to measure. Call it once the whole request has been received, its body included: otherwise the caller could send the
-   * end of it when the time is over.
+   * Starts the measurement. Call it once the whole request has been received, including its body: otherwise a caller could send
+   * the end of the body after the delay.
    */
   arrive (): Arrival | undefined {
     const milliseconds = this.#milliseconds()
     if (milliseconds === 0) return undefined
     let leave: (() => void) | undefined
     let timer: NodeJS.Timeout
-    // Each wait is as long as all before it: many requests that a store does not answer must not keep the event loop busy.
+    // Each wait is as long as all previous ones together: many requests that wait for a store must not keep the event loop
+    // busy.
     const arm = (wait: number, waited: number): void => {
       timer = setTimeout(() => {
         if (leave === undefined) arm(waited + wait, waited + wait)
         else leave()
       }, wait + TIMER_PRECISION).unref()
     }
-    // It starts before anything is computed, so that the moment of leaving does not depend on that.
+    // Start the timer before any computation, so that the time of the response does not depend on it.
     arm(milliseconds, 0)
     return {
       accept () { clearTimeout(timer) },
