@@ -3,9 +3,9 @@ import { wrongClient } from '../errors/client-error.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { AuditRecord, ClientStore, Entry, StoredClient, StoredSecret, Written } from '../stores/contracts/index.ts'
 
-// Each time one of those who change a client at once is through: as many can be at it.
+// Of concurrent changes to one client, one succeeds per attempt. So this many can run concurrently.
 const MAX_ATTEMPTS = 100
-// Each is compared with what a client presents.
+// Each secret is compared with the presented one.
 const MAX_SECRETS = 20
 
 /** A change of a client. */
@@ -13,19 +13,19 @@ export interface ClientUpdate {
   readonly client: StoredClient
   /** Whether its access tokens become invalid. */
   readonly raises?: boolean
-  /** The secrets that become invalid before their time. */
+  /** The secrets that are revoked before they expire. */
   readonly revokedSecretIds?: readonly string[]
 }
 
-// Seconds for which the entry of a revoked secret is kept: a store that is restored from a backup of that time loses the secret again.
+// Seconds until the entry of a revoked secret is deleted: restoring a backup up to this age does not restore the secret.
 const SECRET_ENTRY_LIFETIME = 35 * 86_400
 
 /**
  * Changes a client by compare-and-set, so that no change of another process is lost.
  *
- * @param change makes the changed client of the one that is there; undefined for no change
- * @returns the client with the version that it had before. Undefined for a client that is not there, or no change
- * @throws Error when others were faster each time
+ * @param change returns the changed client; undefined for no change
+ * @returns the client, with its version before the change. Undefined for a client that does not exist, or no change
+ * @throws Error if other changes won each attempt
  */
 export async function changeClient (
   store: Pick<ClientStore, 'findClients' | 'replaceClient'>,
@@ -47,9 +47,9 @@ export async function changeClient (
 }
 
 /**
- * Puts a new secret beside those of a client, which expire after the overlap at the latest. Those that have expired go.
+ * Adds a new secret to a client. Existing secrets expire after the overlap at the latest. Removes expired secrets.
  *
- * @throws FlowConfigurationError for one too many
+ * @throws FlowConfigurationError if the client has too many secrets
  */
 export function rotateSecret (client: StoredClient, secret: StoredSecret, { overlap, now }: { overlap: number, now: number }): ClientUpdate {
   const older = client.secrets

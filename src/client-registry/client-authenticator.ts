@@ -45,9 +45,9 @@ export interface ClientAuthenticatorOptions {
 const CONFIRMED_FOR = 1000
 
 /**
- * Authenticates the clients of a store. Who is remembered is let in without a look at the store; nobody is refused without
- * one. So a secret that was made elsewhere a moment ago is good here at once. What a rejection costs depends on the client; its time
- * tells nothing of that, since the endpoints send it at a fixed time.
+ * Authenticates the clients of a store. A cached client is accepted without a read of the store, and none is rejected without one.
+ * So a secret that another process has just issued is valid here immediately. The time of a rejection depends on the client, but
+ * callers cannot observe it, because the endpoints send rejections at a fixed time.
  */
 export class ClientAuthenticator {
   readonly #cache: ClientCache<KnownClient>

@@ -7,10 +7,10 @@ import type { AuditOrigin, AuditRecord, ClientStore, StoredClient } from '../sto
 import { changeClient } from './change-client.ts'
 import type { ClientUpdate } from './change-client.ts'
 
-/** What changes of clients need. */
+/** Options of the change writer. */
 export interface ClientChangesOptions {
   entries: Entries | undefined
-  /** Is called with the id of a client that has changed, or may have. */
+  /** Called with the id of a client that has changed, or may have. */
   changed: (id: string) => void
   now: Clock
 }
@@ -28,7 +28,7 @@ export class ClientChangeWriter {
   /** Adds clients. @returns the ids of those that were added */
   async add (clients: readonly StoredClient[], audit: AuditRecord | undefined): Promise<readonly string[]> {
     const { entries } = this.#options
-    // An entry of a client that was removed may be known here, and lost in the store.
+    // The entry of a removed client may be held by this process although the store has lost it.
     const raised = clients.map((client) => entries?.client(client.id) === undefined ? client : entries.raised(client))
     const added = await this.#store.addClients(raised, audit)
     entries?.acknowledged(added.entries)
@@ -47,7 +47,7 @@ export class ClientChangeWriter {
       publishClientChange(id, kind, { by: audit, secretId })
       return written.client
     } finally {
-      // Also when it failed: the store may have got it all the same.
+      // Also after a failure: the store may have committed the change.
       changed(id)
     }
   }
@@ -66,12 +66,12 @@ export class ClientChangeWriter {
     }
   }
 
-  /** Raises the generation of a client: beyond the one that this process holds. */
+  /** Raises the generation of a client above the one that this process holds. */
   raised (client: StoredClient): ClientUpdate {
     return { client: this.#options.entries?.raised(client) ?? client, raises: true }
   }
 
-  /** The audit record of a change. Undefined where nobody is named who makes it. */
+  /** Creates the audit record of a change. Undefined if no administrator is given. */
   record (by: AuditOrigin | undefined, object: string, id: string, change: string, details?: AuditRecord['details']): AuditRecord | undefined {
     return toAuditRecord(by, { object, id, change, ...(details && { details }) }, this.#options.now())
   }

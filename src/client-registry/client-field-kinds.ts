@@ -2,25 +2,25 @@ import { isScopeToken } from '../http/scope.ts'
 import { toSeconds } from '../lib/duration.ts'
 import { isSecureUrl } from '../lib/secure-url.ts'
 
-/** A kind of value that a field of a client has. */
+/** The kind of value of a client field. */
 export interface FieldKind<T = any> {
   /** JSON Schema of the value as a member of client metadata. */
   readonly schema: object
-  /** Whether an option of the command line takes a file with the value, or JSON that begins with "{". Default false. */
+  /** Whether the command line option takes a file with the value, or JSON that begins with "{". Default false. */
   readonly isJson?: boolean
   /** Completes "must be …" in an error. */
   readonly demand: string
   check (value: unknown): boolean
   /**
-   * Reads a JSON value, a cell of a CSV file or an option of the command line. Does NOT check it.
+   * Reads a JSON value, a CSV cell or a command line option. Does NOT validate it.
    *
-   * @returns undefined for a value that says nothing, such as false
-   * @throws TypeError with what it must be
+   * @returns undefined for a value without effect, such as false
+   * @throws TypeError with the requirement as its message
    */
   read (value: unknown): unknown
-  /** Writes the value as a member of client metadata. Undefined where another member has it. */
+  /** Converts the value to a member of client metadata. Undefined if another member carries it. */
   write (value: T): unknown
-  /** Writes the value for humans, on one line. */
+  /** Formats the value for output, on one line. */
   show (value: T): string
 }
 
@@ -29,7 +29,7 @@ const MAX_JSON_BYTES = 4096
 const MAX_JSON_DEPTH = 16
 
 const same = <T>(value: T): T => value
-// At least one character. Control characters would fail in a database, and move the cursor of a terminal.
+// At least one character. Control characters would fail in a database and could control a terminal.
 const textSchema = { type: 'string', pattern: '^[^\\u0000-\\u001f\\u007f]+$' } as const
 
 export const TEXT = {
@@ -60,7 +60,7 @@ export const FILLED_LIST = {
   check: (value: unknown) => isListOf(value, isText) && value.length > 0
 } as const satisfies FieldKind<readonly string[]>
 
-/** Scopes, separated by spaces in metadata (RFC 6749 §3.3). An empty string is no scope, which differs from a missing member. */
+/** Scopes, separated by spaces in metadata (RFC 6749 §3.3). An empty string means no scope, unlike a missing member. */
 export const SCOPES = {
   ...LIST,
   schema: { type: 'string', pattern: '^(?:[!#-\\[\\]-~]+(?: [!#-\\[\\]-~]+)*)?$' },
@@ -83,7 +83,7 @@ export const SECONDS = {
   show: (seconds: number) => `${seconds} s`
 } as const satisfies FieldKind<number>
 
-/** A member of metadata that is true for one value of its field, and says nothing when it is false. */
+/** Creates the kind of a metadata member that is true for one value of its field. False has no effect. */
 export function whether<const Value extends string> (value: Value) {
   return {
     ...oneOf(value),
@@ -102,7 +102,7 @@ export function oneOf<const Value extends string> (...values: readonly Value[]) 
   } as const satisfies FieldKind<string>
 }
 
-/** A JSON object of 4,096 bytes at most, and of 16 levels. */
+/** A JSON object of at most 4,096 bytes and 16 levels. */
 export const JSON_OBJECT = {
   schema: { type: 'object', additionalProperties: true },
   isJson: true,
@@ -113,7 +113,7 @@ export const JSON_OBJECT = {
   show: (value: unknown) => JSON.stringify(value)
 } as const satisfies FieldKind<object>
 
-/** Tells whether a value is a whole number of seconds above zero. */
+/** Returns whether a value is a whole number of seconds above zero. */
 export function isSeconds (value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0
 }
@@ -132,7 +132,7 @@ function isSmallJsonObject (value: unknown): boolean {
     Buffer.byteLength(JSON.stringify(value)) <= MAX_JSON_BYTES
 }
 
-// The depth bounds circular objects too. A member "__proto__" would set a prototype where it is assigned.
+// The depth limit also rejects circular objects. Assigning a member "__proto__" would set a prototype.
 function isJson (value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'string':
@@ -171,7 +171,7 @@ function toJson (value: unknown): unknown {
   try {
     return JSON.parse(value)
   } catch {
-    // Without what the parser says, which quotes the text.
+    // Omits the parser's message, because it quotes the input.
     throw new TypeError('JSON')
   }
 }

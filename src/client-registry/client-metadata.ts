@@ -1,21 +1,21 @@
-// A client under the names of RFC 7591 §2, RFC 8705 and RFC 9449: for the admin API, the import, and `metadata` of OAuth2Client.
+// Maps a client to the names of RFC 7591 §2, RFC 8705 and RFC 9449, for the admin API, the import and `metadata` of OAuth2Client.
 import { wrongClient } from '../errors/client-error.ts'
 import { CLIENT_FIELDS, FIELD_ENTRIES } from './client-fields.ts'
 import type { ClientChanges, ClientField, ClientRegistration, FieldName, MetadataMember } from './client-fields.ts'
 
-// Beside the registration.
+// Members in addition to the registration.
 const OTHER_NAMES: Readonly<Record<string, string>> = { id: 'client_id', secret: 'client_secret', secretHash: 'client_secret_hash', lifetime: 'client_secret_lifetime' }
 
 const MEMBERS: ReadonlyMap<string, readonly [field: FieldName, member: MetadataMember]> = new Map(
   FIELD_ENTRIES.flatMap(([field, { members }]) => Object.entries(members).map(([name, member]) => [name, [field, member]] as const))
 )
 
-/** The names of the members that carry the registration of a client. */
+/** The names of the metadata members that carry the registration of a client. */
 export const CLIENT_METADATA_NAMES: readonly string[] = [...MEMBERS.keys()]
 
 /**
- * Reads the registration of a client from its metadata: values of JSON, or the text of cells. Does NOT validate it; members that
- * are not part of the registration are ignored.
+ * Reads the registration of a client from its metadata: JSON values or CSV cells. Does NOT validate it. Ignores members that are
+ * not part of the registration.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_CLIENT for a value of another type, or two members that exclude each other
  */
@@ -37,9 +37,9 @@ export function toReplacement (metadata: Readonly<Record<string, unknown>>): Cli
 }
 
 /**
- * Writes the registration of a client as metadata.
+ * Converts the registration of a client to metadata.
  *
- * @param isWritten which members. Default all
+ * @param isWritten selects the members. Default all
  */
 export function toClientMetadata (client: ClientRegistration, isWritten: (field: ClientField, member: MetadataMember) => boolean = () => true): Record<string, unknown> {
   const metadata: Record<string, unknown> = {}
@@ -53,7 +53,7 @@ export function toClientMetadata (client: ClientRegistration, isWritten: (field:
   return metadata
 }
 
-/** Replaces the names of the registry by those of metadata in the description of an error. */
+/** Replaces registry names by metadata names in an error description. */
 export function toMetadataNames (text: string): string {
   return text.replace(/^\w+|\b[a-z]+[A-Z]\w*/g, (name) => {
     if (Object.hasOwn(OTHER_NAMES, name)) return OTHER_NAMES[name]!

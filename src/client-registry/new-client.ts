@@ -9,41 +9,40 @@ import type { SecretHashes } from './secrets/fast-secrets.ts'
 import type { SlowSecretHashes } from './secrets/slow-secret-hash.ts'
 import { checkRegistration, needsSecret } from './validate-registration.ts'
 
-/** A secret that was just made. `secret` is shown this once: what is stored is its hash. */
+/** A newly issued secret. `secret` is shown only once: the store keeps its hash. */
 export interface IssuedSecret {
-  /** Names the secret, and tells nothing of it: for revokeSecret. */
+  /** The identifier of the secret, for revokeSecret. Reveals nothing of the secret. */
   id: string
-  /** The secret itself, which nobody can show again. */
+  /** The secret. It cannot be retrieved again. */
   secret: string
-  /** Seconds since 1970. Undefined for one that does not expire. */
+  /** Seconds since 1970. Undefined if it does not expire. */
   expiresAt: number | undefined
 }
 
-/** How a new secret is to be. */
+/** Options of a new secret. */
 export interface SecretOptions {
   /** Seconds until it expires. Default never. */
   lifetime?: number
 }
 
-/** A client to be added. */
+/** A client to add. */
 export interface NewClient extends ClientRegistration, SecretOptions {
-  /** Visible ASCII characters, 255 at most, no quote and no backslash. Default one that is generated. */
+  /** Visible ASCII characters without quote and backslash, at most 255. Default a generated id. */
   id?: string
   /**
-   * A secret that was made elsewhere: not empty, 1,024 characters at most, none of them a control character. It is hashed with
-   * scrypt, since a human may have chosen it, unless it has the form of those that are generated here. Whether it can be
-   * guessed is NOT checked. Default one is generated, unless the client has keys or a certificate: `null` for none in any case.
+   * An existing secret: 1 to 1,024 characters, none of them a control character. It is hashed with scrypt, since a person may have
+   * chosen it, unless it has the format of generated secrets. Does NOT check whether it can be guessed. Default: one is generated,
+   * unless the client has keys or a certificate. `null` never generates one.
    */
   secret?: string | null
   /**
-   * In place of `secret`, the hash of one that was made elsewhere: `sha256:` and its SHA-256, in hex or base64url. Only for
-   * secrets of 128 random bits or more: nothing slows down who has the hash and guesses. Not where there are peppers, unless
-   * null is among them.
+   * Replaces `secret` with the hash of an existing one: `sha256:` and its SHA-256, in hex or base64url. Only for secrets of at least
+   * 128 random bits: the hash does not slow down an attacker who obtains it. Not allowed with peppers, unless null is among them.
    */
   secretHash?: string
 }
 
-/** What new clients and secrets are made with. */
+/** Settings for creating clients and secrets. */
 export interface ClientMaker {
   readonly hashes: SecretHashes
   readonly slowHashes: SlowSecretHashes
@@ -54,24 +53,24 @@ export interface ClientMaker {
   readonly now: () => number
 }
 
-// Room for as many changes again.
+// Leaves room for as many changes again.
 const MAX_FIRST_VERSION = 2 ** 30
 /** Seconds: 100 years. */
 export const MAX_LIFETIME = 3_155_760_000
-/** What the lifetime of a secret must be. */
+/** The requirement on the lifetime of a secret, for errors. */
 export const LIFETIME_DEMAND = 'lifetime must be a whole number of seconds above zero, of 100 years at most'
 const WRONG_HASH = 'secretHash must be "sha256:" and a SHA-256 in hex or base64url, and null among the peppers if there are any'
 const CLIENT_ID = /^[\x21\x23-\x5B\x5D-\x7E]{1,255}$/
 
-/** Tells whether a text can be a client_id: visible ASCII of RFC 6749 appendix A.1, without quote and backslash. */
+/** Returns whether a value can be a client_id: visible ASCII (RFC 6749 appendix A.1), without quote and backslash. */
 export function isClientId (id: unknown): id is string {
   return typeof id === 'string' && CLIENT_ID.test(id)
 }
 
 /**
- * Makes a client ready to be stored.
+ * Creates a client in its stored form.
  *
- * @throws FlowConfigurationError that names what is wrong
+ * @throws FlowConfigurationError with the invalid member in its message
  */
 export async function makeClient (maker: ClientMaker, client: NewClient): Promise<{ stored: StoredClient, issued: IssuedSecret | undefined }> {
   const { id = generateClientId(), secret, secretHash, lifetime } = client
@@ -81,15 +80,15 @@ export async function makeClient (maker: ClientMaker, client: NewClient): Promis
   const isGenerated = secret === undefined && secretHash === undefined && needsSecret(registration, maker.methods())
   const { made, issued } = isGenerated ? makeSecret(maker, { lifetime }) : { made: await importSecret(maker, client), issued: undefined }
   const secrets = made === undefined ? [] : [made]
-  // From a number that nobody knows: whoever changes a client that is removed meanwhile, and added anew, must not find the
-  // same version there, and bring old secrets back.
+  // Starts with a random version: a compare-and-set by another process must fail if the client was removed and added again meanwhile.
+  // Otherwise it could restore old secrets.
   return { stored: { scopes: [], ...registration, id, version: randomInt(MAX_FIRST_VERSION), secrets, createdAt, updatedAt: createdAt }, issued }
 }
 
 /**
- * Validates a client before it is added. Does NOT check whether its id is taken, and whether the peppers allow for its secretHash.
+ * Validates a client before it is added. Does NOT check whether its id is in use, and whether the peppers allow its secretHash.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_CLIENT that names what is wrong
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_CLIENT, with the invalid member in its message
  */
 export function checkNewClient (client: NewClient, methods?: AuthMethods): ClientRegistration {
   const { id, secret, secretHash, lifetime, ...members } = client
@@ -101,7 +100,7 @@ export function checkNewClient (client: NewClient, methods?: AuthMethods): Clien
   return registration
 }
 
-/** Generates a secret. @throws FlowConfigurationError for a wrong lifetime */
+/** Generates a secret. @throws FlowConfigurationError for an invalid lifetime */
 export function makeSecret (maker: ClientMaker, { lifetime }: { lifetime: number | undefined }): { made: StoredSecret, issued: IssuedSecret } {
   const secret = generateSecret()
   const made = { ...newSecret(maker, lifetime), hash: maker.hashes.hash(secret) }

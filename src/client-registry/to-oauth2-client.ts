@@ -8,7 +8,7 @@ import { toClientMetadata } from './client-metadata.ts'
 import { registrationOf } from './validate-registration.ts'
 
 type MemberName = { [Name in FieldName]: (typeof CLIENT_FIELDS)[Name]['reaches'] extends 'client' ? Name : never }[FieldName]
-// Does not compile for a field that OAuth2Client does not have, or has with another type.
+// Fails to compile for a field that OAuth2Client lacks, or has with another type.
 type ClientMembers = Pick<ClientRegistration, MemberName> & Pick<OAuth2Client, MemberName>
 
 /** Converts a stored client to the client of the token endpoint. Frozen, since all requests of the client share it. */

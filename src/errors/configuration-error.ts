@@ -1,4 +1,4 @@
-/** The codes of the errors that a flow is refused with when it is built. */
+/** The codes and messages of the errors of an invalid flow, thrown when it is built. */
 export const FLOW_ERRORS = {
   FST_OAUTH_UNKNOWN_OPTION: 'There is an unknown option. Correct its name, or remove it',
   FST_OAUTH_INVALID_OPTION: 'An option is missing, or has a wrong value. Correct it',
@@ -39,13 +39,13 @@ export const FLOW_ERRORS = {
 /** A code of `FLOW_ERRORS`. */
 export type FlowErrorCode = keyof typeof FLOW_ERRORS
 
-/** A flow that cannot be built. Its message names the mend. */
+/** An invalid configuration of a flow. Its message names the fix. */
 export class FlowConfigurationError extends TypeError {
   readonly code: FlowErrorCode
-  /** What exactly is wrong, where one code stands for many values. */
+  /** The exact problem, if one code covers many values. */
   readonly detail: string | undefined
 
-  /** @param detail what exactly is wrong, where one code stands for many things; no secret */
+  /** @param detail the exact problem, if one code covers many; must contain no secret */
   constructor (code: FlowErrorCode, detail?: string) {
     super(detail === undefined ? FLOW_ERRORS[code] : `${FLOW_ERRORS[code]}: ${detail}`)
     this.code = code

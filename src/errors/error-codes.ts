@@ -15,8 +15,8 @@ export type OAuth2ErrorCode =
   | 'temporarily_unavailable'
 
 /**
- * The error codes of protected resources: RFC 6750 §3.1, RFC 9449 §7.1 and §9. `unauthorized` is that of a request without a token,
- * whose challenge has none.
+ * The error codes of protected resources: RFC 6750 §3.1, RFC 9449 §7.1 and §9. `unauthorized` means a request without a token. Its
+ * challenge contains no error code.
  */
 export type StrategyErrorCode =
   | 'invalid_request'

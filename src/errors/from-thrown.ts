@@ -7,8 +7,8 @@ import { isStrategyError, StrategyInternalError, StrategyUnavailableError } from
 import type { StrategyError } from './strategy-error.ts'
 
 /**
- * Returns the error that the token endpoint and its siblings answer with: one of their own as it is, 503 for an unavailable store,
- * 500 for anything else, with what was thrown as the cause.
+ * Converts an exception to the error of the token endpoint and related endpoints: returns one of their errors unchanged, 503 for an
+ * unavailable store, and otherwise 500 with the exception as its cause.
  */
 export function toOAuth2Error (reason: unknown): OAuth2Error {
   if (isOAuth2Error(reason) && isAnswer(reason)) return reason
@@ -17,8 +17,8 @@ export function toOAuth2Error (reason: unknown): OAuth2Error {
 }
 
 /**
- * Returns the error that a protected resource answers with: one of its own as it is, 503 for an unavailable store, 500 for anything
- * else, with what was thrown as the cause.
+ * Converts an exception to the error of a protected resource: returns one of its errors unchanged, 503 for an unavailable store, and
+ * otherwise 500 with the exception as its cause.
  */
 export function toStrategyError (reason: unknown): StrategyError {
   if (isStrategyError(reason) && isAnswer(reason)) return reason
@@ -26,12 +26,12 @@ export function toStrategyError (reason: unknown): StrategyError {
   return new StrategyInternalError(undefined, { cause: toError(reason) })
 }
 
-// A rejection because of an unavailable store rejects nothing: a 401 would have good clients replace their tokens and secrets.
+// A 401 caused by an unavailable store becomes a 503: otherwise valid clients would replace their tokens and secrets.
 function isAnswer (error: ProtocolError): boolean {
   return error.status >= 500 || !isStoreUnavailable(error)
 }
 
-/** Returns what was thrown as an error: a log shows nothing of a string that is thrown. */
+/** Converts a thrown value to an error, because a log shows nothing of a thrown string. */
 export function toError (reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason))
 }
@@ -50,7 +50,7 @@ export function withChallenge<E extends ProtocolError> (error: E, challenge: str
     const { enumerable = false } = Object.getOwnPropertyDescriptor(error, name) as PropertyDescriptor
     Object.defineProperty(copy, name, { value: error[name as keyof E], enumerable, writable: true, configurable: true })
   }
-  // A getter of a subclass may read private members, which a copy does not have.
+  // A getter of a subclass may read private members, which a copy lacks.
   const answer = { body: error.body, headers: { ...error.headers, 'www-authenticate': challenge } }
   for (const [name, value] of Object.entries(answer)) Object.defineProperty(copy, name, { value, writable: true, configurable: true })
   return Object.assign(copy, { challenge }) as unknown as E

@@ -17,20 +17,20 @@ export class OAuth2Error extends ProtocolError<OAuth2ErrorCode> {
     return this === OAuth2Error ? isOAuth2Error(value) : Function.prototype[Symbol.hasInstance].call(this, value)
   }
 
-  // RFC 6749 §5.1 asks for both on answers with tokens. An error is no more to be cached.
+  // RFC 6749 §5.1 requires both fields on token responses. Errors must not be cached either.
   override get headers (): Record<string, string> {
     return { ...super.headers, ...NO_STORE }
   }
 }
 
-/** 400: the request lacks a parameter, repeats one, uses two ways to authenticate, or is malformed. */
+/** 400: the request lacks a parameter, repeats one, uses two authentication methods, or is malformed. */
 export class InvalidRequestError extends OAuth2Error {
   constructor (description = 'The request is malformed', options?: ProtocolErrorOptions & { status?: number }) {
     super('invalid_request', options?.status ?? 400, description, options)
   }
 }
 
-/** 405: the token endpoint takes POST only (RFC 6749 §3.2). */
+/** 405: the token endpoint supports POST only (RFC 6749 §3.2). */
 export class MethodNotAllowedError extends OAuth2Error {
   constructor (description = 'The token endpoint takes POST only', options?: ProtocolErrorOptions) {
     super('invalid_request', 405, description, options)
@@ -41,7 +41,7 @@ export class MethodNotAllowedError extends OAuth2Error {
   }
 }
 
-/** 401: client authentication failed, or there was none. Says no more, so that unknown clients cannot be told from wrong secrets. */
+/** 401: client authentication failed or is missing. Contains no details, so that unknown clients cannot be distinguished from wrong secrets. */
 export class InvalidClientError extends OAuth2Error {
   constructor (description = 'Client authentication failed', options?: ProtocolErrorOptions) {
     super('invalid_client', 401, description, options)
@@ -69,21 +69,21 @@ export class InvalidScopeError extends OAuth2Error {
   }
 }
 
-/** 400: a resource that was asked for is malformed, unknown, or not for this client (RFC 8707 §2). */
+/** 400: a requested resource is malformed, unknown, or not allowed for this client (RFC 8707 §2). */
 export class InvalidTargetError extends OAuth2Error {
   constructor (description = 'The requested resource is invalid', options?: ProtocolErrorOptions) {
     super('invalid_target', 400, description, options)
   }
 }
 
-/** 500: a callback failed. The code is borrowed from RFC 6749 §4.1.2.1, since §5.2 has none. */
+/** 500: a callback failed. The code is taken from RFC 6749 §4.1.2.1, since §5.2 defines none. */
 export class ServerError extends OAuth2Error {
   constructor (description = 'The server failed to handle the request', options?: ProtocolErrorOptions) {
     super('server_error', 500, description, options)
   }
 }
 
-/** 503 unless told otherwise: try again later. The code is borrowed from RFC 6749 §4.1.2.1. */
+/** 503 by default: the client may retry later. The code is taken from RFC 6749 §4.1.2.1. */
 export class TemporarilyUnavailableError extends OAuth2Error {
   constructor (description = 'The server cannot handle the request now', options?: ProtocolErrorOptions & { status?: number }) {
     super('temporarily_unavailable', options?.status ?? 503, description, options)

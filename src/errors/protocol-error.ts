@@ -1,7 +1,7 @@
 import { brandOf, readBrand } from '../lib/brand.ts'
 import { toSafeText } from './safe-text.ts'
 
-/** What an error may carry besides its description. */
+/** Optional members of an error. */
 export interface ProtocolErrorOptions {
   /** The reason, for the log only. It never reaches the caller. */
   cause?: unknown
@@ -13,21 +13,21 @@ export interface ProtocolErrorOptions {
   headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** The body of an error answer (RFC 6749 §5.2). */
+/** The body of an error response (RFC 6749 §5.2). */
 export interface OAuth2ErrorBody {
   error: string
   error_description: string
 }
 
-/** The member that errors are recognised by: its value is the side of the server that answers with them. */
+/** The member that identifies errors of this package: its value is the side of the server that responds with them. */
 export const ERROR_BRAND = brandOf('error')
 
 const FIELDS: unique symbol = brandOf('error-fields') as never
 
 /**
- * An error that carries its whole answer as data: status, header fields and body. One error may be thrown for many requests:
- * nothing is ever written onto it.
- * Its message is the error_description and reaches the caller; what only the log may know is in `cause`.
+ * An error that carries its complete response as data: status, header fields and body. One instance may be thrown for many
+ * requests, so it is never modified.
+ * Its message is the error_description and reaches the caller. Details for the log only are in `cause`.
  */
 export abstract class ProtocolError<Code extends string = string> extends Error {
   /** The error code, as the RFC spells it. */
@@ -38,10 +38,10 @@ export abstract class ProtocolError<Code extends string = string> extends Error 
   readonly statusCode: number
   /** Whether the message may be sent to the caller, as http-errors has it. False for a failure of the server. */
   readonly expose: boolean
-  /** The value of the WWW-Authenticate field, when the answer has one. An error that a flow returns or a guard throws has the one of its request. */
+  /** The value of the WWW-Authenticate field, if the response has one. An error that a flow returns or a guard throws has that of its request. */
   readonly challenge: string | undefined
   readonly retryAfter: number | undefined
-  // Not enumerable, so that no log prints them.
+  // Not enumerable, so that logs do not print it.
   declare readonly [FIELDS]: Readonly<Record<string, string>> | undefined
 
   constructor (code: Code, status: number, description: string, options: ProtocolErrorOptions = {}) {
@@ -55,17 +55,17 @@ export abstract class ProtocolError<Code extends string = string> extends Error 
     if (options.headers !== undefined) Object.defineProperty(this, FIELDS, { value: options.headers })
   }
 
-  /** The same as `code`, under the name that `@saurbit/oauth2` gives it. */
+  /** The same as `code`, under the name that `@saurbit/oauth2` uses. */
   get errorCode (): Code {
     return this.code
   }
 
-  /** The JSON body of the answer. */
+  /** The JSON body of the response. */
   get body (): OAuth2ErrorBody {
     return { error: this.code, error_description: this.message }
   }
 
-  /** The header fields of the answer, names in lower case. */
+  /** The header fields of the response, names in lower case. */
   get headers (): Record<string, string> {
     const headers: Record<string, string> = { ...this[FIELDS] }
     if (this.challenge !== undefined) headers['www-authenticate'] = this.challenge
@@ -74,16 +74,16 @@ export abstract class ProtocolError<Code extends string = string> extends Error 
   }
 }
 
-/** The header fields that keep an answer out of every cache (RFC 6749 §5.1). */
+/** The header fields that prevent caching of a response (RFC 6749 §5.1). */
 export const NO_STORE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
 
-/** Seconds after which a client may try again when a store is unavailable: the usual restart, and no more load than one try in that time. */
+/** Seconds after which a client may retry if a store is unavailable: the usual duration of a restart. Limits the load to one attempt in that time. */
 export const RETRY_AFTER = 2
 
 /** The token endpoint and its siblings, or a protected resource. */
 export type ErrorSide = 'oauth2' | 'strategy'
 
-/** Tells whether a value is an error of a side, of this or another copy of the package. */
+/** Returns whether a value is an error of a side, of this or another copy of the package. */
 export function isErrorOf (side: ErrorSide, value: unknown): boolean {
   if (readBrand(value, ERROR_BRAND) !== side) return false
   const { code, status } = value as ProtocolError

@@ -6,7 +6,7 @@ import { toLogText } from '../lib/log-text.ts'
 export const UNSAFE = /[^\x20\x21\x23-\x5B\x5D-\x7E]/g
 export const MAX_LENGTH = 300
 
-/** Makes any text fit for error_description: bounded, without secrets, and only characters that RFC 6749 §5.2 and RFC 6750 §3 allow. */
+/** Converts any string to a valid error_description: limited in length, without secrets, and with the characters of RFC 6749 §5.2 and RFC 6750 §3. */
 export function toSafeText (text: string): string {
   return toLogText(text, MAX_LENGTH).replace(UNSAFE, '?')
 }

@@ -3,11 +3,11 @@ import { brandOf, nameErrors, readBrand } from '../lib/brand.ts'
 const BRAND = brandOf('store-unavailable')
 
 /**
- * A store that does not answer, or answers with an error: nothing is known of what was asked. Every store of ours rejects
- * with it; one of yours should too, since it makes the difference between a 503, which clients try again, and a 500.
+ * A store that does not respond, or responds with an error. Every store of this package rejects with this error. A custom store
+ * should too: the response is then a 503, which clients retry, instead of a 500.
  */
 export class StoreUnavailableError extends Error {
-  /** @param cause what the driver said, for the log */
+  /** @param cause the error of the driver, for the log */
   constructor (cause: unknown) {
     super('The store is not available', { cause })
   }
@@ -16,7 +16,7 @@ export class StoreUnavailableError extends Error {
 Object.defineProperty(StoreUnavailableError.prototype, BRAND, { value: true })
 nameErrors(StoreUnavailableError, 'StoreUnavailableError')
 
-// A chain of causes may be a circle.
+// A chain of causes may be circular.
 const MAX_CAUSES = 10
 
 /** Returns whether an error comes from an unavailable store: it, or one of its causes, is a {@link StoreUnavailableError}, of this or another copy of the package. */

@@ -26,8 +26,8 @@ export class StrategyInvalidRequestError extends StrategyError {
 }
 
 /**
- * 401: nothing was presented. Its challenge carries no error code (RFC 6750 §3.1, last paragraph), and the code of its
- * body is none of RFC 6750's, so that nobody takes it for a bad token.
+ * 401: no token was presented. Its challenge contains no error code (RFC 6750 §3.1, last paragraph), and the code of its
+ * body is not defined in RFC 6750, so that it is not mistaken for an invalid token.
  */
 export class StrategyMissingTokenError extends StrategyError {
   constructor (description = 'An access token is required', options?: ProtocolErrorOptions) {
@@ -49,14 +49,14 @@ export class StrategyInsufficientScopeError extends StrategyError {
   }
 }
 
-/** 500: verifyToken failed, which says nothing about the token. */
+/** 500: verifyToken failed. The token may be valid. */
 export class StrategyInternalError extends StrategyError {
   constructor (description = 'The server failed to verify the access token', options?: ProtocolErrorOptions) {
     super('server_error', 500, description, options)
   }
 }
 
-/** 503: what the token is verified by is away, which says nothing about the token. */
+/** 503: a store or key set for the verification of the token is unavailable. The token may be valid. */
 export class StrategyUnavailableError extends StrategyError {
   constructor (description = 'The server cannot verify the access token now', options?: ProtocolErrorOptions) {
     super('temporarily_unavailable', 503, description, options)

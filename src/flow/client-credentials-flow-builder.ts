@@ -14,11 +14,11 @@ import type { Profile } from './profile.ts'
 import type { ScopeDeclarations } from './scope-declarations.ts'
 
 /**
- * Builds a {@link ClientCredentialsFlow}. Every setter returns the builder, and the last call of a setter counts.
- * Values are checked by {@link build}.
+ * Builds a {@link ClientCredentialsFlow}. Every setter returns the builder, and the last call of a setter applies.
+ * {@link build} validates the values.
  *
- * {@link setScopes}, {@link getClient}, {@link verifyToken} and {@link useAccessTokens} also set the types of the flow, and so do
- * the parameters of the constructor. Set methods that work without secrets before `getClient`, so that it has the right type.
+ * {@link setScopes}, {@link getClient}, {@link verifyToken}, {@link useAccessTokens} and the parameters of the constructor also set
+ * the types of the flow. Add methods that work without secrets before `getClient`, so that it has the correct type.
  *
  * @example
  * const flow = new ClientCredentialsFlowBuilder({ tokenEndpoint: '/oauth2/token' })
@@ -38,8 +38,8 @@ export class ClientCredentialsFlowBuilder<
   #methods: readonly ClientAuthMethodOption[]
 
   /**
-   * @param params what the setters would set; copied
-   * @throws FlowConfigurationError for an unknown or a wrong one
+   * @param params initial values of the options; copied
+   * @throws FlowConfigurationError for an unknown or invalid option
    */
   constructor (params: Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials, Method>> = {}) {
     const options = params as unknown as Partial<ClientCredentialsFlowOptions>
@@ -48,12 +48,12 @@ export class ClientCredentialsFlowBuilder<
     this.#methods = params.clientAuthenticationMethods ?? []
   }
 
-  /** Sets where tokens are issued: a path, which the plugin serves, or the absolute URL of another server. Default "/token". */
+  /** Sets the token endpoint: a path that the plugin serves, or the absolute URL of another server. Default "/token". */
   setTokenEndpoint (tokenEndpoint: string): this {
     return this.#set({ tokenEndpoint })
   }
 
-  /** Sets the key of the security scheme in OpenAPI, which is the realm of every challenge too. Default "oauth2-flow". */
+  /** Sets the key of the security scheme in OpenAPI, which is also the realm of every challenge. Default "oauth2-flow". */
   setSecuritySchemeName (securitySchemeName: string): this {
     return this.#set({ securitySchemeName })
   }
@@ -64,29 +64,29 @@ export class ClientCredentialsFlowBuilder<
   }
 
   /**
-   * Declares the scopes: name to human description, or to `{ description, implies }`, where a token with the scope is accepted
-   * wherever one that it implies is needed. A scope that is not declared can be neither granted nor demanded.
+   * Declares the scopes: each name with a description, or with `{ description, implies }`. A token with the scope is accepted
+   * wherever an implied scope is required. A scope that is not declared can be neither granted nor required.
    */
   setScopes<Name extends string> (scopes: ScopeDeclarations<Name>): ClientCredentialsFlowBuilder<ScopeName<Name>, Client, Credentials, Method> {
     return this.#set({ scopes }) as never
   }
 
-  /** Sets how long access tokens live, in seconds. Default 3600. */
+  /** Sets the lifetime of access tokens, in seconds. Default 3600. */
   setAccessTokenLifetime (accessTokenLifetime: number): this {
     return this.#set({ accessTokenLifetime })
   }
 
   /**
-   * Sets how tokens are presented. Where there are several, the proof in a request picks among them, the first of two that
-   * are there. A request without proof gets a bearer token; without BearerTokenType, a proof is mandatory, and the first
-   * type says so. Default Bearer (RFC 6750) alone.
+   * Sets the token types. The proof in a request selects among several: the first type whose proof is present applies. A request
+   * without a proof gets a bearer token. Without BearerTokenType a proof is mandatory, and the first type rejects the request.
+   * Default Bearer (RFC 6750) alone.
    */
   setTokenType (tokenType: TokenType, ...otherTokenTypes: TokenType[]): this {
     return this.#set({ tokenType, otherTokenTypes })
   }
 
   /**
-   * Adds a way for clients to authenticate. The first call replaces the default, client_secret_basic.
+   * Adds a client authentication method. The first call replaces the default, client_secret_basic.
    * "none" has no effect: this grant is for confidential clients only (RFC 6749 §4.4).
    */
   addClientAuthenticationMethod<Added extends ClientAuthMethodOption> (method: Added): ClientCredentialsFlowBuilder<Scope, Client, Credentials, Method | Added> {
@@ -94,7 +94,7 @@ export class ClientCredentialsFlowBuilder<
     return this as never
   }
 
-  /** Takes a way to authenticate back. When none is left, client_secret_basic is it. */
+  /** Removes a client authentication method. If none is left, the default client_secret_basic applies. */
   removeClientAuthenticationMethod (name: string): this {
     this.#methods = this.#methods.filter((method) => (typeof method === 'string' ? method : method?.name) !== name)
     return this
@@ -115,63 +115,63 @@ export class ClientCredentialsFlowBuilder<
     return this.addClientAuthenticationMethod('none') as never
   }
 
-  // "object" changes nothing, but that builders with other methods stay assignable to each other.
-  /** Sets how a client is found and its secret compared. Without it every token request is invalid_client. */
+  // "object" only keeps builders with different methods assignable to each other.
+  /** Sets the callback that finds a client and verifies its secret. Without it, every token request gets invalid_client. */
   getClient<Found extends Client = Client> (getClient: GetClient<Found, SecretOf<Method>> & object): ClientCredentialsFlowBuilder<Scope, Found, Credentials, Method> {
     return this.#set({ getClient: getClient as unknown as GetClient }) as never
   }
 
-  /** Sets how an access token is made. Without it every token request is server_error. */
+  /** Sets the callback that issues an access token. Without it, every token request gets server_error. */
   generateAccessToken (generateAccessToken: GenerateAccessToken<Client>): this {
     return this.#set({ generateAccessToken: generateAccessToken as GenerateAccessToken })
   }
 
-  /** Sets how an access token is verified. Without it no token is valid. */
+  /** Sets the callback that verifies an access token. Without it, no token is valid. */
   verifyToken<Verified extends VerifiedCredentials = AuthCredentials> (verifyToken: VerifyToken<Verified>): ClientCredentialsFlowBuilder<Scope, Client, Verified, Method> {
     return this.#set({ verifyToken }) as never
   }
 
-  /** Sets where clients are kept: fills {@link getClient}, and lets methods that need keys of clients find them. */
+  /** Sets the client registry: fills {@link getClient}, and lets methods that verify by registered keys find the clients. */
   useClients (clients: Clients): this {
     return this.#set({ clients })
   }
 
-  /** Sets how the guessing of secrets is stopped; null for an application that does so itself. Default in memory, 10 failures a minute. */
+  /** Sets the limit on guessing of secrets; null if the application limits it. Default in memory, 10 failures a minute. */
   setThrottle (throttle: FailureThrottle | null): this {
     return this.#set({ throttle })
   }
 
   /**
-   * Sets after how many milliseconds rejections leave the token, introspection and revocation endpoints, so that their time does
-   * not tell which clients exist; 0 for at once. Default 10, or twice the time of a slow hash where a client of the registry has a
-   * secret that is hashed slowly.
+   * Sets after how many milliseconds the token, introspection and revocation endpoints send a rejection, so that its timing does
+   * not reveal which clients exist; 0 sends it immediately. Default 10, or twice the time of a slow hash if a client of the registry
+   * has a slowly hashed secret.
    */
   setRejectionDelay (rejectionDelay: number): this {
     return this.#set({ rejectionDelay })
   }
 
-  /** Sets how access tokens are both made and verified: fills {@link generateAccessToken} and {@link verifyToken}. */
+  /** Sets the kind of access token: fills {@link generateAccessToken} and {@link verifyToken}. */
   useAccessTokens<Verified extends VerifiedCredentials = AuthCredentials> (accessTokens: AccessTokens<Verified>): ClientCredentialsFlowBuilder<Scope, Client, Verified, Method> {
     return this.#set(isAccessTokens(accessTokens) ? optionsOf(accessTokens) : { accessTokens }) as never
   }
 
   /**
-   * Holds the flow to a set of rules: "fapi2" is the FAPI 2.0 Security Profile, for which no secrets, no bearer tokens and
-   * no other algorithms than PS256, ES256 and EdDSA are allowed. Whatever is not kept to, {@link build} names.
+   * Sets the security profile: "fapi2" is the FAPI 2.0 Security Profile, which allows no secrets, no bearer tokens and no
+   * algorithms other than PS256, ES256 and EdDSA. {@link build} throws an error that lists all violations.
    */
   setProfile (profile: Profile): this {
     return this.#set({ profile })
   }
 
   /**
-   * Accepts a token endpoint, and an `origin` of the plugin, that are http URLs on any host: without TLS, secrets and tokens can
-   * be read on the way. Default that of the access tokens, else false.
+   * Accepts http URLs on any host for the token endpoint and the `origin` of the plugin. Without TLS, secrets and tokens can
+   * be read in transit. Default that of the access tokens, else false.
    */
   setDangerouslyAllowHttpIssuer (dangerouslyAllowHttpIssuer: boolean): this {
     return this.#set({ dangerouslyAllowHttpIssuer })
   }
 
-  /** @throws FlowConfigurationError when a value is wrong, with a code and the mend */
+  /** Validates the options and builds the flow. @throws FlowConfigurationError if an option is invalid, with a code and the fix */
   build (): ClientCredentialsFlow<Scope, Client, Credentials> {
     const options = { ...this.#options, clientAuthenticationMethods: this.#methods }
     return new ClientCredentialsFlow(options as unknown as Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials>>)
@@ -183,5 +183,5 @@ export class ClientCredentialsFlowBuilder<
   }
 }
 
-/** Where a flow declares no scopes, those of the clients count, which may be any. */
+/** If a flow declares no scopes, only those of the clients apply, which may be any strings. */
 type ScopeName<Name extends string> = [Name] extends [never] ? string : Name

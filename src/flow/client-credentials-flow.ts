@@ -22,12 +22,12 @@ import type { ClientCredentialsFlowOptions, FlowSettings } from './flow-options.
 import { toSecurityRequirement, toSecuritySchemes } from './security-scheme.ts'
 import type { SecurityRequirement, SecuritySchemes } from './security-scheme.ts'
 
-/** The outcome of a token request. On failure, `error` knows status, header fields and body of the answer. */
+/** The result of a token request. On failure, `error` has the status, header fields and body of the response. */
 export type OAuth2FlowTokenResponse =
   | { success: true, tokenResponse: TokenResponse, grantType: string }
   | { success: false, error: OAuth2Error }
 
-/** The types of a flow: the names of its scopes, its clients, and the credentials that its routes get. */
+/** The types of a flow: the names of its scopes, its clients, and the credentials of its routes. */
 export interface FlowTypes<Scope extends string, Client extends OAuth2Client, Credentials extends AuthCredentials> {
   readonly scope: Scope
   readonly client: Client
@@ -36,28 +36,28 @@ export interface FlowTypes<Scope extends string, Client extends OAuth2Client, Cr
 
 const BRAND: unique symbol = brandOf('flow') as never
 const SETTINGS_VERSION = 1
-// The same in every copy of the package, so that an adapter of one can serve the flow of another.
+// Shared by every copy of the package, so that an adapter of one copy can serve the flow of another.
 const SETTINGS: unique symbol = brandOf('settings') as never
 
 /**
- * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework
- * that has web `Request`s. Make one with {@link ClientCredentialsFlowBuilder}. It cannot be changed afterwards.
+ * The client credentials grant (RFC 6749 §4.4) and the verification of its tokens (RFC 6750), for any framework with web
+ * `Request`s. Create one with {@link ClientCredentialsFlowBuilder}. It is immutable.
  *
- * Its types come from the builder: the names of the scopes, what getClient returns, and the credentials that verifyToken returns.
+ * The builder infers its types: the names of the scopes, the client type of getClient, and the credentials type of verifyToken.
  */
 export class ClientCredentialsFlow<
   Scope extends string = string,
   Client extends OAuth2Client = OAuth2Client,
   Credentials extends VerifiedCredentials = AuthCredentials
 > {
-  /** For TypeScript only: there is no such member. */
+  /** Exists in the type only, for inference. */
   declare readonly '~types'?: FlowTypes<Scope, Client, CredentialsWithScopeList<Credentials>>
-  // The shape of the settings: another copy of the package may be another version of it.
+  // The version of the settings, because another copy of the package may have another version.
   readonly [BRAND] = SETTINGS_VERSION
   /** @internal See {@link settingsOf}. */
   readonly [SETTINGS]: FlowSettings
 
-  /** @throws FlowConfigurationError when an option is wrong */
+  /** @throws FlowConfigurationError if an option is invalid */
   constructor (options: Partial<ClientCredentialsFlowOptions<Scope, Client, Credentials>> = {}) {
     this[SETTINGS] = resolveFlowOptions(options as unknown as Partial<ClientCredentialsFlowOptions>)
   }
@@ -74,12 +74,12 @@ export class ClientCredentialsFlow<
 
   /**
    * Compares the settings of this process with those that all processes on its stores have agreed on. The plugin calls it
-   * when the server starts; call it yourself where you use the flow without the plugin. Registers the stores, too, that
-   * one-time values are reserved in, and the scopes and methods of the flow, for the command line.
+   * when the server starts. Call it yourself if you use the flow without the plugin. It also registers, for the CLI, the stores
+   * that reserve one-time values, and the scopes and methods of the flow.
    *
-   * @returns warnings about protection that is missing, for the log
+   * @returns warnings about missing protection, for the log
    * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER, FST_OAUTH_REDIS_EVICTS
-   * @throws StoreUnavailableError then the first use tries again
+   * @throws StoreUnavailableError; then the first use tries again
    */
   async start (): Promise<readonly string[]> {
     const { accessTokens, clients, clientAuthMethods, tokenTypes } = this[SETTINGS]
@@ -97,10 +97,10 @@ export class ClientCredentialsFlow<
   }
 
   /**
-   * Answers a token request (RFC 6749 §4.4.2). Consumes its body. Never throws.
+   * Handles a token request (RFC 6749 §4.4.2). Consumes its body. Never throws.
    *
-   * Answer success with 200, `tokenResponse` and `Cache-Control: no-store` (§5.1); failure with the `status`, `headers`
-   * and `body` of `error`, whose `cause` is for the log. Does NOT check that the request came over TLS.
+   * Send a success with status 200, `tokenResponse` and `Cache-Control: no-store` (§5.1). Send a failure with the `status`,
+   * `headers` and `body` of `error`, whose `cause` is for the log. Does NOT check that the request came over TLS.
    */
   async token (request: Request): Promise<OAuth2FlowTokenResponse> {
     try {
@@ -112,10 +112,9 @@ export class ClientCredentialsFlow<
   }
 
   /**
-   * Verifies the access token in the Authorization header of a request (RFC 6750 §2.1). Leaves its body alone. Never throws.
+   * Verifies the access token in the Authorization header of a request (RFC 6750 §2.1). Does not read its body. Never throws.
    *
-   * Does NOT check scopes: compare `credentials.scope` with what the resource needs. Does NOT look for a second token in
-   * the body.
+   * Does NOT check scopes: compare `credentials.scope` with the required scopes. Does NOT search the body for a second token.
    */
   async verifyToken (request: Request): Promise<StrategyResult<CredentialsWithScopeList<Credentials>>> {
     try {
@@ -126,42 +125,42 @@ export class ClientCredentialsFlow<
     }
   }
 
-  /** The token endpoint as it was set: a path, or an absolute URL. */
+  /** Returns the configured token endpoint: a path, or an absolute URL. */
   getTokenEndpoint (): string {
     return this[SETTINGS].tokenEndpoint
   }
 
-  /** Scope name to description. */
+  /** Returns the description of each scope, by its name. */
   getScopes (): Readonly<Record<Scope, string>> {
     return this[SETTINGS].scopes as Readonly<Record<Scope, string>>
   }
 
-  /** The key of the security scheme in OpenAPI. */
+  /** Returns the key of the security scheme in OpenAPI. */
   getSecuritySchemeName (): string {
     return this[SETTINGS].securitySchemeName
   }
 
-  /** The description of the security scheme in OpenAPI. */
+  /** Returns the description of the security scheme in OpenAPI. */
   getDescription (): string | undefined {
     return this[SETTINGS].description
   }
 
-  /** Seconds. */
+  /** Returns the lifetime of access tokens in seconds. */
   getAccessTokenLifetime (): number {
     return this[SETTINGS].accessTokenLifetime
   }
 
-  /** The names of the client authentication methods that the token endpoint takes. */
+  /** Returns the names of the client authentication methods that the token endpoint supports. */
   getTokenEndpointAuthMethods (): string[] {
     return this[SETTINGS].clientAuthMethods.map(({ name }) => name)
   }
 
-  /** The OpenAPI security requirement of an operation that needs all these scopes. */
+  /** Returns the OpenAPI security requirement of an operation that requires all these scopes. */
   toOpenAPIPathItem (scopes: readonly string[] = []): SecurityRequirement {
     return toSecurityRequirement(this[SETTINGS], scopes)
   }
 
-  /** The OpenAPI security scheme, under its name: what goes into `components.securitySchemes`. */
+  /** Returns the OpenAPI security scheme under its name, for `components.securitySchemes`. */
   toOpenAPISecurityScheme (): SecuritySchemes {
     return toSecuritySchemes(this[SETTINGS])
   }
@@ -171,7 +170,7 @@ export class ClientCredentialsFlow<
       return await readTokenRequest(request)
     } catch (error) {
       const refusal = toOAuth2Error(error)
-      // A web Request tells neither who it is nor where it came from.
+      // A web Request has neither a request id nor an address.
       publishDenial(this[SETTINGS], {}, 'token', refusal)
       throw refusal
     }
@@ -179,15 +178,15 @@ export class ClientCredentialsFlow<
 }
 
 /**
- * Tells whether a value is a flow, of this or another copy of the package: "other version" for one that was built by a copy
- * whose flows have other settings.
+ * Returns whether a value is a flow, of this or another copy of the package. Returns "other version" if the other copy has
+ * incompatible settings.
  */
 export function isFlow (value: unknown): boolean | 'other version' {
   const version = readBrand(value, BRAND)
   return version === undefined || version === SETTINGS_VERSION ? version !== undefined : 'other version'
 }
 
-/** Returns the settings of a flow: its options, checked, complete and frozen. For adapters, which pass them to the functions that handle requests. */
+/** Returns the settings of a flow: its options, validated, complete and frozen. Adapters pass them to the request handlers. */
 export function settingsOf (flow: ClientCredentialsFlow): FlowSettings {
   return flow[SETTINGS]
 }

@@ -23,61 +23,61 @@ import type { Profile } from './profile.ts'
 import { declareScopes } from './scope-declarations.ts'
 import type { ScopeDeclarations } from './scope-declarations.ts'
 
-/** Everything that a flow is made of. Each member has a setter on the builder. */
+/** The options of a flow. Each member has a setter on the builder. */
 export interface ClientCredentialsFlowOptions<
   Scope extends string = string,
   Client extends OAuth2Client = OAuth2Client,
   Credentials extends VerifiedCredentials = VerifiedCredentials,
   Method extends ClientAuthMethodOption = ClientAuthMethodOption
 > {
-  /** A path, which the plugin serves, or the absolute URL of another server. Default "/token". */
+  /** A path that the plugin serves, or the absolute URL of another server. Default "/token". */
   tokenEndpoint: string
   /** The key of the security scheme in OpenAPI, and the realm of every challenge. Default "oauth2-flow". */
   securitySchemeName: string
   /** The description of the security scheme in OpenAPI. Default none. */
   description: string | undefined
-  /** Scope name to human description, or to that and the scopes that it implies. Default none: then the scopes of the client alone count. */
+  /** Maps each scope name to a description, or to a declaration with implied scopes. Default none: then only the client's scopes apply. */
   scopes: ScopeDeclarations<Scope>
-  /** Seconds. Default 3600. */
+  /** Lifetime of access tokens in seconds. Default 3600. */
   accessTokenLifetime: number
-  /** Default Bearer. */
+  /** The token type. Default Bearer. */
   tokenType: TokenType
-  /** Further ways to present tokens: the proof in a request picks among all. Default none. */
+  /** Further token types: the proof in a request selects among all. Default none. */
   otherTokenTypes: readonly TokenType[]
-  /** Default client_secret_basic. */
+  /** The client authentication methods. Default client_secret_basic. */
   clientAuthenticationMethods: readonly Method[]
-  /** Default: knows no client, so every request is invalid_client. */
+  /** Finds a client and verifies its secret. Default: finds none, so every token request gets invalid_client. */
   getClient: GetClient<Client, SecretOf<Method>>
-  /** Fills getClient where that is not set. Default nothing. */
+  /** The client registry, used as getClient if that is not set. Default none. */
   clients: Clients | undefined
-  /** Default one in memory, of 10 failures a minute; null for none. */
+  /** Limits guessing of secrets; null for none. Default in memory, 10 failures a minute. */
   throttle: FailureThrottle | null | undefined
   /**
-   * Milliseconds after which the token, introspection and revocation endpoints send a rejection, counted from the arrival of the
-   * request, so that its time does not tell which clients exist: 0 to 60,000, 0 for at once. At most 1,000 are held back. Default
-   * 10, and twice the time of a slow hash once a client of the registry has a secret that is hashed slowly. Set it where a
-   * `getClient` of your own hashes slowly.
+   * Milliseconds from the arrival of a request until the token, introspection and revocation endpoints send a rejection, so that
+   * its timing does not reveal which clients exist. 0 to 60,000; 0 sends it immediately. At most 1,000 are held back. Default 10, or
+   * twice the time of a slow hash once a client of the registry has a slowly hashed secret. Set it if your own `getClient` hashes
+   * slowly.
    */
   rejectionDelay: number | undefined
-  /** Default: makes no token, so every request is server_error. */
+  /** Issues an access token. Default: issues none, so every token request gets server_error. */
   generateAccessToken: GenerateAccessToken<Client>
-  /** Default: no token is valid. */
+  /** Verifies an access token. Default: no token is valid. */
   verifyToken: VerifyToken<Credentials>
-  /** Fills generateAccessToken and verifyToken where those are not set, and says what else can be done with tokens. Default nothing. */
+  /** The kind of access token. Fills generateAccessToken and verifyToken if those are not set, and adds further operations. Default none. */
   accessTokens: AccessTokens | undefined
-  /** Rules that the whole flow is held to when it is built. Default none. */
+  /** The security profile that the flow is checked against when it is built. Default none. */
   profile: Profile | undefined
   /**
-   * Accepts a token endpoint, and an `origin` of the plugin, that are http URLs on any host: without TLS, secrets and tokens can
-   * be read on the way. Default that of the access tokens, else false.
+   * Accepts http URLs on any host for the token endpoint and the `origin` of the plugin. Without TLS, secrets and tokens can
+   * be read in transit. Default that of the access tokens, else false.
    */
   dangerouslyAllowHttpIssuer: boolean | undefined
 }
 
-/** The name of a callback that a flow works without, by denying. */
+/** The name of a callback that a flow works without: its default denies every request. */
 export type CallbackName = 'getClient' | 'generateAccessToken' | 'verifyToken'
 
-/** What the pipeline runs on: the options of a flow, checked, complete and frozen. */
+/** The settings of the request handlers: the options of a flow, validated, complete and frozen. */
 export interface FlowSettings extends TokenEndpointSettings, VerificationSettings, ScopeSettings {
   readonly tokenEndpoint: string
   readonly securitySchemeName: string
@@ -88,13 +88,13 @@ export interface FlowSettings extends TokenEndpointSettings, VerificationSetting
   readonly clients: Clients | undefined
   /** Whether URLs of this server may be http on any host. */
   readonly dangerouslyAllowHttpIssuer: boolean
-  /** The URL of the protected resource (RFC 9728): the audience of tokens, when that is a URL. */
+  /** The URL of the protected resource (RFC 9728): the audience of tokens, if that is a URL. */
   readonly resource: string | undefined
-  /** The callbacks that were never set. */
+  /** The callbacks that are not set. */
   readonly missingCallbacks: readonly CallbackName[]
 }
 
-/** Secure by default: short-lived bearer tokens, HTTP Basic, and callbacks that deny. */
+/** Secure defaults: short-lived bearer tokens, HTTP Basic, and callbacks that deny. */
 export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.freeze({
   tokenEndpoint: '/token',
   securitySchemeName: 'oauth2-flow',
@@ -117,10 +117,10 @@ export const FLOW_DEFAULTS: Readonly<ClientCredentialsFlowOptions> = Object.free
 
 const CALLBACKS: readonly CallbackName[] = ['getClient', 'generateAccessToken', 'verifyToken']
 
-// ":" and "*" would make a pattern of the path, "%" one that the router never finds, "//" another host of it.
+// Rejects ":" and "*", which the router treats as a pattern, "%", which it never matches, and "//", which begins a host.
 const PATH = /^\/(?!\/)[^\s#:*%]*$/
 
-// OpenAPI: a component's key. It has no character that a quoted-string must escape, so it is the realm too.
+// The characters of an OpenAPI component key. None must be escaped in a quoted-string, so the name is also the realm.
 const COMPONENT_NAME = /^[A-Za-z0-9._-]+$/
 
 // Milliseconds.
@@ -147,7 +147,7 @@ export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentia
       error: codedError('FST_OAUTH_INVALID_SECURITY_SCHEME_NAME')
     },
     description: text(0),
-    // What is wrong with them, declareScopes says.
+    // declareScopes validates the scopes.
     scopes: { accepts: isTable, demand: 'an object of scope name to description', error: codedError('FST_OAUTH_INVALID_SCOPES') },
     accessTokenLifetime: withError(seconds(1), codedError('FST_OAUTH_INVALID_LIFETIME')),
     tokenType: { accepts: isTokenType, demand: 'an object with a name', error: invalidTokenType },
@@ -166,7 +166,7 @@ export const CLIENT_CREDENTIALS_FLOW: OptionsDescription<Partial<ClientCredentia
 }
 
 /**
- * Checks and completes the options of a flow. Does not change them.
+ * Validates and completes the options of a flow. Does not modify them.
  *
  * @throws FlowConfigurationError
  */
@@ -228,7 +228,7 @@ function rejectionDelayOf ({ rejectionDelay, clients }: ClientCredentialsFlowOpt
   return new RejectionDelay(() => rejectionDelay)
 }
 
-// The callbacks that verify by a kind of access token: at little cost, and as often as needed. One of the application is called once.
+// The verify callbacks of access token kinds, which are cheap and may be called repeatedly. An application's callback is called once.
 const accessTokensOf = new WeakMap<VerifyToken, AccessTokens>()
 
 function repeatableVerification (verifyToken: VerifyToken): Pick<FlowSettings, 'recheckToken' | 'cachedToken'> {
@@ -236,8 +236,8 @@ function repeatableVerification (verifyToken: VerifyToken): Pick<FlowSettings, '
   return accessTokens === undefined ? {} : { recheckToken: verifyToken, cachedToken: cacheOf(accessTokens) }
 }
 
-// A cache answers for the `verify` that it was written with only. A subclass, a proxy or an assignment that replaces `verify` alone
-// would be bypassed.
+// The cache is only valid for the `verify` that it was implemented with. It would bypass a subclass, a proxy or an assignment that
+// replaces `verify` alone.
 function cacheOf (accessTokens: AccessTokens): FlowSettings['cachedToken'] {
   let owner: object | null = accessTokens
   while (owner !== null && !Object.hasOwn(owner, 'cached')) owner = Object.getPrototypeOf(owner)
@@ -246,7 +246,7 @@ function cacheOf (accessTokens: AccessTokens): FlowSettings['cachedToken'] {
   return (token) => accessTokens.verify === verify ? accessTokens.cached?.(token) : undefined
 }
 
-/** What a kind of access token fills: the callbacks that it has, and itself. */
+/** Returns the options that a kind of access token fills: its callbacks, and itself. */
 export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredentialsFlowOptions> {
   const { issue } = accessTokens
   const verifyToken: VerifyToken = (token, context) => accessTokens.verify(token, context)
@@ -258,13 +258,13 @@ export function optionsOf (accessTokens: AccessTokens): Partial<ClientCredential
   }
 }
 
-// A client that is disabled in a store that the tokens do not follow would keep its tokens.
+// Rejects tokens that do not follow the client store: a disabled client would keep its tokens.
 function checkEntries ({ clients, accessTokens }: ClientCredentialsFlowOptions): void {
   if (clients?.entries === undefined || accessTokens?.issue === undefined || !('entries' in accessTokens)) return
   if (accessTokens.entries !== clients.entries) throw new FlowConfigurationError('FST_OAUTH_ENTRIES_ELSEWHERE')
 }
 
-/** Whether a value is a kind of access token. */
+/** Returns whether a value is a kind of access token. */
 export function isAccessTokens (value: unknown): value is AccessTokens {
   return hasMethods(value, ['verify']) && ['function', 'undefined'].includes(typeof (value as AccessTokens).issue)
 }

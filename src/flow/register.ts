@@ -1,6 +1,6 @@
 /**
- * The flow of the application, for TypeScript. Declare it once, and the scopes of guards, `request.credentials` and
- * `credentialsOf(request)` have its types everywhere:
+ * The flow of the application, for TypeScript. Declare it once: then the scopes of guards, `request.credentials` and
+ * `credentialsOf(request)` have its types everywhere.
  *
  * ```ts
  * declare module 'fastify-client-credentials' {
@@ -8,8 +8,8 @@
  * }
  * ```
  *
- * Without that, scopes are any strings. An application with several flows declares a union of them (`typeof one | typeof other`), and
- * passes the flow that it means to `credentialsOf(request, flow)`.
+ * Without a declaration, a scope is any string. An application with several flows declares a union (`typeof one | typeof other`), and
+ * passes the flow to `credentialsOf(request, flow)`.
  */
 
 export interface Register {}

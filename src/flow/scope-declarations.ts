@@ -3,28 +3,28 @@ import { isScopeToken } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
 import { isTable } from '../options/check-options.ts'
 
-/** A scope, as the flow declares it. */
+/** The declaration of a scope. */
 export interface ScopeDeclaration {
-  /** For people who read the OpenAPI document. */
+  /** The description in the OpenAPI document. */
   description: string
-  /** Scopes that this one includes, and what those imply. Each must be declared. Default none. */
+  /** Scopes that this one includes, directly; their implied scopes are included too. Each must be declared. Default none. */
   implies?: readonly string[]
 }
 
-/** Scope name to its description, or to its declaration. */
+/** Maps each scope name to its description, or to its declaration. */
 export type ScopeDeclarations<Scope extends string = string> = Readonly<Record<Scope, string | ScopeDeclaration>>
 
 /** The scopes of a flow. */
 export interface DeclaredScopes {
   readonly descriptions: Readonly<Record<string, string>>
-  /** Undefined where no scope implies another. */
+  /** Undefined if no scope implies another. */
   readonly implied: ImpliedScopes | undefined
 }
 
 /**
  * Reads the declared scopes of a flow.
  *
- * @throws FlowConfigurationError FST_OAUTH_INVALID_SCOPES, for a scope that implies itself or one that is not declared, too
+ * @throws FlowConfigurationError FST_OAUTH_INVALID_SCOPES, also if a scope implies itself or an undeclared scope
  */
 export function declareScopes (declarations: unknown): DeclaredScopes {
   if (!isTable(declarations)) throw new FlowConfigurationError('FST_OAUTH_INVALID_SCOPES')

@@ -1,6 +1,6 @@
 import type { FlowSettings } from './flow-options.ts'
 
-/** An OpenAPI security requirement: the name of a scheme, and the scopes that are needed of it. */
+/** An OpenAPI security requirement: the name of a scheme, and the required scopes. */
 export type SecurityRequirement = Record<string, string[]>
 
 /** The OpenAPI security scheme of the client credentials flow, under its name. */
@@ -13,7 +13,7 @@ export interface SecurityScheme {
   flows: { clientCredentials: { scopes: Record<string, string>, tokenUrl: string } }
 }
 
-/** Writes the security requirement of an operation that needs all these scopes. */
+/** Returns the security requirement of an operation that requires all these scopes. */
 export function toSecurityRequirement (
   { securitySchemeName }: Pick<FlowSettings, 'securitySchemeName'>,
   scopes: readonly string[]
@@ -21,7 +21,7 @@ export function toSecurityRequirement (
   return { [securitySchemeName]: [...scopes] }
 }
 
-/** Writes the security scheme of a flow, under its name. */
+/** Returns the security scheme of a flow, under its name. */
 export function toSecuritySchemes (
   { securitySchemeName, description, scopes, tokenEndpoint }: Pick<FlowSettings, 'securitySchemeName' | 'description' | 'scopes' | 'tokenEndpoint'>
 ): SecuritySchemes {

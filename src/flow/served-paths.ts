@@ -3,7 +3,7 @@ import { settingsOf } from './client-credentials-flow.ts'
 import type { ClientCredentialsFlow } from './client-credentials-flow.ts'
 import type { EndpointUrls } from './server-metadata.ts'
 
-/** The paths that are served, each below the prefix of its scope but {@link AT_ROOT}. Undefined where the part behind it is not there. */
+/** The served paths, each below the prefix of its encapsulation context except {@link AT_ROOT}. Undefined if the endpoint is not available. */
 export interface ServedPaths {
   token: string | undefined
   introspection: string | undefined
@@ -11,16 +11,16 @@ export interface ServedPaths {
   jwks: string | undefined
   serverMetadata: string | undefined
   resourceMetadata: string | undefined
-  /** The metadata again, where OpenID Connect Discovery (§4) has it. */
+  /** The path of the same metadata for OpenID Connect Discovery (§4). */
   openIdConfiguration: string | undefined
 }
 
-/** What is found by its path alone, and so stands at the root of the host whatever the prefix (RFC 8615 §3). */
+/** Well-known paths, which are served at the root of the host regardless of the prefix (RFC 8615 §3). */
 export const AT_ROOT: ReadonlySet<keyof ServedPaths> = new Set(['serverMetadata', 'resourceMetadata', 'openIdConfiguration'])
 
 const JWKS = '/.well-known/jwks.json'
 
-/** Returns which endpoints of a flow are to be served, and where: introspection and revocation stand beside the token endpoint. */
+/** Returns which endpoints of a flow are served, and at which paths: introspection and revocation are next to the token endpoint. */
 export function servedPaths (flow: ClientCredentialsFlow, servesOpenIdConfiguration: boolean): ServedPaths {
   const { accessTokens, resource } = settingsOf(flow)
   const token = flow.getTokenEndpoint().startsWith('/') ? flow.getTokenEndpoint().split('?', 1)[0] : undefined
@@ -29,7 +29,7 @@ export function servedPaths (flow: ClientCredentialsFlow, servesOpenIdConfigurat
   return {
     token,
     introspection: metadata && accessTokens?.introspect && beside('introspect'),
-    // Whose token it is, introspection knows.
+    // Revocation needs introspection to determine the client of a token.
     revocation: metadata && accessTokens?.introspect && accessTokens.revoke && beside('revoke'),
     jwks: metadata?.keys && JWKS,
     serverMetadata: metadata && pathOf(wellKnownUrl(metadata.issuer, AUTHORIZATION_SERVER)),
@@ -39,9 +39,9 @@ export function servedPaths (flow: ClientCredentialsFlow, servesOpenIdConfigurat
 }
 
 /**
- * Writes the URLs of what is served.
+ * Returns the URLs of the served endpoints.
  *
- * @param base the URL that clients reach the scope by. Undefined where nothing says so
+ * @param base the public URL of the encapsulation context. Undefined if it is not configured
  */
 export function endpointUrls (paths: ServedPaths, base: string | undefined): EndpointUrls {
   const urlOf = (path: string | undefined) => path && base && `${base}${path}`

@@ -6,11 +6,11 @@ import { thumbprintOf } from '../lib/x509/thumbprint.ts'
 import type { Confirmation, Proof, TokenType } from './token-type.ts'
 
 /**
- * Bearer tokens that are bound to the client's certificate (RFC 8705 §3): whoever shows one does so over a connection
- * that the same certificate has opened. Any certificate binds, whoever has signed it: the handshake proves its key.
+ * Bearer tokens that are bound to the client's certificate (RFC 8705 §3): a token is accepted only over a connection that was
+ * opened with the same certificate. The issuer of the certificate does not matter: the handshake proves possession of its key.
  *
- * Where several types are set, a certificate in a token request picks this one, unless a type that stands before it is
- * presented too. Set DPoP before it: a client that proves a key may show its certificate to authenticate only.
+ * If several types are set, a certificate in a token request selects this one, unless the proof of an earlier type is
+ * present too. Set DPoP first: a client with a DPoP key may present its certificate for authentication only.
  */
 export class CertificateBoundTokenType implements TokenType {
   readonly name = 'Bearer'

@@ -1,7 +1,7 @@
 import type { PlainRequest, TokenRequest } from '../http/plain-request.ts'
 import type { ReplayStore } from '../stores/contracts/index.ts'
 
-/** What binds a token to its sender: the members of the `cnf` claim (RFC 7800), such as `jkt` or `x5t#S256`. */
+/** The confirmation of a token: the members of its `cnf` claim (RFC 7800), such as `jkt` or `x5t#S256`. */
 export type Confirmation = Readonly<Record<string, string>>
 
 /** A verified proof that came with a presented token. */
@@ -17,29 +17,29 @@ export interface Proof {
 }
 
 /**
- * A way to present access tokens. Implement it to add your own.
+ * A token type: how access tokens are presented. Implement it to add your own.
  *
- * A type that returns a confirmation binds its tokens: one that is issued with a confirmation is accepted only from a
+ * A type that returns a confirmation binds its tokens: a token that is issued with a confirmation is accepted only in a
  * request that proves the same one.
  */
 export interface TokenType {
   /** The token_type of the token response (RFC 6749 §7.1) and the authentication scheme of the resource request. */
   readonly name: string
-  /** What its tokens are bound by: the member of `cnf`. Undefined for bearer tokens. */
+  /** The confirmation method of its tokens: the member of `cnf`. Undefined for bearer tokens. */
   readonly confirmationName?: string
-  /** Tells whether a request brings a proof of this type, right or wrong: that picks it among several types. */
+  /** Returns whether a request contains a proof of this type, valid or not. Selects the type among several. */
   isPresented? (request: PlainRequest): boolean
-  /** Members of the metadata of server and resource (RFC 8414, RFC 9728) that say what is taken. */
+  /** Members of the metadata of server and resource (RFC 8414, RFC 9728) that describe the supported proofs. */
   readonly metadata?: Readonly<Record<string, unknown>>
   /** The stores in which its proofs are reserved: the flow registers them when it starts. */
   readonly replayStores?: readonly ReplayStore[]
   /** Further auth-params for the challenges of this scheme. */
   readonly challengeParameters?: Readonly<Record<string, string>>
   /**
-   * Checks the proof in a token request, once the client is authenticated.
+   * Verifies the proof in a token request, after client authentication.
    *
-   * @returns what the new token is to be bound to; undefined for a bearer token
-   * @throws OAuth2Error when the proof is missing or wrong
+   * @returns the confirmation to which the new token is bound; undefined for a bearer token
+   * @throws OAuth2Error if the proof is missing or invalid
    */
   confirmTokenRequest? (request: TokenRequest): Confirmation | undefined | Promise<Confirmation | undefined>
   /**
@@ -53,19 +53,19 @@ export interface TokenType {
   confirmAccess? (request: PlainRequest, token: string): Proof | undefined | Promise<Proof | undefined>
 }
 
-/** The token_type of a token by what it is bound to (RFC 9449 §6.1): a token that is bound to a certificate is a bearer token (RFC 8705 §3). */
+/** Returns the token_type of a token by its confirmation (RFC 9449 §6.1): a certificate-bound token is a bearer token (RFC 8705 §3). */
 export function tokenTypeOf (bound: Confirmation | undefined): string {
   return bound?.jkt === undefined ? 'Bearer' : 'DPoP'
 }
 
-/** Tells whether a token that is bound to `bound` may be used with the proof `proven`. Both undefined: a bearer token. */
+/** Returns whether a token with the confirmation `bound` may be used with the proven confirmation `proven`. Both undefined: a bearer token. */
 export function sameConfirmation (bound: Confirmation | undefined, proven: Confirmation | undefined): boolean {
   if (bound === undefined || proven === undefined) return bound === proven
   const names = Object.keys(bound)
   return names.length > 0 && names.length === Object.keys(proven).length && names.every((name) => bound[name] === proven[name])
 }
 
-/** @throws TypeError for a value that is no proof: taken for none, it would let a bound token type accept tokens that are not bound */
+/** Returns the proof. @throws TypeError for a value that is not a proof: treating it as absent would accept unbound tokens of a bound type */
 export function checkProof ({ name }: TokenType, proof: Proof | undefined): Proof | undefined {
   if (proof === undefined) return undefined
   if (typeof proof?.confirmation !== 'object' || proof.confirmation === null) throw new TypeError(`confirmAccess of the token type ${name} returned no proof`)
@@ -75,13 +75,13 @@ export function checkProof ({ name }: TokenType, proof: Proof | undefined): Proo
 /** The token types of a flow, in the order in which they were set. */
 export type TokenTypes = readonly [TokenType, ...TokenType[]]
 
-/** The type of a request: the first whose proof it brings. Without a proof, one that needs none, or else the first. */
+/** Returns the token type of a request: the first whose proof is present. Without a proof, one that needs none, or else the first. */
 export function pickTokenType (types: TokenTypes, request: PlainRequest): TokenType {
   if (types.length === 1) return types[0]
   return types.find((type) => isPresented(type, request)) ?? types.find(({ isPresented }) => isPresented === undefined) ?? types[0]
 }
 
-// A promise would count as presented, and of a request without a proof too.
+// A promise would count as presented, even in a request without a proof.
 function isPresented (type: TokenType, request: PlainRequest): boolean {
   const answer = type.isPresented?.(request) ?? false
   if (typeof answer !== 'boolean') throw new TypeError(`isPresented of the token type ${type.name} returned no boolean`)

@@ -1,7 +1,7 @@
 import { FlowConfigurationError } from '../errors/configuration-error.ts'
 import type { TokenType, TokenTypes } from './token-type.ts'
 
-// What can be an authentication scheme, and so the token_type too.
+// The characters of an authentication scheme, and so of the token_type.
 const NAME = /^[A-Za-z0-9._-]+$/
 
 /**
@@ -13,12 +13,12 @@ export function checkTokenTypes (first: TokenType, others: readonly TokenType[])
   if (!Array.isArray(others)) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
   const types: TokenTypes = [first, ...others]
   const areTypes = types.every((type) => typeof type?.name === 'string' && NAME.test(type.name))
-  // Two that bind by the same, or two that do not bind, could not be told apart.
+  // Two types with the same confirmation method, or two without one, could not be distinguished.
   if (!areTypes || new Set(types.map(({ confirmationName }) => confirmationName)).size < types.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_TOKEN_TYPE')
   return Object.freeze(types)
 }
 
-/** Sorts token types by their scheme, in lower case, as requests present them. */
+/** Groups token types by their authentication scheme in lower case, as requests present them. */
 export function byScheme (types: TokenTypes): ReadonlyMap<string, TokenTypes> {
   const schemes = new Map<string, [TokenType, ...TokenType[]]>()
   for (const type of types) {

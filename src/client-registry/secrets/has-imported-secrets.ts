@@ -3,10 +3,10 @@ import { BackgroundRefresh } from '../../lib/background-refresh.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ClientStore } from '../../stores/contracts/index.ts'
 
-// Milliseconds. A client that is added elsewhere tells by its own secret as soon as it comes.
+// Milliseconds. A client that another process adds is detected by its own secret when it authenticates.
 const FRESH = 5000
 
-/** Knows whether any client has a secret that is hashed slowly. */
+/** Caches whether any client has a slowly hashed secret. */
 export class HasImportedSecrets {
   readonly #refresh: BackgroundRefresh
   #exist: boolean | undefined
@@ -19,18 +19,18 @@ export class HasImportedSecrets {
     this.#refresh = new BackgroundRefresh(read, { renewAfter: FRESH, maxAge: Infinity, now, onOutage: onError })
   }
 
-  /** Takes note of one. */
+  /** Records that such a client was found. */
   add (): void {
     this.#exist = true
   }
 
-  /** @throws the store's error as long as it could never be asked */
+  /** @throws the store's error until it has been read once */
   async exist (): Promise<boolean> {
     if (this.#exist === undefined) {
       const error = await this.#refresh.renew()
       if (error !== undefined) throw toUnavailable(error)
     } else {
-      // In the background: while the store is away, what is known is good enough.
+      // Refreshes in the background: during an outage, the cached answer is sufficient.
       this.#refresh.whenStale()
     }
     return this.#exist === true

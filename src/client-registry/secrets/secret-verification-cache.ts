@@ -7,10 +7,10 @@ const MAX_AGE = 3600
 const MAX = 10_000
 
 /**
- * Remembers which secrets were found right in the last hour, so that one that is hashed slowly is not hashed for each
- * token, and that a client who comes again never waits behind those who guess. That a secret has a hash stays true: whether
- * it has expired, or was revoked, is seen to elsewhere. Only what is right is remembered, so nobody can fill this.
- * Keyed by an HMAC under a key of this process, so that nobody who sees the memory can try secrets on it.
+ * Caches the imported secrets that were verified in the last hour. So a slow hash is not computed for each token, and a returning
+ * client never waits behind attackers who guess secrets. That a secret matches a hash stays true: expiry and revocation are checked
+ * elsewhere. Only right secrets are cached, so attackers cannot fill the cache. Keys are HMACs under a key of this process, so that
+ * a memory dump does not allow guessing secrets.
  */
 export class SecretVerificationCache {
   readonly #key = randomBytes(32)
@@ -21,11 +21,11 @@ export class SecretVerificationCache {
     this.#now = now
   }
 
-  /** @param hash what is stored: another secret is another entry */
+  /** @param hash the stored hash: another hash has its own entry */
   has (clientId: string, secret: string, hash: string): boolean {
     const key = this.#keyOf(clientId, secret, hash)
     const until = this.#until.get(key)
-    // A clock that was set back must not make it longer.
+    // A clock that was set back must not extend the lifetime.
     if (until === undefined || until <= this.#now() || until - MAX_AGE > this.#now()) return false
     this.#until.set(key, this.#now() + MAX_AGE)
     return true

@@ -8,27 +8,27 @@ import type { PresentedSecret, SecretHashes } from './fast-secrets.ts'
 
 const derive = promisify<string | Buffer, Buffer, number, ScryptOptions, Buffer>(scrypt)
 
-// One of the settings that OWASP gives as equal: 32 MiB, a fifth of a second.
+// One of the settings that OWASP lists as equivalent: 32 MiB, a fifth of a second.
 const COST = { log2N: 15, r: 8, p: 3 }
-// Room for a hash that was made with a cost of two steps more, and for no more than that, whatever the store says.
+// Bytes. Allows a hash with a cost two steps higher, and no more, whatever the store contains.
 const MAX_MEMORY = 129 * 2 ** 20
 const SALT_BYTES = 16
 const DIGEST_BYTES = 32
-// At once: the thread pool has four threads, and signs too.
+// Concurrent hashes. The libuv thread pool has four threads, which also sign tokens.
 const MAX_RUNNING = 2
-// In all, as a bound of the memory. What one address can make wait, SlowHashBudget bounds.
+// Waiting hashes in total, to limit memory. SlowHashBudget limits those of one address.
 const MAX_WAITING = 1000
-// Without an address. Those beyond wait two seconds or so; for others a try later is as fast.
+// Waiting hashes without an address. More would wait over two seconds, and a retry is as fast for others.
 const MAX_WAITING_NOWHERE = 16
-// The lesser counts: a server that starts beside others must not hold rejections for seconds as long as it runs.
+// The lesser of the measurements is used: a server that starts on a busy machine must not delay rejections by seconds permanently.
 const MEASURED = 2
 // The PHC string format (github.com/P-H-C/phc-string-format): base64 without padding.
 const PHC = /^\$scrypt\$ln=(1[0-7]),r=([1-8]),p=(\d)(?:,keyid=([A-Za-z\d+/]{8}))?\$([A-Za-z\d+/]+)\$([A-Za-z\d+/]{43})$/
 const RELEASE_010 = /^scrypt:(?:([\w-]{8}):)?(1[0-7]),([1-8]),(\d):([\w-]+):([\w-]{43})$/
 
-/** A stored hash of a secret that a human may have chosen. */
+/** A stored hash of a secret that a person may have chosen. */
 export interface SlowDigest {
-  /** As it is stored. */
+  /** The stored string. */
   readonly text: string
   readonly index: number
   readonly cost: Readonly<typeof COST>
@@ -37,9 +37,9 @@ export interface SlowDigest {
 }
 
 /**
- * The slow hashes of secrets, as they are stored, in the PHC string format: `$scrypt$ln=<log2 N>,r=<r>,p=<p>$<salt>$<digest>`. Where
- * there is a pepper, its HMAC of the secret is hashed, and `keyid` is its fingerprint. The format of release 0.1.0 is read too. Few
- * at once, in the thread pool, and those who wait take turns by the lane that they come from.
+ * Computes the slow hashes of secrets in their stored format, the PHC string format: `$scrypt$ln=<log2 N>,r=<r>,p=<p>$<salt>$<digest>`.
+ * With a pepper, it hashes the HMAC of the secret, and `keyid` is the fingerprint of the pepper. Also reads the format of release
+ * 0.1.0. Runs few hashes concurrently in the thread pool, and serves waiting requests round-robin by lane.
  */
 export class SlowSecretHashes {
   readonly #hashes: SecretHashes
@@ -52,7 +52,7 @@ export class SlowSecretHashes {
     this.#hashes = hashes
   }
 
-  /** Milliseconds that a hash takes on this machine; 0 as long as none was computed. */
+  /** Milliseconds that a hash takes on this machine; 0 until one was computed. */
   get time (): number {
     return this.#time
   }
@@ -74,7 +74,7 @@ export class SlowSecretHashes {
    *
    * @param forRelease010 writes the format that processes of release 0.1.0 read. Default false
    * @returns the string to store
-   * @throws TemporarilyUnavailableError when too many wait
+   * @throws TemporarilyUnavailableError if too many hashes wait
    */
   async hash (secret: string, forRelease010 = false): Promise<string> {
     const { fingerprint } = this.#hashes
@@ -86,19 +86,19 @@ export class SlowSecretHashes {
     return `$scrypt$ln=${log2N},r=${r},p=${p}${keyId}$${toBase64(blank.salt)}$${toBase64(digest)}`
   }
 
-  /** Reads what is stored. Undefined for what cannot be compared: its pepper is not here, or it is another kind of hash. */
+  /** Parses a stored hash. Returns undefined if it cannot be compared: its pepper is not configured, or it is another kind of hash. */
   parse (text: string): SlowDigest | undefined {
     const { fingerprint, log2N, r, p, salt, digest } = partsOf(text)
     const index = this.#hashes.indexOf(fingerprint)
     if (salt === undefined || digest === undefined || index === -1) return undefined
     const cost = { log2N: Number(log2N), r: Number(r), p: Number(p) }
-    // Node.js reads both alphabets of base64.
+    // Node.js decodes both base64 alphabets.
     return { text, index, cost, salt: Buffer.from(salt, 'base64'), digest: Buffer.from(digest, 'base64') }
   }
 
   /**
-   * @param lane where the request came from: each gets its turn, however many requests another one sends
-   * @throws TemporarilyUnavailableError when too many wait
+   * @param lane the source of the request: each lane gets its turn, however many requests another one sends
+   * @throws TemporarilyUnavailableError if too many hashes wait
    */
   async verify (presented: PresentedSecret, stored: SlowDigest, lane?: string): Promise<boolean> {
     return timingSafeEqual(await this.#run(presented, stored, lane), stored.digest)
@@ -107,11 +107,11 @@ export class SlowSecretHashes {
   async #run ({ text, digests }: PresentedSecret, { index, cost: { log2N, r, p }, salt }: Pick<SlowDigest, 'index' | 'cost' | 'salt'>, lane = ''): Promise<Buffer> {
     await this.#enter(lane)
     try {
-      // Without a pepper the secret itself: a SHA-256 of it may be known from elsewhere.
+      // Without a pepper, the secret itself is hashed: its SHA-256 may be known from elsewhere.
       const secret = this.#hashes.indexOf(undefined) === index ? text : digests[index] as Buffer
       const begunAt = monotonic()
       const digest = await derive(secret, salt, DIGEST_BYTES, { N: 2 ** log2N, r, p, maxmem: MAX_MEMORY })
-      // For secrets that were imported after the start.
+      // Measures here for secrets that were imported after the start.
       if (this.#time === 0) this.#time = monotonic() - begunAt
       return digest
     } finally {
@@ -141,7 +141,7 @@ export class SlowSecretHashes {
     }
     const [lane, waiting] = first
     const next = waiting.shift()!
-    // To the end of the line.
+    // Moves the lane to the end of the queue.
     this.#lanes.delete(lane)
     if (waiting.length > 0) this.#lanes.set(lane, waiting)
     this.#waiting--

@@ -12,28 +12,28 @@ import { ProofKeys } from './proof-key.ts'
 import { verifyProof } from './verify-proof.ts'
 import type { ProofRules } from './verify-proof.ts'
 
-/** What proofs must be like. The same for all processes. */
+/** Options of DPoPTokenType. They must be equal in all processes. */
 export interface DPoPTokenTypeOptions {
-  /** Where proofs are remembered that were used. Required; the processes of a server share one. */
+  /** The store in which used proofs are reserved. Required; the processes of a server share one. */
   replays: ReplayStore
-  /** The algorithms that proofs may be signed by (RFC 9449 §11.6). Default PS256, ES256, EdDSA and Ed25519. */
+  /** The accepted signing algorithms of proofs (RFC 9449 §11.6). Default PS256, ES256, EdDSA and Ed25519. */
   algorithms?: readonly DPoPAlgorithm[]
   /**
-   * Makes proofs need a nonce of this server (RFC 9449 §8, §9), which is derived from this key: 32 characters or more that
-   * nobody knows, the same in all processes. Default no nonces.
+   * Requires proofs to contain a nonce of this server (RFC 9449 §8, §9). Nonces are derived from this key: at least 32 secret
+   * characters, the same in all processes. Default no nonces.
    */
   nonceKey?: string
-  /** Seconds after its iat that a proof is accepted. Default 60. */
+  /** Maximum age of a proof, counted from its iat, in seconds. Default 60. */
   maxAge?: number
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 
-/** An algorithm that proofs may be signed by: an asymmetric one (RFC 9449 §4.3). */
+/** A signing algorithm of proofs: an asymmetric one (RFC 9449 §4.3). */
 export type DPoPAlgorithm = typeof ALGORITHMS[number]
 
 const ALGORITHMS = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'RS256', 'RS384', 'RS512'] as const
-// What FAPI 2.0 §5.4.1 allows. Ed25519 is the name of EdDSA with that curve since RFC 9864: clients use either.
+// The algorithms that FAPI 2.0 §5.4.1 allows. Ed25519 names EdDSA with that curve since RFC 9864. Clients use either name.
 const DEFAULT_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519'] as const
 const MIN_KEY_LENGTH = 32
 
@@ -51,10 +51,10 @@ export const DPOP_TOKEN_TYPE: OptionsDescription<DPoPTokenTypeOptions> = {
 }
 
 /**
- * DPoP tokens (RFC 9449): bound to a key of the client, who proves with each request that it has it. A proof is accepted
- * once. Where several types are set, the proof in a token request picks this one.
+ * DPoP tokens (RFC 9449): bound to a key of the client, which proves possession of it in each request. A proof is accepted
+ * once. If several types are set, the proof in a token request selects this one.
  *
- * Does NOT answer a successful request with the next nonce (RFC 9449 §8.2): clients get one with the refusal.
+ * Does NOT send the next nonce with a successful response (RFC 9449 §8.2): clients get a nonce with the error response.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_DPOP, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -94,7 +94,7 @@ export class DPoPTokenType implements TokenType {
     return { confirmation, consume: () => this.#translate(toAccessError, consume) }
   }
 
-  // Throws the reason as the error of the side that answers: the token endpoint, or a protected resource.
+  // Throws the reason as the error of the endpoint that responds: the token endpoint, or a protected resource.
   async #translate<T> (toAnswer: (reason: ProofRejection, nonce: string | undefined) => Error, work: () => Promise<T>): Promise<T> {
     try {
       return await work()

@@ -1,14 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 
-// Seconds after which another nonce is handed out. Each is good for twice as long at most, so that one that was handed out at
-// the end of its time can still be used (RFC 9449 §8).
+// Seconds until the next nonce is issued. Each is accepted for at most twice as long, so that one that was issued at the end of
+// its period can still be used (RFC 9449 §8).
 const ROTATION = 120
 
 /**
- * Nonces that need no store: an HMAC of the time, which any process with the same key makes and knows again, and which
- * nobody else can foresee (RFC 9449 §11.3). One that the token endpoint has handed out is accepted by the resources of the same flow,
- * and the other way round: clients keep one nonce for each origin.
+ * Creates and verifies nonces without a store. A nonce is an HMAC of the time: any process with the same key can verify it, and
+ * no client can predict it (RFC 9449 §11.3). A nonce of the token endpoint is accepted by the resources of the same flow, and
+ * vice versa: clients keep one nonce per origin.
  */
 export class Nonces {
   readonly #key: string
@@ -20,14 +20,14 @@ export class Nonces {
     this.#now = now
   }
 
-  /** The nonce to be used from now on. */
+  /** Returns the current nonce. */
   current (): string {
     const period = this.#period()
     if (this.#made?.period !== period) this.#made = { period, nonce: this.#make(period) }
     return this.#made.nonce
   }
 
-  /** Tells whether a nonce is the current one, or the one before it. */
+  /** Returns whether a nonce is the current one, or the previous one. */
   accepts (nonce: string): boolean {
     return isSame(nonce, this.current()) || isSame(nonce, this.#make(this.#period() - 1))
   }

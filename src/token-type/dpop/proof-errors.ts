@@ -1,10 +1,10 @@
 import { OAuth2Error } from '../../errors/oauth-error.ts'
 import { StrategyError } from '../../errors/strategy-error.ts'
 
-/** The reason for which a proof is rejected, before it is known on which side. `cause` is for the log. */
+/** The reason why a proof is rejected, before it becomes the error of one side. `cause` is for the log. */
 export class ProofRejection extends Error {}
 
-/** There is no proof at all. */
+/** The request has no proof. */
 export class ProofMissing extends ProofRejection {}
 
 /** The proof lacks the nonce of the server. */
@@ -29,7 +29,7 @@ function describe (cause: ProofRejection): string {
   return cause instanceof ProofMissing ? 'A DPoP proof is required' : 'The DPoP proof is invalid'
 }
 
-// RFC 9449 §8, §8.2: exactly one nonce, which scripts of other origins may read, in an answer that no cache keeps.
+// RFC 9449 §8, §8.2: exactly one nonce, readable by scripts of other origins, in a response that is not cached.
 function nonceFields (nonce: string | undefined): Record<string, string> | undefined {
   return nonce === undefined ? undefined : { 'dpop-nonce': nonce, 'access-control-expose-headers': 'DPoP-Nonce, WWW-Authenticate', 'cache-control': 'no-store' }
 }

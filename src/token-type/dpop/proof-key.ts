@@ -5,11 +5,11 @@ import { decodeObject } from '../../jws/compact-jws.ts'
 import { weaknessOf } from '../../lib/weak-keys.ts'
 import { ProofRejection } from './proof-errors.ts'
 
-/** The key that a proof is signed with, as its header brings it. */
+/** The public key of a proof, from its header. */
 export interface ProofKey {
   readonly alg: string
   readonly key: CryptoKey
-  /** The RFC 7638 thumbprint: what a token is bound to. */
+  /** The RFC 7638 thumbprint: the confirmation of a bound token. */
   readonly jkt: string
 }
 
@@ -19,8 +19,8 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const MAX_REMEMBERED = 1000
 
 /**
- * Reads the header of proofs. All proofs of a client have the same one, as long as it keeps its key: it is read once, and
- * the key with it.
+ * Parses the header of proofs, and caches it with its key: all proofs of a client have the same header, as long as it keeps
+ * its key.
  */
 export class ProofKeys {
   readonly #algorithms: ReadonlySet<string>
@@ -31,7 +31,7 @@ export class ProofKeys {
   }
 
   /**
-   * Finds the key of a proof. Does NOT verify anything with it.
+   * Returns the key of a proof. Does NOT verify the proof.
    *
    * @throws ProofRejection
    */
@@ -54,7 +54,7 @@ export class ProofKeys {
     const weakness = weaknessOf(jwk as JWK)
     if (weakness !== undefined) throw new ProofRejection(`the key of the proof is weak: ${weakness}`)
     try {
-      // Only what makes the key: "use", "key_ops" and the like are the sender's business.
+      // Only the members that form the key: "use", "key_ops" and others are ignored.
       const { kty, crv, x, y, n, e } = jwk as JWK
       const bare = Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)) as JWK
       return Object.freeze({ alg, key: await importJWK(bare, alg) as CryptoKey, jkt: await calculateJwkThumbprint(bare) })
