@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { AgreedValues, SettingsStore, StoredSettings } from '../stores/contracts/index.ts'
 import { toUnavailable } from './to-unavailable.ts'
 
-/** What a process needs all others on a store to agree with. */
+/** The settings of a process that all others on the store must agree with. */
 export interface Terms {
   readonly values: AgreedValues
   /** Seconds. */
@@ -15,7 +15,7 @@ export interface Terms {
   readonly revocationStores: readonly string[]
 }
 
-// Each attempt is lost to another process that starts at the same time.
+// An attempt fails if another process starts at the same time.
 const MAX_ATTEMPTS = 100
 // Milliseconds. The first use of a store may create its tables.
 const START_LIMIT = 5000
@@ -26,7 +26,7 @@ export class Agreement {
   readonly #attempts: BackgroundRefresh
   #isOpen = false
 
-  /** @param store one that keeps no settings has nothing to agree on */
+  /** @param store without settings, there is nothing to agree on */
   constructor (store: Partial<SettingsStore>, terms: () => Promise<Terms>, now: Clock) {
     this.#store = store
     this.#attempts = new BackgroundRefresh(async () => {
@@ -36,16 +36,16 @@ export class Agreement {
     }, { now })
   }
 
-  /** Whether an agreement was asked for, and is not reached. */
+  /** Whether an agreement was requested and has not been reached. */
   get isOpen (): boolean {
     return this.#isOpen
   }
 
   /**
-   * Compares what this process needs with what was agreed, and adds what nobody has named yet.
+   * Compares the terms of this process with the agreed settings, and adds those that no process has registered yet.
    *
    * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
-   * @throws StoreUnavailableError then the next use tries again
+   * @throws StoreUnavailableError: the next use tries again
    */
   async start (): Promise<void> {
     if (!keepsSettings(this.#store)) return
@@ -54,7 +54,7 @@ export class Agreement {
     if (error !== undefined) throw toUnavailable(error)
   }
 
-  /** Tries again, for a second at most. @throws as {@link start} */
+  /** Tries again for at most one second. @throws as {@link start} */
   async settle (): Promise<void> {
     await (this.#attempts.underWay() ?? this.#attempts.renew())
     const { error } = this.#attempts
@@ -62,7 +62,7 @@ export class Agreement {
   }
 }
 
-/** Whether a store keeps the agreed settings. */
+/** Returns whether a store keeps the agreed settings. */
 export function keepsSettings (store: Partial<SettingsStore>): store is SettingsStore {
   return typeof store.readSettings === 'function' && typeof store.replaceSettings === 'function'
 }
@@ -70,7 +70,7 @@ export function keepsSettings (store: Partial<SettingsStore>): store is Settings
 /**
  * Changes the settings of a store by compare-and-set.
  *
- * @param change returns the very same settings where there is nothing to change
+ * @param change returns the same object if there is nothing to change
  * @throws StoreUnavailableError
  */
 export async function changeSettings (store: SettingsStore, change: (stored: StoredSettings) => StoredSettings): Promise<void> {
@@ -85,7 +85,7 @@ export async function changeSettings (store: SettingsStore, change: (stored: Sto
 /**
  * Adds the terms of a process to the settings.
  *
- * @returns the very same settings where they say everything already
+ * @returns the same object if the settings contain all terms already
  * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER for a value that is neither the agreed nor the pending one
  */
 export function agree (stored: StoredSettings, terms: Terms): StoredSettings {

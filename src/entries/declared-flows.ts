@@ -2,8 +2,8 @@ import type { DeclaredFlow, SettingsStore, StoredSettings } from '../stores/cont
 import { changeSettings } from './agreement.ts'
 
 /**
- * Registers what a flow has in the settings of a store, for those who register clients without it, such as the command line.
- * Scopes and methods of the same flow in other processes stay: of two releases that work side by side, both count.
+ * Registers the scopes and methods of a flow in the settings of a store, so that the command line can validate clients. Scopes
+ * and methods that other processes have registered for the flow are kept, since two releases may run side by side.
  *
  * @throws StoreUnavailableError
  */
@@ -16,6 +16,6 @@ function withFlow (stored: StoredSettings, name: string, flow: DeclaredFlow): St
   const known = Object.hasOwn(flows, name) ? flows[name] : undefined
   const scopes = flow.scopes === null ? null : [...new Set([...known?.scopes ?? [], ...flow.scopes])]
   const declared: DeclaredFlow = { scopes, methods: { ...known?.methods, ...flow.methods } }
-  // Both are written in the same order of members.
+  // Both have the same order of members.
   return JSON.stringify(known) === JSON.stringify(declared) ? stored : { ...stored, flows: { ...flows, [name]: declared } }
 }

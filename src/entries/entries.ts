@@ -9,20 +9,20 @@ import type {
 import { EntryState } from './entry-state.ts'
 import { FeedReader } from './feed-reader.ts'
 
-/** A store that has entries and, beside them, what is agreed of the processes on it. */
+/** A store with entries, and optionally with the agreed settings of its processes and with clients. */
 export type EntriesStore = EntryStore & Partial<SettingsStore> & Partial<Pick<ClientStore, 'findClients' | 'replaceClient'>>
 
-// Each attempt is lost to another process that changes the same client.
+// An attempt fails if another process changes the same client.
 const MAX_ATTEMPTS = 100
 
-// Milliseconds after which a read of the settings that was not answered is repeated.
+// Milliseconds after which a pending read of the settings is repeated.
 const SETTINGS_LIMIT = 1000
 
 const shared = new WeakMap<object, Entries>()
 
 /**
- * The entries of a store as this process holds them: of clients, secrets and signing keys. All parts on one store share one
- * reader.
+ * The cached entries of a store: of clients, secrets and signing keys. All parts of this process that use one store share one
+ * instance.
  */
 export class Entries {
   readonly store: EntriesStore
@@ -45,7 +45,7 @@ export class Entries {
     })
   }
 
-  /** The entries of a store, shared by all that ask for them. Undefined for a store that has none. */
+  /** Returns the shared instance for a store. Undefined for a store without entries. */
   static of (store: object, options?: { now?: Clock }): Entries | undefined {
     if (!hasEntries(store)) return undefined
     let entries = shared.get(store)
@@ -53,29 +53,29 @@ export class Entries {
     return entries
   }
 
-  /** How old what is held is, and how it is read again. */
+  /** The age of the cached entries, and how they are refreshed. */
   get refresh (): BackgroundRefresh {
     return this.#reader.refresh
   }
 
-  /** Counts how often the store has lost history. What was read of it before must be read anew. */
+  /** The number of times the store has lost history. Data that was read before must be read again. */
   get epoch (): number {
     return this.#reader.epoch
   }
 
-  /** Counts the entries that were merged: what was decided by the others still holds as long as it is the same. */
+  /** The number of merged entries. Results that were computed from the entries are valid as long as it is the same. */
   get changes (): number {
     return this.#reader.state.changes
   }
 
-  /** What the processes on the store have agreed on. Undefined as long as it was not read. */
+  /** The agreed settings of the processes on the store. Undefined until they were read. */
   get settings (): StoredSettings | undefined {
     return this.#settings
   }
 
   /**
-   * Reads the settings as they are now: what is written, or dropped, for the longest lifetime must not go by a shorter one.
-   * Undefined where the store keeps none.
+   * Reads the current settings, since writing or dropping data by an outdated, shorter lifetime would be wrong. Returns
+   * undefined if the store keeps no settings.
    *
    * @throws the store's error
    */
@@ -84,7 +84,7 @@ export class Entries {
     return this.#settings
   }
 
-  /** Reads the clock of the store. @returns seconds since 1970 @throws the store's error */
+  /** Reads the clock of the store. @returns seconds since 1970. @throws the store's error */
   async readClock (): Promise<number> {
     const error = await this.refresh.renew()
     if (error !== undefined) throw error
@@ -96,7 +96,7 @@ export class Entries {
     return this.#reader.state.generationOfAll
   }
 
-  /** The entry of a client, if there is one. */
+  /** Returns the entry of a client, if there is one. */
   client (id: string): ReturnType<EntryState['client']> {
     return this.#reader.state.client(id)
   }
@@ -110,9 +110,9 @@ export class Entries {
   }
 
   /**
-   * Whether an access token is invalid by what has become of its client since.
+   * Returns whether an access token was invalidated by a later change of its client.
    *
-   * @param generation that of the token; 0 for one that carries none
+   * @param generation the generation of the token; 0 for a token without one
    */
   isTokenRevoked (clientId: string, generation: number): boolean {
     const { state } = this.#reader
@@ -122,15 +122,15 @@ export class Entries {
     return client.isDisabled || generation < client.generation
   }
 
-  /** The number that a generation of a client must exceed, by all that this process holds. */
+  /** Returns the number that a new generation of a client must exceed, by the cached entries. */
   floorOf (clientId: string): number {
     return Math.max(this.generationOfAll, this.client(clientId)?.generation ?? 0)
   }
 
   /**
-   * Raises the generation of a client in the registry: its access tokens are invalid.
+   * Raises the generation of a client in the registry, which invalidates its access tokens.
    *
-   * @returns false for a client that is not there, or a store without clients
+   * @returns false for a client that does not exist, or a store without clients
    */
   async raiseClient (id: string, audit?: AuditRecord): Promise<boolean> {
     const { findClients, replaceClient } = this.store
@@ -146,17 +146,17 @@ export class Entries {
     throw new Error(`The client ${id} could not be changed, since others change it all the time`)
   }
 
-  /** Raises the generation of all clients: every access token that any of them has is invalid. */
+  /** Raises the generation of all clients, which invalidates all their access tokens. */
   async raiseAll (audit?: AuditRecord): Promise<void> {
     this.acknowledged(await this.store.raiseAll({ above: this.generationOfAll, audit }))
   }
 
-  /** A client with the generation that a raise must exceed at least. */
+  /** Returns the client with the generation that a raise must exceed. */
   raised (client: StoredClient): StoredClient {
     return { ...client, generation: Math.max(client.generation ?? 0, this.floorOf(client.id)) + 1 }
   }
 
-  /** Holds what this process has written. */
+  /** Adds entries that this process has written. */
   acknowledged (written: Written): void {
     this.#reader.acknowledged(written)
   }
@@ -167,7 +167,7 @@ export class Entries {
     return page
   }
 
-  // Not waited for: entries that were read count, whatever becomes of the settings.
+  // Does not wait: the entries take effect even if the settings cannot be read.
   #readSettingsSoon (): void {
     if (this.#sinceSettings() < SETTINGS_LIMIT || this.store.readSettings === undefined) return
     this.#sinceSettings = measureAge(this.#now)

@@ -5,12 +5,12 @@ import type { MergingState } from './merging-state.ts'
 
 type HeldClient = Pick<ClientEntry, 'generation' | 'isDisabled' | 'expiresAt'>
 
-/** The id of the entry of a secret. A client_id has no space. */
+/** Returns the id of the entry of a secret. A client_id contains no space. */
 export function secretEntryId (clientId: string, secretId: string): string {
   return `${clientId} ${secretId}`
 }
 
-/** The entries that a process holds: of a client's the greatest generation counts, the others are only added. */
+/** The entries that a process has cached. For a client, the greatest generation applies. Other entries are only added. */
 export class EntryState implements MergingState<Entry> {
   readonly #clients = new SplitMap<HeldClient>()
   readonly #secrets = new SplitMap<number>()
@@ -18,12 +18,12 @@ export class EntryState implements MergingState<Entry> {
   #all = { generation: 0, expiresAt: 0 }
   #changes = 0
 
-  /** Counts the calls of {@link merge}. */
+  /** The number of calls of {@link merge}. */
   get changes (): number {
     return this.#changes
   }
 
-  /** The entry of a client. Undefined where there is none, or it has expired. */
+  /** Returns the entry of a client. Undefined if there is none, or it has expired. */
   client (id: string): HeldClient | undefined {
     return this.#clients.get(id)
   }
@@ -84,7 +84,7 @@ export class EntryState implements MergingState<Entry> {
       this.#clients.set(id, { generation, isDisabled, expiresAt: Math.max(expiresAt, held?.expiresAt ?? 0) })
       return true
     }
-    // Two histories may have used one number: then the client counts as disabled.
+    // Two histories of the store may have used the same generation. In doubt, the client counts as disabled.
     const isNews = held.generation === generation && isDisabled && !held.isDisabled
     this.#clients.set(id, { ...held, isDisabled: held.isDisabled || isNews, expiresAt: Math.max(expiresAt, held.expiresAt) })
     return isNews

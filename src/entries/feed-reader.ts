@@ -13,31 +13,31 @@ import { FeedHistory } from './feed-history.ts'
 import { FeedRepair } from './feed-repair.ts'
 import type { MergingState } from './merging-state.ts'
 
-/** What a reader of a feed needs. */
+/** Options of {@link FeedReader}. */
 export interface FeedReaderOptions<E, S extends MergingState<E>> {
   /** Reads the page behind a mark. */
   readonly list: (after: FeedMark) => Promise<FeedPage<E>>
-  /** What is held of the feed. */
+  /** The cached state of the feed. */
   readonly state: S
   /** Writes entries back that the store has lost. @returns their places */
   readonly writeBack: (entries: readonly E[]) => Promise<ReadonlyArray<Marked<E>>>
-  /** Seconds that clocks may differ, at most. Default 300. */
+  /** Maximum difference of clocks in seconds. Default 300. */
   readonly clockTolerance?: () => number
   readonly onOutage?: ((error: Error) => void) | undefined
   readonly now?: Clock
 }
 
-// Seconds between two searches for what has expired.
+// Seconds between two searches for expired entries.
 const FORGET_EVERY = 60
-// How many entries each page, and each read, has such a search examine. More than a page brings: it comes to an end.
+// Number of entries that the search examines per page and per read. It is more than a page contains, so that the search ends.
 const EXAMINED = 1000
-// Milliseconds for which an attempt waits for another one that reads everything.
+// Milliseconds for which an attempt waits for another one that reads the whole feed.
 const TIME_LIMIT = 1000
 const CLOCK_TOLERANCE = 300
 
 /**
- * Follows a feed of a store: merges what it reads, notices when the store has lost history, reads everything anew then, and
- * writes back what the store lacks. Nothing that is held is given up but by its expiry.
+ * Follows a feed of a store: merges the entries, detects a loss of history, then reads the whole feed again and writes back the
+ * entries that the store lacks. Cached entries are removed only when they expire.
  */
 export class FeedReader<E extends { readonly expiresAt: number }, S extends MergingState<E>> {
   readonly refresh: BackgroundRefresh
@@ -67,29 +67,30 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     this.refresh = new BackgroundRefresh(() => this.#read(), { now, onOutage })
     this.#repair = new FeedRepair({
       state: options.state,
-      // An entry that has expired by both clocks is not needed. By one of them, it may have been deleted rather than lost.
+      // Expired entries are not written back. An entry that has expired by one of the clocks may have been deleted rather than
+      // lost.
       mayWriteBack: (entry) => entry.expiresAt >= this.#earliest(),
       writeBack: async (entries) => { this.acknowledged(await options.writeBack(entries)) },
       read: async () => await this.refresh.renew()
     })
   }
 
-  /** Counts how often history was lost. What was derived from the store before must be read anew. */
+  /** The number of times history was lost. Data that was derived from the store before must be read again. */
   get epoch (): number {
     return this.#epoch
   }
 
-  /** The id of the store, as far as it was read. */
+  /** The id of the store. Undefined until it was read. */
   get storeId (): string | undefined {
     return this.#storeId
   }
 
-  /** What time it was by the clock of the store when it answered last, in seconds since 1970. 0 as long as it has not. */
+  /** The time of the store's clock in its last response, in seconds since 1970. 0 before the first one. */
   get storeTime (): number {
     return this.#storeTime
   }
 
-  /** Holds entries that this process has written. They count as read: their loss is noticed. */
+  /** Adds entries that this process has written. They count as read, so that their loss is detected. */
   acknowledged (written: ReadonlyArray<Marked<E>>): void {
     for (const entry of written) {
       this.state.merge(entry)
@@ -98,8 +99,8 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     }
   }
 
-  // What a page brings is merged as it comes, which never harms, and the mark moves with it: an attempt that fails, or takes
-  // too long, need not be repeated from its beginning. The state counts as read when the last page is in.
+  // Merges each page as it arrives, which is always safe, and moves the mark. An attempt that fails or times out need not be
+  // repeated from its beginning. The state counts as read after the last page.
   async #read (): ReturnType<Read> {
     await this.#awaitAgain()
     if (this.#mustStartAgain) return await this.#readAgain()
@@ -114,14 +115,14 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
       mark = this.#take(page, mark)
       for (const entry of page.entries) if (expected.has(entry.position)) found.set(entry.position, entry)
     } while (page.hasMore)
-    // An entry that was acknowledged to this process before this read, and is not there, was lost.
+    // An entry that was acknowledged before this read and is missing was lost.
     if (!this.#history.confirms(expected, { found, mark, time: this.#latest() })) return await this.#readAgain()
     return () => { this.#history.confirmed(expected) }
   }
 
-  // Another attempt reads everything anew: this one reads on from where that ends, and fails with it. One that takes too long
-  // may never end: then this attempt has failed, not a second after it began, since it has asked the store nothing, and the
-  // next one reads by itself.
+  // Waits for another attempt that reads the whole feed, continues from its end, and fails if it fails. If the other attempt
+  // takes too long, this one fails less than a second after it began, since it has sent nothing to the store, and the next one
+  // reads by itself.
   async #awaitAgain (): Promise<void> {
     if (this.#again === undefined) return
     const { reading, age } = this.#again
@@ -131,7 +132,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
 
   async #readAgain (): ReturnType<Read> {
     this.#mustStartAgain = true
-    // One that is under way may have begun before this attempt. One that takes too long may never end.
+    // A read in progress may have begun before this attempt. One that takes too long may never end.
     if (this.#again !== undefined && this.#again.age() < TIME_LIMIT) return await this.#read()
     const again = { reading: this.#readEverything(), age: measureAge(this.#now) }
     this.#again = again
@@ -139,7 +140,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return () => {}
   }
 
-  // Reads the whole feed, and compares it with what is held.
+  // Reads the whole feed, and compares it with the cached state.
   async #readEverything (): Promise<void> {
     const expected = this.#history.expected()
     const history = new FeedHistory()
@@ -154,7 +155,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
       history.keep(page.entries)
       for (const entry of page.entries) stored.merge(entry)
     } while (page.hasMore)
-    // Only the store that the entries are from gets them back.
+    // Entries are written back only to the store that they came from.
     if (this.#storeId !== undefined && this.#storeId !== storeId) this.#isOtherStore = true
     this.#storeId = storeId
     this.#epoch++
@@ -166,7 +167,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
 
   async #nextPage (mark: FeedMark): Promise<FeedPage<E>> {
     const page = await this.#options.list(mark)
-    // A store may answer without having let go of the event loop.
+    // Yields to the event loop, since a store may respond without doing so.
     if (page.hasMore) await new Promise((resolve) => { setImmediate(resolve) })
     return page
   }
@@ -178,7 +179,7 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
       this.#history.keep(page.entries)
       return mark
     }
-    // Another attempt was faster. If it has read another history, this is noticed here.
+    // Another attempt was faster. Detects here whether it has read another history.
     for (const entry of page.entries) if (!this.#history.acknowledge(entry, this.#mark)) this.#mustStartAgain = true
     return mark
   }
@@ -194,18 +195,18 @@ export class FeedReader<E extends { readonly expiresAt: number }, S extends Merg
     return last === undefined ? after : { position: last.position, name: last.name }
   }
 
-  // Seconds since 1970, by the clock that is ahead: that of the store, or of this process.
+  // Seconds since 1970, by the later clock: that of the store, or of this process.
   #latest (): number {
     return Math.max(this.#steadyNow(), this.#storeTime)
   }
 
-  // By the clock that is behind.
+  // Seconds since 1970, by the earlier clock.
   #earliest (): number {
     return Math.min(this.#steadyNow(), this.#storeTime)
   }
 
-  // Only when the clock of the store and that of this process both say that an entry has expired for long. A few entries with
-  // each page, so that it stops the event loop for no longer than the page does.
+  // Deletes entries that have long expired by both the clock of the store and that of this process. Examines a limited number
+  // with each page, so that it blocks the event loop no longer than the page does.
   #forget (): void {
     const time = this.#earliest()
     this.#forgetBefore = time - 2 * (this.#options.clockTolerance?.() ?? CLOCK_TOLERANCE)

@@ -1,9 +1,9 @@
 import { within } from '../lib/within.ts'
 import type { MergingState } from './merging-state.ts'
 
-/** What the repair of a feed needs. */
+/** Options of {@link FeedRepair}. */
 export interface FeedRepairOptions<E> {
-  /** What this process holds. */
+  /** The cached state of this process. */
   readonly state: MergingState<E>
   /** Whether an entry may be written back. */
   readonly mayWriteBack: (entry: E) => boolean
@@ -12,21 +12,22 @@ export interface FeedRepairOptions<E> {
   readonly read: () => Promise<Error | undefined>
 }
 
-// Milliseconds. Of many processes that notice the same loss, the first ones write, and the others find it done.
+// Milliseconds. If many processes detect the same loss, the random delay lets the first ones write, and the others find the
+// entries restored.
 const MAX_DELAY = 5000
 const BATCH = 100
-// Milliseconds after which a write that got no answer is tried again: it may never get one.
+// Milliseconds after which a pending write is attempted again.
 const WRITE_LIMIT = 2000
 // How many entries are compared in one turn of the event loop.
 const COMPARED = 2000
 
 /**
- * Writes back what a store has lost and this process holds: after a random delay, in batches, reading on before each. It
- * does not end before the store has everything.
+ * Writes back entries that a store has lost and this process has cached: after a random delay, in batches, with a read before
+ * each batch. It continues until the store has all of them.
  */
 export class FeedRepair<E> {
   readonly #options: FeedRepairOptions<E>
-  // What the store has, while something is written back.
+  // The state of the store, while entries are written back.
   #stored: MergingState<E> | undefined
   #running: Promise<void> | undefined
 
@@ -34,17 +35,17 @@ export class FeedRepair<E> {
     this.#options = options
   }
 
-  /** @param stored what a read of the whole feed has found */
+  /** @param stored the result of a read of the whole feed */
   start (stored: MergingState<E>): void {
     this.#stored = stored
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
-      // Another loss was noticed at the last moment.
+      // Another loss was detected at the end.
       if (this.#stored !== undefined) this.start(this.#stored)
     })
   }
 
-  /** Takes note of an entry that was read, or written, meanwhile. */
+  /** Records an entry that was read or written meanwhile. */
   seen (entry: E): void {
     this.#stored?.merge(entry)
   }
@@ -53,7 +54,7 @@ export class FeedRepair<E> {
     for (;;) {
       const stored = this.#stored
       const { done } = await this.#lacking().next()
-      // Another loss may have been noticed meanwhile.
+      // Another loss may have been detected meanwhile.
       if (done === true && this.#stored === stored) {
         this.#stored = undefined
         return
@@ -64,8 +65,7 @@ export class FeedRepair<E> {
     }
   }
 
-  // Goes once through everything that is held, however much of it the store lacks. What fails, or is lost meanwhile, is left
-  // for the next time.
+  // Iterates once over all cached entries. Entries whose write fails, or which are lost meanwhile, are left for the next pass.
   async #writeAll (): Promise<void> {
     let batch: E[] = []
     for await (const entry of this.#lacking()) {
@@ -86,7 +86,7 @@ export class FeedRepair<E> {
       await within(this.#options.writeBack(lacking), WRITE_LIMIT)
       return true
     } catch {
-      // The outage is told by the reads.
+      // The reads report the outage.
       return false
     }
   }
@@ -107,7 +107,7 @@ export class FeedRepair<E> {
 async function delay (milliseconds: number): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, milliseconds)
-    // What is to be written back keeps no process alive. In workerd a timer is a number.
+    // The timer must not keep the process alive. In workerd, a timer is a number.
     timer.unref?.()
   })
 }

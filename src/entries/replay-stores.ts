@@ -2,10 +2,10 @@ import type { EvictionAware, HistoryAware, ReplayStore, SettingsStore, StoredSet
 import { changeSettings } from './agreement.ts'
 
 /**
- * Registers the stores that one-time values are reserved in, where they notice by themselves that they may have lost
- * reservations. If servers have registered one before, a store without any trace of reservations has lost them.
+ * Registers the stores of one-time values that can detect the loss of reservations. If servers have registered a store before,
+ * and it contains no trace of reservations, it has lost them.
  *
- * @param settings where the ids are kept. Undefined where there is no such store: then a new process takes an empty store for a new one
+ * @param settings the store of the ids. Without it, a new process treats an empty store as a new one
  * @returns warnings about protection that is missing
  * @throws StoreUnavailableError
  */
@@ -26,9 +26,9 @@ export async function registerReplayStores (settings: SettingsStore | undefined,
 }
 
 /**
- * Checks that the stores of one-time values and of revocations evict nothing.
+ * Checks that the stores of one-time values and of revocations do not evict keys.
  *
- * @returns warnings where that is not known
+ * @returns warnings for stores where this cannot be determined
  * @throws FlowConfigurationError FST_OAUTH_REDIS_EVICTS
  * @throws StoreUnavailableError
  */

@@ -1,15 +1,18 @@
 import { monotonic, wallMilliseconds } from './clock.ts'
 import type { Clock } from './clock.ts'
 
-/** When a state is read again. All times are in milliseconds. */
+/** Options of {@link BackgroundRefresh}. All times are in milliseconds. */
 export interface BackgroundRefreshOptions {
   /** Age from which a request starts the next read in the background. Default 500. */
   renewAfter?: number
   /** Age from which a request waits for the next read. Default 1000. */
   maxAge?: number
-  /** An attempt that takes longer has failed, although its answer counts if it still comes. Default 1000. */
+  /** Maximum duration of an attempt. A late response is still applied. Default 1000. */
   timeLimit?: number
-  /** After a failed attempt, requests go on with the state at hand for so long, and from so long after its beginning on they start the next. Default 500. */
+  /**
+   * Time after a failed attempt during which requests use the present state, and time after its beginning from which they start
+   * the next attempt. Default 500.
+   */
   retryAfter?: number
   /** Is called with the error of the first failed attempt of an outage. Default nothing. */
   onOutage?: ((error: Error) => void) | undefined
@@ -20,12 +23,12 @@ export interface BackgroundRefreshOptions {
 /**
  * Reads a state.
  *
- * @returns a function that puts it into effect, synchronously. `isOvertaken` says that a later attempt was faster: then what
- *   was read is older than the state at hand
+ * @returns a function that puts it into effect, synchronously. `isOvertaken` is true if a later attempt was faster, so that the
+ *   result is older than the present state
  */
 export type Read = () => Promise<(isOvertaken: boolean) => void>
 
-/** An attempt that has failed because it took too long: whether the other side would have answered is not known. */
+/** The error of an attempt that has timed out. */
 export class ReadTimeout extends Error {}
 
 interface Beginning {
@@ -41,11 +44,11 @@ interface Attempt extends Beginning {
 }
 
 /**
- * Keeps a state that is read from elsewhere recent enough, without a timer: the requests that need it start the reads.
+ * Refreshes a cached state without a timer: the requests that need the state start the reads.
  *
  * The age of the state counts from the beginning of the read that it came by, as the greater of the wall and the monotonic
  * time since, so that neither a clock that is set back nor a suspended process hides it. A state older than `maxAge` is used
- * only if an attempt to read it has just failed: a failure some time ago says nothing about the present.
+ * only if an attempt to read it has just failed: an earlier failure does not prove that the source is still unavailable.
  */
 export class BackgroundRefresh {
   readonly #read: Read
@@ -58,7 +61,7 @@ export class BackgroundRefresh {
   readonly wall: () => number
   #attempts = 0
   #latest: Attempt | undefined
-  // The attempt that the state at hand came by.
+  // The number of the attempt that has read the present state.
   #applied = 0
   #wallAtRead = -Infinity
   #monotonicAtRead = -Infinity
@@ -86,13 +89,13 @@ export class BackgroundRefresh {
     return this.#error !== undefined && this.#since(this.#wallAtFailure, this.#monotonicAtFailure) < this.#retryAfter
   }
 
-  /** Milliseconds since the read began that the state came by. Infinity as long as there is no state. */
+  /** Returns the milliseconds since the read of the present state began. Infinity if there is no state. */
   age (): number {
     return this.#since(this.#wallAtRead, this.#monotonicAtRead)
   }
 
   /**
-   * Whether the state is so young that nothing needs to be done: the fast path of requests that look at several states.
+   * Returns whether the state needs no refresh: the fast path of requests that need several states.
    *
    * @param wall what {@link wall} returns now
    * @param time of the monotonic clock, in milliseconds
@@ -156,7 +159,7 @@ export class BackgroundRefresh {
   }
 
   /**
-   * Whether the state may be used at this moment: it is younger than `maxAge`, or an attempt has just failed and the state is
+   * Returns whether the state may be used now: it is younger than `maxAge`, or an attempt has just failed and the state is
    * not older than `maxStale`.
    *
    * @param maxStale milliseconds
@@ -186,7 +189,7 @@ export class BackgroundRefresh {
       let hasFailed = false
       const fail = (error: Error): void => {
         clearTimeout(timer)
-        // That a read rejects which has taken too long is no news.
+        // An attempt that has timed out was already recorded as failed.
         if (!hasFailed) this.#failed(beginning, error)
         hasFailed = true
         resolve()
@@ -211,7 +214,7 @@ export class BackgroundRefresh {
     this.#applied = sequence
     this.#wallAtRead = wall
     this.#monotonicAtRead = begunAt
-    // An answer that came too late ends no outage.
+    // A late response does not end an outage.
     if (this.age() < this.#timeLimit) this.#error = undefined
   }
 
@@ -229,11 +232,11 @@ export class BackgroundRefresh {
     try {
       this.#onOutage?.(error)
     } catch {
-      // Ignore errors of the listener: the state at hand is still valid.
+      // Ignore errors of the listener: the present state is still valid.
     }
   }
 
-  // A clock that was set back must not make the state look younger: then the other one counts.
+  // A clock that was set back must not make the state look younger, so the greater difference applies.
   #since (wall: number, begunAt: number): number {
     return Math.max(this.wall() - wall, monotonic() - begunAt)
   }

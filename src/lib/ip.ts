@@ -20,7 +20,7 @@ export function isPublicAddress (address: string): boolean {
 const NETWORK_GROUPS = 4
 const SITE_GROUPS = 3
 
-// Characters of the longest address. Where a proxy is trusted that checks nothing, a caller may write anything there.
+// Characters of the longest address. If a trusted proxy does not validate addresses, callers may send any string.
 const MAX_LENGTH = 64
 
 /** Returns the part of an address that is one customer's: an IPv4 address, or the first 64 bits of an IPv6 address. */
@@ -28,7 +28,7 @@ export function networkOf (address: string): string {
   return networksOf(address)[0]
 }
 
-/** Returns {@link networkOf} an address, and for IPv6 the first 48 bits, which one site may have. */
+/** Returns Returns {@link networkOf} an address, and for IPv6 also the first 48 bits, which may belong to one site. */
 export function networksOf (address: string): readonly [network: string, site?: string] {
   if (!isIPv6(address)) return [address.slice(0, MAX_LENGTH)]
   // Node.js allows characters in a zone that ipaddr.js does not.

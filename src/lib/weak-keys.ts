@@ -7,7 +7,7 @@ const MAX_RSA_BITS = 4096
 const MAX_EXPONENT = 0xFFFFFFn
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/
-// No product of two large primes has a factor below 1,000: it is a modulus that was cut off or made up, and easily factored.
+// No product of two large primes has a factor below 1,000: such a modulus is truncated or invented, and easily factored.
 const SMALL_FACTORS = productOfPrimesBelow(1000)
 
 /** Edwards curves: the prime of the field, the octets of a key, and the y of the points of small order. */
@@ -17,8 +17,9 @@ const EDWARDS: Readonly<Record<string, { readonly p: bigint, readonly octets: nu
 }
 
 /**
- * Returns why anybody can sign for a public key without its private key, or why it costs too much to verify by. Undefined for
- * a key that may be used. Does NOT tell whether the key is one at all, for a curve on which every point has a large order.
+ * Returns why signatures of a public key can be forged without its private key, or why it is too expensive to verify by.
+ * Undefined for a key that may be used. Does NOT check that the key is a point, for a curve on which every point has a large
+ * order.
  */
 export function weaknessOf (jwk: JWK): string | undefined {
   const { kty, crv, n, e, x } = (jwk ?? {}) as JWK
@@ -26,7 +27,7 @@ export function weaknessOf (jwk: JWK): string | undefined {
   return kty === 'OKP' && crv !== undefined && Object.hasOwn(EDWARDS, crv) ? weaknessOfPoint(crv, x) : undefined
 }
 
-/** Returns the same for the key of a certificate, and for one of a kind that no client signs with. */
+/** Returns the same for the key of a certificate, and for key types that clients do not sign with. */
 export function weaknessOfKey (key: KeyObject): string | undefined {
   const { asymmetricKeyType: type, asymmetricKeyDetails: { modulusLength = 0, publicExponent = 0n } = {} } = key
   // Node.js writes no JWK of an RSA key that is for PSS only.
