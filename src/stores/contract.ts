@@ -1,6 +1,7 @@
-// The entry ./stores/contract: what stores must do, for stores written by others. One implements the contracts of what it keeps.
+// The entry ./stores/contract: the contracts of stores, for implementations outside of this package. A store implements the
+// contracts of the data that it keeps.
 
-// Clients, their secrets, and what was revoked of them
+// Clients, their secrets, and their revocations
 export type { ClientChangeDetails, ClientStore, SecretUse, StoredClient, StoredClientChanges, StoredSecret } from './contracts/index.ts'
 export type { ClientEntry, Entry, EntryPage, EntryStore, Written } from './contracts/index.ts'
 

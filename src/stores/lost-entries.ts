@@ -4,11 +4,12 @@ import type { ClientEntry, Entry, Written } from './contracts/entry-store.ts'
 type Clients = Pick<ClientStore, 'findClients' | 'replaceClient'>
 
 /**
- * Adds entries that a store has lost, and what they say to its clients: a client gets its generation again, and is disabled
- * if it was, or was removed; a secret is removed. The entries of a client are written in the transaction that changes it.
+ * Adds entries that a store has lost, and applies them to its clients: a client gets the generation of its entry, and is
+ * disabled if it was disabled or removed; a revoked secret is removed. The entries of a client are written in the transaction
+ * that changes it.
  *
  * @param addAlone adds the entries that change no client
- * @returns the entries that were written. One whose client was changed meanwhile is left for another attempt
+ * @returns the entries that were written. An entry whose client was changed meanwhile is left for another attempt
  */
 export async function addLostEntries (entries: readonly Entry[], clients: Clients, addAlone: (entries: readonly Entry[]) => Promise<Written>): Promise<Written> {
   const found = await findClients(clients, entries)
@@ -33,7 +34,7 @@ function clientIdOf ({ kind, id }: Entry): string | undefined {
   return kind === 'client' ? id : kind === 'secret' ? id.split(' ', 1)[0] : undefined
 }
 
-// The very same client where it says the same already.
+// Returns the same object if the client already has the state of the entry.
 function applyEntry (client: StoredClient, entry: Entry): StoredClient {
   if (entry.kind === 'secret') {
     const secrets = client.secrets.filter(({ id }) => `${client.id} ${id}` !== entry.id)
@@ -41,7 +42,7 @@ function applyEntry (client: StoredClient, entry: Entry): StoredClient {
   }
   const { generation, isDisabled } = entry as ClientEntry
   const current = client.generation ?? 0
-  // Two histories may have used one number: then the client counts as disabled.
+  // Two histories of the store may have used the same generation. In doubt, the client counts as disabled.
   const isNews = current < generation || (current === generation && isDisabled && client.isDisabled !== true)
   return isNews ? { ...client, generation, ...((isDisabled || client.isDisabled === true) && { isDisabled: true }) } : client
 }

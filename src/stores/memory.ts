@@ -34,10 +34,10 @@ export const MEMORY_STORE: OptionsDescription<MemoryStoreOptions> = { of: 'Memor
 
 interface Failures { count: number, forgottenAt: number }
 
-// Callers choose what fails.
+// Bounds the memory, since unauthenticated callers choose the keys.
 const MAX_FAILURES = 10_000
 
-/** Keeps everything in the memory of this process: for tests, and for one process whose clients may start anew after it. */
+/** Keeps all data in the memory of this process: for tests, and for a single process whose data may be lost at a restart. */
 export class MemoryStore implements
   AuditStore, ClientStore, EntryStore, FailureStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore {
   static #isInUse = false
@@ -71,7 +71,7 @@ export class MemoryStore implements
     this.#failures = new ExpiringMap(({ forgottenAt }) => forgottenAt <= now(), MAX_FAILURES)
   }
 
-  /** Whether this process has ever created one. For a warning: the parts that use a store cannot see its class. */
+  /** Whether this process has ever created one. Used for a warning: the parts that use a store do not know its class. */
   static get isInUse (): boolean {
     return MemoryStore.#isInUse
   }

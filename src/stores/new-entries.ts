@@ -1,28 +1,31 @@
 import type { ClientEntry, Entry } from './contracts/entry-store.ts'
 
-/** Seconds that tokens live at most, where no server has registered its settings. */
+/** Maximum lifetime of tokens in seconds, if no server has registered its settings. */
 export const FALLBACK_TOKEN_LIFETIME = 400 * 86_400
 /**
- * Seconds that entries are kept at least: a store that is restored from a backup of that time gets them back from the
- * processes that hold them, and does not enable a client or a leaked key again.
+ * Minimum lifetime of entries in seconds. A store that is restored from a backup of that age gets them back from the running
+ * processes, so that no disabled client and no leaked key becomes valid again.
  */
 export const MIN_ENTRY_LIFETIME = 35 * 86_400
-/** When the entry of all clients expires, in seconds since 1970: never, since tokens without a generation count as 0. */
+/**
+ * The expiry time of the entry of all clients, in seconds since 1970: never, since tokens without a generation have generation
+ * 0.
+ */
 export const NEVER = 253_402_300_799
-/** Seconds that clocks differ at most, where no server has registered its settings. */
+/** Maximum difference of clocks in seconds, if no server has registered its settings. */
 export const FALLBACK_CLOCK_TOLERANCE = 300
 
 /** A client whose generation is raised. */
 export interface RaisedClient {
   readonly id: string
   readonly isDisabled: boolean
-  /** A number that the generation reaches at least. */
+  /** The minimum of the generation. */
   readonly given?: number | undefined
-  /** Numbers that it must exceed, beside those of the entries. */
+  /** Numbers that it must exceed, besides those of the entries. */
   readonly stored: readonly number[]
 }
 
-/** What a change writes into the entries. */
+/** The entries that a change writes. */
 export interface NewEntries {
   /** Entries as they are. */
   readonly entries?: readonly Entry[]
@@ -31,11 +34,11 @@ export interface NewEntries {
   readonly revoked?: ReadonlyArray<{ readonly kind: 'key', readonly id: string }>
 }
 
-/** What a store has at the moment of a change. */
+/** The state of a store at the time of a change. */
 export interface StoredGenerations {
   /** The store's clock in milliseconds since 1970. */
   readonly clock: number
-  /** When what is written expires, in seconds since 1970. */
+  /** When the new entries expire, in seconds since 1970. */
   readonly expiresAt: number
   /** The greatest generation of all clients. */
   readonly ofAll: number
@@ -43,7 +46,7 @@ export interface StoredGenerations {
   readonly ofClients: ReadonlyMap<string, number>
 }
 
-/** How many entries a change writes. */
+/** Returns the number of entries that a change writes. */
 export function countEntries ({ entries = [], clients = [], revoked = [] }: NewEntries): number {
   return entries.length + clients.length + revoked.length
 }
@@ -62,7 +65,7 @@ export function toEntries ({ entries = [], clients = [], revoked = [] }: NewEntr
  * Returns a generation that is greater than all that are stored.
  *
  * @param clock the store's clock in milliseconds
- * @param given a number that it reaches at least
+ * @param given the minimum of the generation
  * @param stored numbers that it must exceed
  */
 export function nextGeneration ({ clock, given = 0, stored }: { clock: number, given?: number | undefined, stored: readonly number[] }): number {

@@ -2,33 +2,33 @@ import type { AuditRecord } from './audit-store.ts'
 import type { Entry, Written } from './entry-store.ts'
 import type { FeedMark } from './feed.ts'
 
-/** A secret of a client as it is stored: never the secret. Times are in seconds since 1970. */
+/** The stored data of a client secret, without the secret itself. Times are in seconds since 1970. */
 export interface StoredSecret {
-  /** Names the secret among those of its client; no secret itself. */
+  /** The id of the secret, unique for the client. It is not confidential. */
   id: string
-  /** What a presented secret is compared with. Only the registry reads it. */
+  /** The hash that a presented secret is compared with. Only the registry reads it. */
   hash: string
-  /** Made elsewhere, perhaps by a human, and therefore hashed slowly. */
+  /** Whether it was imported. It may be chosen by a human, and therefore has a slow hash. */
   isImported?: boolean
   /** Seconds since 1970. */
   createdAt: number
-  /** Never, when left out. */
+  /** When the secret expires. Never, if omitted. */
   expiresAt?: number
 }
 
-/** A client as it is stored, whole: a store keeps all members, and reads none but those that are declared here. */
+/** A stored client. A store keeps all members, and reads only those that are declared here. */
 export interface StoredClient {
-  /** The registration: members that a store keeps unread, all of them JSON. */
+  /** The registration: JSON members that a store keeps without reading them. */
   [member: string]: unknown
   /** The client_id. */
   id: string
-  /** Another one after every change, by a random step: a write that was decided in a lost history must not match. */
+  /** Changes with every write, by a random step: a write that is based on a lost history must not match. */
   version: number
-  /** Whether it gets no tokens. */
+  /** Whether the client is disabled: it gets no tokens. */
   isDisabled?: boolean
   /**
-   * Grows with every change that makes the access tokens of the client invalid. Left out for 0. A token carries the
-   * generation of its time, and is rejected once that of the client is greater.
+   * Grows with every change that invalidates the access tokens of the client. Omitted for 0. A token contains the generation at
+   * the time of issue, and is rejected once that of the client is greater.
    */
   generation?: number
   /** The hashes of its secrets. */
@@ -43,22 +43,22 @@ export interface StoredClient {
 export interface StoredClientChanges {
   readonly ids: readonly string[]
   readonly mark: FeedMark
-  /** False where the feed has lost the entry of the mark: any client may have changed. */
+  /** False if the feed has lost the entry of the mark: any client may have changed. */
   readonly isContinued: boolean
   readonly hasMore: boolean
 }
 
 /** When a secret was used last. */
 export interface SecretUse {
-  /** Whose secret. */
+  /** The client. */
   clientId: string
-  /** Which of its secrets. */
+  /** The id of the secret. */
   secretId: string
   /** Seconds since 1970. */
   usedAt: number
 }
 
-/** What is written together with a change of a client, in the same atomic step. */
+/** Data that is written together with a change of a client, in the same atomic step. */
 export interface ClientChangeDetails {
   /**
    * Raises the generation: to the greatest of the store's clock in milliseconds, `client.generation`, and one more than any
@@ -66,7 +66,7 @@ export interface ClientChangeDetails {
    * `client.generation` is greater.
    */
   raises?: boolean
-  /** Entries that are written with the change: of revoked secrets, or those that a store has lost. */
+  /** Entries that are written with the change: of revoked secrets, or entries that a store has lost. */
   entries?: readonly Entry[]
   audit?: AuditRecord | undefined
 }
@@ -74,41 +74,41 @@ export interface ClientChangeDetails {
 /** Keeps the clients. */
 export interface ClientStore {
   /**
-   * Adds clients, in one atomic step. One whose id is there already is left as it is. A new client gets the store's clock in
-   * milliseconds as its generation; that of one that has an entry still, or comes with a generation, is raised as by
-   * {@link ClientChangeDetails.raises}: no process takes it for a client of the same id that was removed.
+   * Adds clients in one atomic step. A client whose id exists is left unchanged. A new client gets the store's clock in
+   * milliseconds as its generation. If it has an entry, or is passed with a generation, its generation is raised as by {@link
+   * ClientChangeDetails.raises}, so that no process confuses it with a removed client of the same id.
    *
-   * @returns the ids of those that were added, and the entries that were written
+   * @returns the ids of the added clients, and the entries that were written
    */
   addClients (clients: readonly StoredClient[], audit?: AuditRecord): Promise<{ ids: readonly string[], entries: Written }>
-  /** @returns those that are there, in any order */
+  /** Finds clients by their ids. @returns those that exist, in any order */
   findClients (ids: readonly string[]): Promise<readonly StoredClient[]>
   /**
-   * Replaces a client if it has `client.version` still, and no greater generation than `client.generation` where that is given, in
-   * one atomic step, and gives it another version.
+   * Replaces a client in one atomic step, if its version is `client.version` and its generation is not greater than a given
+   * `client.generation`. The client gets another version.
    *
-   * @returns the entries that were written; false when another process was faster, or it was removed: read again
+   * @returns the entries that were written; false if another process was faster, or the client was removed: read it again
    */
   replaceClient (client: StoredClient, change?: ClientChangeDetails): Promise<Written | false>
   /**
    * Removes a client, and raises its generation.
    *
    * @param change `above`: a number that the generation must exceed
-   * @returns the entries that were written; false for a client that is not there
+   * @returns the entries that were written; false for a client that does not exist
    */
   removeClient (id: string, change?: { above?: number, audit?: AuditRecord | undefined }): Promise<Written | false>
-  /** Lists clients in the order of the UTF-8 bytes of their ids, behind `after`. */
+  /** Lists the clients after `after`, in the order of the UTF-8 bytes of their ids. */
   listClients (page: { after?: string, limit: number }): Promise<readonly StoredClient[]>
   /**
-   * Lists the ids of clients that were replaced or removed behind a mark, as far as an hour back; not those that were added.
+   * Lists the ids of clients that were replaced or removed after a mark, within the last hour. Does not list added clients.
    *
-   * @param after default the end of the feed: then there are no ids
-   * @returns `mark`: the last entry of these, else `after`
+   * @param after default the end of the feed: no ids are returned
+   * @returns `mark`: the last of the entries, else `after`
    */
   listClientChanges (after?: FeedMark): Promise<StoredClientChanges>
-  /** Tells whether any client has a secret that is imported. */
+  /** Returns whether any client has an imported secret. */
   hasImportedSecrets (): Promise<boolean>
-  /** Notes when secrets were used. An earlier use than the one that is known changes nothing. */
+  /** Stores when secrets were used. A use before the stored one changes nothing. */
   saveSecretUses (uses: readonly SecretUse[]): Promise<void>
   /** Lists the last uses of the secrets of clients. */
   findSecretUses (clientIds: readonly string[]): Promise<readonly SecretUse[]>

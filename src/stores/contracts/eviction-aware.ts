@@ -1,9 +1,9 @@
-/** A store that may evict what it was given, depending on how it is configured, such as Redis. */
+/** A store that may evict data, depending on its configuration, such as Redis. */
 export interface EvictionAware {
   /**
-   * Checks that it evicts nothing.
+   * Checks that the store does not evict data.
    *
-   * @returns warnings where that is not known
+   * @returns warnings if this cannot be determined
    * @throws FlowConfigurationError if it does
    */
   checkEviction (): Promise<readonly string[]>

@@ -1,4 +1,4 @@
-/** A place in a feed: the position and the random name of one entry. A name never stands for two entries. */
+/** A place in a feed: the position and the random name of one entry. No two entries have the same name. */
 export interface FeedMark {
   readonly position: number
   readonly name: string
@@ -8,8 +8,7 @@ export interface FeedMark {
 export const FEED_START: FeedMark = Object.freeze({ position: 0, name: '' })
 
 /**
- * How many entries a page has at most. SQLite answers on the event loop, and what came with a page is processed without a pause:
- * both take a few milliseconds.
+ * Maximum number of entries of a page. SQLite reads on the event loop, and a page is processed without a pause: both take a few milliseconds.
  */
 export const PAGE_SIZE = 250
 
@@ -18,18 +17,18 @@ export type Marked<T> = T & FeedMark
 
 /** The entries of a feed that follow a mark, as many as the store returns at once. */
 export interface FeedPage<T> {
-  /** A random id that the store keeps: a copy of the store, such as a standby or a restored backup, has the same. */
+  /** A random id that the store keeps: a copy of the store, such as a standby or a restored backup, has the same id. */
   readonly storeId: string
   /** The store's clock, in milliseconds since 1970. */
   readonly clock: number
   /**
-   * Whether the feed still has the entry of the mark, under its name. If not, entries were lost that had been there, or the
-   * store was replaced; then `entries` is empty.
+   * Whether the feed still has the entry of the mark, with the same name. If not, the store has lost entries, or was replaced;
+   * then `entries` is empty.
    */
   readonly isContinued: boolean
   /**
-   * In the order in which they were added, up to a few hundred: a page is processed without a pause. Of those that have expired the store keeps the last one at least,
-   * so that a reader that has read all finds the entry that it goes on from.
+   * The entries in the order in which they were added, up to a few hundred, since a page is processed without a pause. The
+   * store keeps at least the last expired entry, so that a reader at the end of the feed finds the entry of its mark.
    */
   readonly entries: ReadonlyArray<Marked<T>>
   /** Whether entries follow the last of these. */

@@ -1,5 +1,5 @@
-// The contracts of what is kept outside of the process: each part of the core depends on the one that it needs.
-// A method that cannot do its work rejects with StoreUnavailableError.
+// The contracts of data that is kept outside of the process. Each part of the core depends only on the contract that it needs.
+// A method that fails because of the store rejects with StoreUnavailableError.
 export { FEED_START } from './feed.ts'
 export type * from './feed.ts'
 export type * from './audit-store.ts'

@@ -8,23 +8,23 @@ export interface StoredKey {
   kid: string
   /** The JWS algorithm that the key signs with. */
   alg: string
-  /** A JWK, or, where it is sealed, an encrypted one: a compact JWE (RFC 7517 §7). */
+  /** A JWK, or, if it is sealed, an encrypted JWK: a compact JWE (RFC 7517 §7). */
   privateJwk: JWK | string
   /** Seconds since 1970. */
   createdAt: number
-  /** When it begins to sign. Until then it is announced only. */
+  /** When the key begins to sign. Until then it is only announced. */
   activeFrom: number
 }
 
 /** All signing keys of a server, and the version of that state. */
 export interface KeySet {
-  /** Another one after every change, by a random step: a write that was decided in a lost history must not match. */
+  /** Changes with every write, by a random step: a write that is based on a lost history must not match. */
   version: number
   /** All of them. */
   keys: readonly StoredKey[]
 }
 
-/** What is written together with a change of the keys. */
+/** Data that is written together with a change of the keys. */
 export interface KeyChangeDetails {
   /** The keys that are revoked: each becomes an entry. */
   revokedKids?: readonly string[]
@@ -33,13 +33,13 @@ export interface KeyChangeDetails {
 
 /** Keeps the signing keys. */
 export interface KeyStore {
-  /** Reads the keys; version 0 and no keys where none were written yet. */
+  /** Reads the keys. Returns version 0 and no keys if none were written yet. */
   readKeys (): Promise<KeySet>
   /**
-   * Replaces all keys if nobody has since `set.version` was read, in one atomic step, with another version.
+   * Replaces all keys in one atomic step, if the version is still `set.version`. The keys get another version.
    *
-   * @param change what else is written in that step
-   * @returns false when another process was faster: read again
+   * @param change further data that is written in that step
+   * @returns false if another process was faster: read the keys again
    */
   replaceKeys (set: KeySet, change?: KeyChangeDetails): Promise<Written | false>
 }

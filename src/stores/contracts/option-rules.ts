@@ -4,12 +4,12 @@ import type {
   AuditOrigin, ClientStore, EntryStore, FailureStore, KeyStore, ReplayStore, RevocationStore, TokenStore
 } from './index.ts'
 
-// The rules for what several parts have as options. They look at methods only, so that an implementation of the user's own,
-// or of another copy of this package, is accepted.
+// Rules for options that several parts have. They check for methods only, so that implementations outside of this package, or
+// of another copy of it, are accepted.
 
 const STORES = 'Pass sqliteStore(...), postgresStore(...), new MemoryStore() or a store of your own'
 
-/** Who makes a change. */
+/** The actor and the request of a change. */
 export const AUDIT_ORIGIN: Rule<AuditOrigin> = {
   accepts: (value) => isTable(value) && isTable(value.actor) && typeof value.actor.id === 'string',
   demand: 'the origin of the change: { actor: { kind, id } }, and for a request requestId'

@@ -14,7 +14,7 @@ export class MemoryAudit implements AuditStore {
     this.#expiry = () => options.time.expiryAfter(retention)
   }
 
-  /** Keeps the record of a change, if there is one. */
+  /** Adds the record of a change, if there is one. */
   note (record: AuditRecord | undefined): void {
     if (record !== undefined) this.#feed.append(record, this.#expiry())
   }

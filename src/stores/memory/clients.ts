@@ -8,7 +8,7 @@ import type { MemoryEntries } from './entries.ts'
 import type { MemoryFeed } from './feed.ts'
 import type { MemoryTime } from './time.ts'
 
-/** What a change of a client is written to. */
+/** The parts of the store that a change of a client is written to. */
 export interface ClientParts {
   readonly time: MemoryTime
   readonly entries: MemoryEntries
@@ -19,7 +19,7 @@ export interface ClientParts {
 // Seconds that a change of a client is listed.
 const CHANGE_LIFETIME = 3600
 
-/** The clients of a store in memory. What is passed in and out is copied, as by a store outside of the process. */
+/** The clients of a store in memory. Arguments and results are copied, as by a store outside of the process. */
 export class MemoryClients implements ClientStore {
   readonly #parts: ClientParts
   readonly #clients = new Map<string, StoredClient & { generation: number }>()
@@ -58,13 +58,13 @@ export class MemoryClients implements ClientStore {
     const stored = this.#clients.get(id)
     if (stored?.version !== version) return false
     const current = stored.generation
-    // An earlier generation of this very version was read from a history that was lost: processes of 0.1.0 count up by one.
+    // A lower generation with the same version was read from a lost history: processes of 0.1.0 increment versions by one.
     if (client.generation !== undefined && client.generation < current) return false
     const written = this.#parts.entries.write({
       entries,
       clients: raises ? [{ id, given, isDisabled: client.isDisabled === true, stored: [current] }] : []
     })
-    // A generation only grows, whatever the caller has read.
+    // A generation only grows, even if the caller has read an older one.
     this.#set({ ...client, version: nextVersion(version) }, raises ? generationOf(written) : Math.max(current, given))
     const secretIds = new Set(client.secrets.map((secret) => secret.id))
     const uses = this.#uses.get(id)
@@ -131,7 +131,7 @@ function generationOf (written: Written): number {
   return (written.at(-1) as ClientEntry).generation
 }
 
-// As every store does: by the bytes of UTF-8, and not by UTF-16.
+// Compares by UTF-8 bytes like every store, not by UTF-16 code units.
 function compareBytes (a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

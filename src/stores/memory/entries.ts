@@ -12,7 +12,7 @@ export class MemoryEntries {
   readonly #settings: MemorySettings
   readonly #time: MemoryTime
   readonly #feed: MemoryFeed<Entry>
-  // By the position of each entry that has one, of all clients and of each.
+  // Generations by the position of their entries, of all clients and of each client.
   readonly #ofAll = new Map<number, number>()
   readonly #ofClients = new Map<string, Map<number, number>>()
 
@@ -40,7 +40,7 @@ export class MemoryEntries {
     }).map((entry) => this.#append(entry))
   }
 
-  /** Raises the generation of all clients. @param above numbers that it must exceed, beside those of the entries */
+  /** Raises the generation of all clients. @param above numbers that it must exceed, besides those of the entries */
   raiseAll (above: Iterable<number>): Written {
     const ofClients = greatest([...this.#ofClients.values()].map((generations) => greatest(generations.values())))
     const stored = [greatest(above), greatest(this.#ofAll.values()), ofClients]

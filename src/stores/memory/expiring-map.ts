@@ -1,9 +1,9 @@
-// How many entries each write examines. More than one are added for none that expires: the map stays bounded without a timer.
+// Number of entries that each write examines. Since it is more than one, the map stays bounded without a timer.
 const EXAMINED = 10
 
 /**
- * A map that deletes its expired entries, a few with each write: nothing blocks the event loop, however many there are. Where
- * callers choose the keys it has a maximum, and the entry that was written longest ago goes first.
+ * A map that deletes its expired entries, a few with each write, so that deleting never blocks the event loop. If callers
+ * choose the keys, it has a maximum, beyond which the entry that was written longest ago is deleted.
  */
 export class ExpiringMap<V> {
   readonly #values = new Map<string, V>()
@@ -13,21 +13,21 @@ export class ExpiringMap<V> {
 
   /**
    * @param isExpired whether a value is no longer needed
-   * @param max how many entries there may be. Default no maximum
+   * @param max the maximum number of entries. Default no maximum
    */
   constructor (isExpired: (value: V) => boolean, max = Infinity) {
     this.#isExpired = isExpired
     this.#max = max
   }
 
-  /** Returns a value, perhaps one that has expired. */
+  /** Returns a value. It may have expired. */
   get (key: string): V | undefined {
     return this.#values.get(key)
   }
 
   set (key: string, value: V): void {
     this.#dropSome()
-    // To the end of the order.
+    // Moves the key to the end of the order.
     if (this.#max !== Infinity) this.#values.delete(key)
     this.#values.set(key, value)
     if (this.#values.size > this.#max) this.#values.delete(this.#values.keys().next().value as string)

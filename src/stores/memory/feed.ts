@@ -10,7 +10,7 @@ interface Node<T> {
   previous: Node<T> | undefined
 }
 
-/** What a feed in memory is part of. */
+/** Options of {@link MemoryFeed}. */
 export interface MemoryFeedOptions<T> {
   readonly storeId: string
   readonly time: MemoryTime
@@ -20,10 +20,13 @@ export interface MemoryFeedOptions<T> {
   readonly onDrop?: (entry: Marked<T>) => void
 }
 
-// How many entries each new one makes the feed examine for those that are no longer needed.
+// Number of entries that each new one examines, to delete those that are no longer needed.
 const EXAMINED = 10
 
-/** A feed in memory: a linked list, so that reading on and deleting take as long as there is to read and to delete. */
+/**
+ * A feed in memory: a linked list, so that the time of reads and deletions depends only on the number of entries that are read
+ * or deleted.
+ */
 export class MemoryFeed<T extends object> {
   readonly #options: MemoryFeedOptions<T>
   readonly #nodes = new Map<number, Node<T>>()
@@ -48,7 +51,7 @@ export class MemoryFeed<T extends object> {
     return structuredClone(entry)
   }
 
-  /** Reads the page behind a mark. */
+  /** Reads the page after a mark. */
   read (after: FeedMark): FeedPage<T> & { mark: FeedMark } {
     const isStart = after.position === FEED_START.position && after.name === FEED_START.name
     const marked = this.#nodes.get(after.position)
@@ -59,12 +62,12 @@ export class MemoryFeed<T extends object> {
     return this.#page({ entries, hasMore: node !== undefined, mark: toMark(entries.at(-1) ?? after) })
   }
 
-  /** Returns the end of the feed, as the page without entries that is there. */
+  /** Returns an empty page at the end of the feed. */
   end (): FeedPage<T> & { mark: FeedMark } {
     return this.#page({ mark: toMark(this.#last?.entry ?? FEED_START) })
   }
 
-  /** Lists entries, the newest first. @param page `before`: a position that those of all are less than */
+  /** Lists entries, the newest first. @param page `before`: lists entries with a lower position only */
   newest ({ before = Infinity, limit }: { before?: number | undefined, limit: number }): Array<Marked<T>> {
     const entries: Array<Marked<T>> = []
     let node = this.#nodes.get(before)?.previous ?? this.#last
@@ -81,7 +84,7 @@ export class MemoryFeed<T extends object> {
     const { time, maxSize = Infinity } = this.#options
     if (this.#nodes.size > maxSize && this.#first !== this.#last) {
       this.#drop(this.#first!)
-      // It may be the one that was to be examined next.
+      // It may be the node that is examined next.
       this.#examined = undefined
     }
     for (let left = EXAMINED; left > 0; left--) {
@@ -91,8 +94,8 @@ export class MemoryFeed<T extends object> {
     }
   }
 
-  // The last of the expired entries stays. It may be the end of the feed, and a reader that has read all then finds the entry
-  // that it goes on from.
+  // Keeps the last expired entry. It may be the end of the feed, where a reader that has read everything must find the entry of
+  // its mark.
   #dropExpired (node: Node<T>): void {
     const kept = this.#lastExpired
     const isLater = kept === undefined || kept.entry.position < node.entry.position

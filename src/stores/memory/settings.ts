@@ -17,7 +17,7 @@ export class MemorySettings implements Pick<SettingsStore, 'readSettings'> {
     return structuredClone({ ...this.#settings, storeId: this.storeId })
   }
 
-  /** @returns false when the settings have another version than these */
+  /** Replaces the settings. @returns false if the stored version is another one */
   replace ({ storeId, version, ...settings }: StoredSettings): boolean {
     if (version !== this.#settings.version) return false
     this.#settings = structuredClone({ ...settings, version: nextVersion(version) })

@@ -4,7 +4,7 @@ import { processClock } from '../process-clock.ts'
 import type { ProcessClock } from '../process-clock.ts'
 import type { MemorySettings } from './settings.ts'
 
-/** The clock of a store in memory, and what the agreed settings say about expiry. */
+/** The clock of a store in memory, and expiry times by the agreed settings. */
 export class MemoryTime {
   readonly #clock: ProcessClock
   readonly #settings: MemorySettings
@@ -19,22 +19,22 @@ export class MemoryTime {
     return this.#clock.earliest()
   }
 
-  /** Seconds since 1970: what has expired. */
+  /** Returns seconds since 1970, to compare with expiry times. */
   seconds (): number {
     return this.#clock.steady()
   }
 
-  /** When something expires, in seconds since 1970. */
+  /** Returns the expiry time after a lifetime, in seconds since 1970. */
   expiryAfter (seconds: number): number {
     return Math.ceil(this.#clock.latest() / 1000) + seconds
   }
 
-  /** When entries expire that are written now. */
+  /** Returns when entries that are written now expire. */
   entryExpiry (): number {
     return this.expiryAfter(Math.max(this.#settings.current.longestTokenLifetime || FALLBACK_TOKEN_LIFETIME, MIN_ENTRY_LIFETIME))
   }
 
-  /** Whether something expired more than twice the largest clock tolerance ago. */
+  /** Returns whether a value expired more than twice the largest clock tolerance ago. */
   isForgotten (expiresAt: number): boolean {
     const { version, largestClockTolerance } = this.#settings.current
     return expiresAt < this.seconds() - 2 * (version === 0 ? FALLBACK_CLOCK_TOLERANCE : largestClockTolerance)
