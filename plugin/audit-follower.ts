@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { publishAdministration, systemClock } from '../src/adapter.ts'
+import { claimAdministration, publishAdministration, systemClock } from '../src/adapter.ts'
 import type { AuditRecord, AuditStore, Clock, FeedMark, Marked } from '../src/adapter.ts'
 
 // Milliseconds between two reads: each record is in the log of every server within a second.
@@ -26,6 +26,8 @@ export function logAudit (fastify: FastifyInstance, audit: AuditStore | undefine
   // Another plugin of this server follows it already.
   if (stores.has(audit)) return
   stores.add(audit)
+  // At once: the follower of another server in this process may be the first to publish a record.
+  claimAdministration(fastify.log)
   const follower = new AuditFollower(audit, fastify.log)
   let timer: NodeJS.Timeout | undefined
   fastify.addHook('onReady', async () => {
@@ -82,6 +84,6 @@ export class AuditFollower {
       this.#recent.delete(oldest)
     }
     this.#log.info({ oauth: { audit: record } }, `OAuth administration: ${record.object} ${record.id} ${record.change}`)
-    publishAdministration(record, this.#log)
+    publishAdministration(record)
   }
 }

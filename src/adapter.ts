@@ -57,7 +57,7 @@ export { CLIENT_METADATA_NAMES, fromClientMetadata, toClientMetadata, toMetadata
 export type { ClientChanges, ClientRegistryOptions, ClientSecret, IssuedSecret } from './client-registry/client-registry.ts'
 export { checkNewClient } from './client-registry/new-client.ts'
 export { KNOWN_AUTH_METHODS, withKnownMethods } from './client-registry/validate-registration.ts'
-export { publishAdministration } from './events/administration.ts'
+export { claimAdministration, publishAdministration } from './events/administration.ts'
 export { isSigningAlgorithm } from './jws/algorithms.ts'
 export type { SigningAlgorithm } from './jws/algorithms.ts'
 export type { KeyInformation, SigningKeysOptions } from './signing-keys/signing-keys.ts'

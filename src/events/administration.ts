@@ -41,13 +41,13 @@ export function hasAdministration (log: object): boolean {
   return administrationLogs.has(log)
 }
 
-/**
- * Publishes an audit record of a change in any process.
- *
- * @param log the log that the caller writes all audit records to
- */
-export function publishAdministration ({ time, actor, requestId, object, id, change, details }: AuditRecord, log?: object): void {
-  if (log !== undefined) administrationLogs.add(log)
+/** Notes that all audit records are written to a log from now on. Must be called before the first of them is published. */
+export function claimAdministration (log: object): void {
+  administrationLogs.add(log)
+}
+
+/** Publishes an audit record, of a change in this process or in another one. */
+export function publishAdministration ({ time, actor, requestId, object, id, change, details }: AuditRecord): void {
   if (administrationRecorded.hasSubscribers) publish(administrationRecorded, { time, actor, requestId, object, id, change, details })
 }
 

@@ -76,12 +76,12 @@ const closedPipe = () => new Writable({ write (_chunk, _encoding, done) { done(O
 t.test('a usage error ends with 2 and a line that names the right usage', async (t) => {
   for (const [line, problem] of [
     ['clients list', /There is no command "clients".*--help/],
-    ['client lst', /There is no command "client lst". These are: client add, client list,/],
+    ['client lst', /There is no command "client lst". Did you mean client list\? These are: client add, client list,/],
     ['client show', /^Usage: fastify-client-credentials client show ID\n$/],
     ['client show a b', /^Usage: fastify-client-credentials client show ID\n$/],
     ['client list --store sqlite:a.db --json --json', /--json is given twice\n$/],
     ['client show --store', /'--store <value>' argument missing. See fastify-client-credentials client show --help/],
-    ['client list --scope a', /Unknown option '--scope'. See fastify-client-credentials client list --help/],
+    ['client list --scope a', /Unknown option '--scope'. .*See fastify-client-credentials client list --help/],
     ['client list --json=1', /'--json' does not take an argument/],
     ['--nonsense', /Unknown option '--nonsense'. See fastify-client-credentials --help/],
     ['client list', /The store is missing\. Name it by --store or OAUTH_STORE/],
@@ -191,7 +191,7 @@ t.test('a SQLite file that is not there is made by migrate, client add and clien
   t.match((await cli(['client', 'list'], { env: { OAUTH_STORE: other } })).stdout, 'billing')
   t.match((await cli(['migrate', '--store', `sqlite:${join(folder, 'third.db')}`])).stdout, `The tables are at version ${to}, and were at ${from}`)
   new Database(join(folder, 'empty.db')).close()
-  t.match(await cli(['client', 'add', '--store', `sqlite:${join(folder, 'empty.db')}`]), { code: 1, stderr: /Run "fastify-client-credentials migrate"/ })
+  t.equal((await cli(['client', 'add', '--store', `sqlite:${join(folder, 'empty.db')}`])).code, 0, 'an empty file is as good as none')
   writeFileSync(join(folder, 'clients.csv'), 'client_id\na\n')
   t.equal((await cli(['client', 'import', join(folder, 'clients.csv'), '--store', `sqlite:${join(folder, 'fourth.db')}`])).code, 0)
 })

@@ -39,7 +39,7 @@ export const ADAPTER: Surface = {
   values: [
     'AT_ROOT', 'CLIENT_METADATA_NAMES', 'FIELD_ENTRIES', 'FLOW_DEFAULTS', 'FORM_BODY_LIMIT', 'FORM_MEDIA_TYPE', 'GRANT_TYPE', 'MAX_STALE',
     'INTROSPECTION_JWT_MEDIA_TYPE', 'InvalidTargetError', 'KNOWN_AUTH_METHODS', 'MethodNotAllowedError', 'NO_STORE', 'TemporarilyUnavailableError',
-    'brandOf', 'canSignIntrospection', 'checkArgument', 'checkNewClient', 'checkOptions', 'checkPresentedToken', 'checkScope',
+    'brandOf', 'canSignIntrospection', 'checkArgument', 'claimAdministration', 'checkNewClient', 'checkOptions', 'checkPresentedToken', 'checkScope',
     'checkTokenParameters', 'clientChallenge', 'createGrant', 'credentialsFromCache', 'endpointUrls', 'flag', 'formTooLarge', 'fromClientMetadata',
     'handleIntrospectionRequest', 'handleRevocationRequest', 'handleTokenRequest', 'hasMethods', 'hasScopes', 'hasTooManyParameters', 'holdsSecret',
     'isAccessTokenType', 'isDenialObserved', 'isFlow', 'isIssuer', 'isOAuth2Error', 'isScopeToken', 'isSigningAlgorithm', 'isStoreUnavailable',
