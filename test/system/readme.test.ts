@@ -29,7 +29,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
 import {
-  BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf,
+  authorizationServer, BearerTokenType, CertificateBoundTokenType, clientAdminPlugin, ClientCredentialsFlowBuilder, clientCredentialsPlugin, ClientRegistry, credentialsOf,
   dpopRequestInterceptor, DPoPTokenType, FailureThrottle, FAPI2_TLS, JwtAccessTokens, MemoryStore, oauthTransformObject, RemoteAccessTokens, SigningKeys,
   workloadIdentities
 } from 'fastify-client-credentials'
