@@ -61,7 +61,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
   const { issuer, audience } = options
   const clockTolerance = (jwt.options.verify?.clockTolerance ?? 0) / 1000
 
-  const grantOf = (context: ClientCredentialsGrantContext) => createGrant(context, { issuer, id: randomUUID(), issuedAt: systemClock() })
+  const grantOf = (context: ClientCredentialsGrantContext) => createGrant(context, { issuer, audiences: [audience], id: randomUUID(), issuedAt: systemClock() })
 
   function issue (context: ClientCredentialsGrantContext): OAuth2AccessTokenResult {
     const grant = grantOf(context)

@@ -103,6 +103,7 @@ export class JwtAccessTokens implements AccessTokens {
   async issue (context: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
     const grant = createGrant(context, {
       issuer: this.metadata.issuer,
+      audiences: this.metadata.audience,
       id: randomUUID(),
       issuedAt: this.#now(),
       maxLifetime: this.#keys.maxTokenLifetime,

@@ -120,7 +120,7 @@ export class OpaqueAccessTokens implements AccessTokens {
   }
 
   async issue (context: ClientCredentialsGrantContext): Promise<OAuth2AccessTokenResult> {
-    const grant = createGrant(context, { issuer: this.metadata.issuer, issuedAt: this.#now(), maxLifetime: this.#maxTokenLifetime })
+    const grant = createGrant(context, { issuer: this.metadata.issuer, audiences: this.metadata.audience, issuedAt: this.#now(), maxLifetime: this.#maxTokenLifetime })
     const accessToken = randomBytes(32).toString('base64url')
     await this.#store.saveToken(sha256Base64url(accessToken), toStoredToken(grant))
     return { accessToken, expiresIn: grant.expiresAt - grant.issuedAt, audience: grant.audience }

@@ -2,6 +2,7 @@ import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import type { StoredToken } from '../stores/contracts/token-store.ts'
 import { tokenTypeOf } from '../token-type/token-type.ts'
 import type { Confirmation } from '../token-type/token-type.ts'
+import { grantAudience } from './grant-audience.ts'
 
 /**
  * The content of an access token, whatever its kind. Each function below names every member: a member that one of them
@@ -66,6 +67,8 @@ export interface GrantedToken {
   scope: readonly string[]
   /** The audience, granted by the audiences of the flow's access tokens. Undefined for a flow whose access tokens name none. */
   audience?: readonly string[] | undefined
+  /** The resources that were asked for (RFC 8707 §2). Read only without `audience`. Default none. */
+  resource?: readonly string[]
   /** Seconds. */
   accessTokenLifetime: number
   confirmation: Confirmation | undefined
@@ -76,6 +79,8 @@ export interface GrantedToken {
 /** The properties of a new token that its kind decides. */
 export interface NewToken {
   readonly issuer: string
+  /** The audiences that tokens of this kind may have. They are granted here where the flow knows of none: where a callback calls `issue`. */
+  readonly audiences: readonly string[]
   readonly id?: string | undefined
   /** Seconds since 1970. */
   readonly issuedAt: number
@@ -88,11 +93,12 @@ export interface NewToken {
 /**
  * Creates the grant of a new token from what the token endpoint has granted.
  *
- * @throws TypeError without an audience: the flow does not have the tokens whose `issue` was called
+ * @throws InvalidTargetError when the flow has granted no audience, and the client may have none
  */
-export function createGrant ({ client, scope, audience, accessTokenLifetime, confirmation, generation = 0 }: GrantedToken, token: NewToken): TokenGrant {
-  if (audience === undefined || audience.length === 0) throw new TypeError('No audience was granted for the token. Pass the access tokens to useAccessTokens of the flow, with their metadata')
-  const { issuer, id, issuedAt, maxLifetime = Infinity, claims } = token
+export function createGrant (granted: GrantedToken, token: NewToken): TokenGrant {
+  const { client, scope, accessTokenLifetime, confirmation, generation = 0 } = granted
+  const { issuer, audiences, id, issuedAt, maxLifetime = Infinity, claims } = token
+  const audience = granted.audience ?? grantAudience(granted.resource ?? [], audiences, client.audiences)
   return {
     issuer,
     subject: client.id,

@@ -1,3 +1,4 @@
+import { grantAudience } from '../access-token/grant-audience.ts'
 import { GRANT_TYPE } from '../client-auth/oauth2-client.ts'
 import type { OAuth2Client } from '../client-auth/oauth2-client.ts'
 import { InvalidScopeError, InvalidTargetError, UnauthorizedClientError } from '../errors/oauth-error.ts'
@@ -86,18 +87,6 @@ function grantScope (
     if (!isGrantable) throw new InvalidScopeError(`The client may not have the scope ${scope}`)
   }
   return [...requested]
-}
-
-// RFC 8707 §2. Without a resource, the token is for the first audience that the client may have.
-function grantAudience (requested: readonly string[], known: readonly string[], allowed: readonly string[] | undefined): string[] {
-  const grantable = allowed === undefined ? known : known.filter((audience) => allowed.includes(audience))
-  for (const resource of requested) {
-    if (!grantable.includes(resource)) throw new InvalidTargetError('The client may not have a token for this resource')
-  }
-  if (requested.length > 0) return [...requested]
-  const [first] = grantable
-  if (first === undefined) throw new InvalidTargetError('The client may not have a token for any resource of this server')
-  return [first]
 }
 
 // A column of a table is easily taken for a list. In a string, `includes` would find "read" in "admin:read".

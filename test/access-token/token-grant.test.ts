@@ -10,6 +10,7 @@ import { SigningKeys } from '../../src/signing-keys/signing-keys.ts'
 import { MemoryStore } from '../../src/stores/memory.ts'
 
 const ISSUER = 'https://as.example'
+const OTHER = 'https://other.example'
 const API = 'https://api.example'
 const NOW = 1_800_000_000
 
@@ -67,28 +68,33 @@ t.ok(told)
 t.test('RFC 9068 §2.2, RFC 7662 §2.2: a further claim never has the name of one that a grant or a response has', async (t) => {
   const names = [...Object.keys(toClaims(FULL)), ...Object.keys(toTokenInformation(FULL)), 'active', 'nbf', 'toJSON'].filter((name) => !Object.hasOwn(FULL.claims!, name))
   for (const name of names) {
-    const grant = createGrant(contextOf(FULL), { issuer: ISSUER, issuedAt: NOW, claims: { [name]: 'forged', tenant: 'acme' } })
+    const grant = createGrant(contextOf(FULL), { issuer: ISSUER, audiences: [API], issuedAt: NOW, claims: { [name]: 'forged', tenant: 'acme' } })
     t.strictSame(grant.claims, { tenant: 'acme' }, name)
-    t.equal(createGrant(contextOf(FULL), { issuer: ISSUER, issuedAt: NOW, claims: { [name]: 'forged' } }).claims, undefined, name)
+    t.equal(createGrant(contextOf(FULL), { issuer: ISSUER, audiences: [API], issuedAt: NOW, claims: { [name]: 'forged' } }).claims, undefined, name)
   }
 })
 
 t.test('A token lives no longer than its kind allows', async (t) => {
-  t.equal(createGrant(contextOf(FULL), { issuer: ISSUER, issuedAt: NOW }).expiresAt, NOW + 60)
-  t.equal(createGrant(contextOf(FULL), { issuer: ISSUER, issuedAt: NOW, maxLifetime: 10 }).expiresAt, NOW + 10)
+  t.equal(createGrant(contextOf(FULL), { issuer: ISSUER, audiences: [API], issuedAt: NOW }).expiresAt, NOW + 60)
+  t.equal(createGrant(contextOf(FULL), { issuer: ISSUER, audiences: [API], issuedAt: NOW, maxLifetime: 10 }).expiresAt, NOW + 10)
 })
 
-t.test('RFC 8707 §2: no kind makes a token for which no audience was granted', async (t) => {
+t.test('RFC 8707 §2: a kind whose issue is called by a callback grants the audience itself', async (t) => {
   const store = new MemoryStore()
   const kinds = [
-    new JwtAccessTokens({ issuer: ISSUER, audience: API, keys: new SigningKeys(store) }),
-    new OpaqueAccessTokens({ issuer: ISSUER, audience: API, store })
+    new JwtAccessTokens({ issuer: ISSUER, audience: [API, OTHER], keys: new SigningKeys(store) }),
+    new OpaqueAccessTokens({ issuer: ISSUER, audience: [API, OTHER], store })
   ]
   const { audience, ...context } = contextOf(PLAIN)
+  const { client } = context
   for (const tokens of kinds) {
-    await t.rejects(tokens.issue(context), { name: 'TypeError' })
-    await t.rejects(tokens.issue({ ...context, audience: [] }), { name: 'TypeError' })
-    t.type((await tokens.issue({ ...context, audience })).accessToken, 'string')
+    const audienceOf = async (asked: object) => (await tokens.issue({ ...context, ...asked })).audience
+    t.strictSame(await audienceOf({}), [API])
+    t.strictSame(await audienceOf({ resource: [OTHER] }), [OTHER])
+    t.strictSame(await audienceOf({ client: { ...client, audiences: [OTHER] } }), [OTHER])
+    t.strictSame(await audienceOf({ audience }), audience)
+    await t.rejects(tokens.issue({ ...context, resource: ['https://elsewhere.example'] }), { code: 'invalid_target' })
+    await t.rejects(tokens.issue({ ...context, client: { ...client, audiences: [] } }), { code: 'invalid_target' })
   }
 })
 
@@ -97,7 +103,7 @@ t.test('A further claim reaches the guard and introspection by every kind of tok
   const claims = { tenant: 'acme' }
   const jwt = new JwtAccessTokens({ issuer: ISSUER, audience: API, keys: new SigningKeys(store), claims: () => claims })
   const opaque = new OpaqueAccessTokens({ issuer: ISSUER, audience: API, store })
-  const row = toStoredToken(createGrant(contextOf(PLAIN), { issuer: ISSUER, issuedAt: Math.floor(Date.now() / 1000), claims }))
+  const row = toStoredToken(createGrant(contextOf(PLAIN), { issuer: ISSUER, audiences: [API], issuedAt: Math.floor(Date.now() / 1000), claims }))
   await store.saveToken(sha256Base64url('opaque'), row)
   for (const [tokens, token] of [[jwt, (await jwt.issue(contextOf(PLAIN))).accessToken], [opaque, 'opaque']] as const) {
     const result = await tokens.verify(token)

@@ -95,7 +95,7 @@ test('A value of another type is rejected by its name, and JSON without its text
 
 test('Claims and metadata of clients: every claim that a grant writes is reserved, and metadata reaches no token', async (t) => {
   const context = { client: { id: 'a', grants: [], claims: { sub: 'b', active: false, tenant: 't7' }, metadata: { team: 'x' } }, scope: ['a'], audience: [AUDIENCE], accessTokenLifetime: 1, confirmation: { jkt: 'x' }, generation: 1 }
-  const grant = createGrant(context, { issuer: ISSUER, id: 'x', issuedAt: 1 })
+  const grant = createGrant(context, { issuer: ISSUER, audiences: [AUDIENCE], id: 'x', issuedAt: 1 })
   for (const name of Object.keys({ ...toClaims(grant), ...toTokenInformation(grant) })) if (name !== 'tenant') t.ok(RESERVED_CLAIMS.has(name), name)
   t.match(toClaims(grant), { sub: 'a', tenant: 't7', active: undefined, team: undefined })
 })
