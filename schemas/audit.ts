@@ -1,4 +1,4 @@
-/** A change that an administrator has made. */
+/** The audit record of a change by an administrator. */
 export const auditRecordSchema = {
   title: 'OAuth2AuditRecord',
   description: 'A change that an administrator has made.',

@@ -7,7 +7,7 @@ type Properties = { readonly [Name in keyof Members]: Members[Name] extends { re
 
 const members = Object.values(CLIENT_FIELDS).flatMap((field) => Object.entries(field.members))
 
-/** Client metadata: the members of RFC 7591 §2, RFC 8705 §2.1.2 and §3.4 and RFC 9449 §5.2, and ours where those have none. */
+/** Client metadata: the members of RFC 7591 §2, RFC 8705 §2.1.2 and §3.4 and RFC 9449 §5.2, and members of this package. */
 export const clientMetadataProperties = {
   grant_types: { type: 'array', minItems: 1, items: { type: 'string', enum: ['client_credentials'] }, description: 'Always client_credentials.' } as const,
   ...Object.fromEntries(members.map(([name, { schema, description }]) => [name, { ...schema, description }])) as Properties

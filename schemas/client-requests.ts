@@ -2,9 +2,9 @@ import { clientMetadataProperties } from './client-metadata.ts'
 
 const lifetime = { type: 'integer', minimum: 1 } as const
 
-// What is unknown is refused, unlike RFC 7591 §2 would have it: "audience" for "audiences" would open all of them.
+// Unknown members are rejected, although RFC 7591 §2 ignores them: "audience" instead of "audiences" would allow all of them.
 
-/** A client to be registered (RFC 7591 §2). */
+/** The metadata of a new client (RFC 7591 §2). */
 export const clientRegistrationSchema = {
   title: 'OAuth2ClientRegistration',
   description: 'A client to be registered (RFC 7591 section 2).',
@@ -23,7 +23,7 @@ export const clientRegistrationSchema = {
   additionalProperties: false
 } as const
 
-/** What takes the place of a registration (RFC 7592 §2.2). */
+/** The metadata that replaces a registration (RFC 7592 §2.2). */
 export const clientUpdateSchema = {
   title: 'OAuth2ClientUpdate',
   description: 'The whole registration of a client (RFC 7592 section 2.2). What is left out is removed.',
@@ -36,7 +36,7 @@ export const clientUpdateSchema = {
   additionalProperties: false
 } as const
 
-/** How another secret of a client is to be. */
+/** The options of an additional client secret. */
 export const clientSecretRequestSchema = {
   title: 'OAuth2ClientSecretRequest',
   description: 'How another secret of a client is to be.',

@@ -6,7 +6,7 @@ const issuedSecret = {
   client_secret_expires_at: { ...time, description: 'When the secret expires, in seconds since 1970; 0 for never.' }
 } as const
 
-/** A registered client (RFC 7591 §3.2.1), as an administrator sees it. */
+/** A registered client (RFC 7591 §3.2.1), as the admin API returns it. */
 export const clientInformationSchema = {
   title: 'OAuth2ClientInformation',
   description: 'A registered client (RFC 7591 section 3.2.1).',
@@ -49,7 +49,7 @@ export const clientListSchema = {
   }
 } as const
 
-/** A secret that was just made for a client. */
+/** A newly issued client secret. */
 export const clientSecretSchema = {
   title: 'OAuth2ClientSecret',
   description: 'A secret that was just made.',

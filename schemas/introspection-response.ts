@@ -1,4 +1,4 @@
-/** The answer to an introspection request (RFC 7662 §2.2). */
+/** An introspection response (RFC 7662 §2.2). */
 export const introspectionResponseSchema = {
   title: 'OAuth2IntrospectionResponse',
   description: 'What a token says, when it is valid and the caller may know (RFC 7662 section 2.2).',

@@ -1,4 +1,4 @@
-/** A key that signs access tokens, as an administrator sees it. */
+/** A signing key of access tokens, as the admin API returns it. */
 export const signingKeySchema = {
   title: 'OAuth2SigningKey',
   description: 'A key that signs access tokens.',

@@ -1,8 +1,8 @@
 /**
  * The form body of a client credentials token request (RFC 6749 §4.4.2).
  *
- * A repeated parameter reaches validation as an array, which no member accepts: RFC 6749 §3.2 forbids it.
- * `resource` is the one that may repeat (RFC 8707 §2). Unknown parameters are ignored, as §3.2 demands.
+ * A repeated parameter becomes an array, which no member accepts: RFC 6749 §3.2 forbids it. Only `resource` may be repeated
+ * (RFC 8707 §2). Unknown parameters are ignored, as §3.2 requires.
  */
 export const tokenRequestSchema = {
   title: 'OAuth2TokenRequest',

@@ -1,4 +1,4 @@
-/** A successful answer of the token endpoint (RFC 6749 §5.1). */
+/** A successful response of the token endpoint (RFC 6749 §5.1). */
 export const tokenResponseSchema = {
   title: 'OAuth2TokenResponse',
   description: 'An access token (RFC 6749 section 5.1).',

@@ -1,5 +1,5 @@
-// The adapter API, by topic: what an adapter for another framework needs beside the application API. plugin/ is made of both, and the
-// command line takes from here what only administration needs. NOT covered by semver before 1.0: a minor release may change it.
+// The adapter API, by topic: what an adapter for another framework needs in addition to the application API. plugin/ uses both, and the
+// CLI uses the administration part. NOT covered by semver before 1.0: a minor release may change it.
 
 // Flow
 export { isFlow, settingsOf } from './flow/client-credentials-flow.ts'
@@ -70,7 +70,7 @@ export { checkArgument, checkOptions, flag, hasMethods, isTable, nested, require
 export type { OptionsDescription, Rule } from './options/check-options.ts'
 export { MAX_STALE } from './options/common-rules.ts'
 
-// Logs, clock and values from elsewhere
+// Logs, clock and values from other modules
 export { brandOf } from './lib/brand.ts'
 export { systemClock } from './lib/clock.ts'
 export type { Clock } from './lib/clock.ts'

@@ -1,5 +1,5 @@
-// The application API without Fastify, by topic: what an application writes by name. What an adapter for another framework needs
-// beside it is in adapter.ts.
+// The application API without Fastify, by topic: the symbols that an application imports by name. The additional API for adapters
+// to other frameworks is in adapter.ts.
 
 // Flow
 export { ClientCredentialsFlowBuilder } from './flow/client-credentials-flow-builder.ts'
@@ -8,7 +8,7 @@ export { FlowConfigurationError } from './errors/configuration-error.ts'
 export type { FlowErrorCode } from './errors/configuration-error.ts'
 export type { ClientCredentialsFlowOptions } from './flow/flow-options.ts'
 
-// By star, since a module declaration of an application cannot augment what is re-exported by name.
+// Exported with a star: a module declaration of an application cannot augment a type that is re-exported by name.
 export type * from './flow/register.ts'
 export type * from './access-token/credentials.ts'
 

@@ -13,12 +13,12 @@ import { findCredentials } from './find-credentials.ts'
 import type { OAuth2Client } from './oauth2-client.ts'
 
 /**
- * Authenticates the client of a token request: exactly one mechanism, one client_id, and a client that getClient knows.
+ * Authenticates the client of a token request: exactly one mechanism, one client_id, and a client that getClient finds.
  *
- * @param decision is told who it is
- * @throws InvalidRequestError when there is more than one mechanism (RFC 6749 §2.3) or client_id
- * @throws InvalidClientError when authentication fails or is absent (RFC 6749 §5.2), without a challenge
- * @throws TemporarilyUnavailableError 429 when it has failed too often
+ * @param decision receives the identity of the client
+ * @throws InvalidRequestError for more than one mechanism (RFC 6749 §2.3) or client_id
+ * @throws InvalidClientError if authentication fails or is absent (RFC 6749 §5.2), without a challenge
+ * @throws TemporarilyUnavailableError 429 after too many failures
  */
 export async function authenticateClient (
   settings: ClientAuthSettings,
@@ -30,26 +30,26 @@ export async function authenticateClient (
   const { method, presented } = await findCredentials(settings, request)
   decision?.presented(presented.clientId, method.name)
 
-  // A client_id beside other credentials must name the same client, or it is unclear who asks.
+  // A client_id in addition to other credentials must identify the same client.
   const clientId = parameter(request.form, 'client_id')
   if (clientId !== undefined && clientId !== presented.clientId) {
     throw new InvalidRequestError('The client_id differs from the client that authenticates')
   }
 
-  // §2.3.1: against guessing. Before the secret is compared, or the right one would come through among the wrong ones. Who is
-  // proven by keys has guessed nothing.
+  // §2.3.1: protects against guessing. Counts before the secret is compared: otherwise the right secret would succeed among many
+  // wrong ones. A client that is verified by keys cannot have guessed.
   const clientSecret = presented.kind === 'secret' ? presented.clientSecret : undefined
   const { clientAuthData, recheck } = presented.kind === 'verified' ? presented : {}
   const throttle = clientSecret === undefined ? undefined : settings.throttle
-  // 256 random bits cannot be guessed, and an attacker must not lock out a client that has them by failing in its name.
+  // 256 random bits cannot be guessed, and an attacker must not be able to lock out a client by failing in its name.
   const canBeGuessed = !isGeneratedSecret(clientSecret ?? '')
   const attempt = new Attempt(presented.clientId, request.address)
   if (canBeGuessed) throttle?.check(attempt)
   const presentation = { clientId: presented.clientId, clientSecret, clientAuthMethod: method.name, clientAuthData }
   const context: ClientCredentialsTokenRequest<string | undefined> = { ...presentation, grantType, scope: scope && [...scope], origin: request.origin ?? '' }
-  // A copy, which the callback may change.
+  // A copy, because the callback may modify it.
   const asked = { ...context, scope: scope && [...scope] }
-  // One of the application may have a second parameter with a default.
+  // A callback of the application may have a second parameter with a default.
   const client = await (settings.getClient.length > 1 ? settings.getClient(asked, { address: attempt.address }) : settings.getClient(asked))
   const rejection = reasonToReject(client || undefined, presented, method)
   if (rejection !== undefined) {
@@ -66,7 +66,7 @@ function reasonToReject (client: OAuth2Client | undefined, presented: PresentedC
   const { clientId } = presented
   const used = presented.kind === 'verified' ? presented.signingAlgorithm : undefined
   if (client === undefined) {
-    // Whoever takes one for the other would have a secret in the log.
+    // An id that has the format of a secret is not logged: the client may have swapped the two.
     return `getClient knows no client ${isGeneratedSecret(clientId) ? 'whose id is a secret' : toLogText(clientId)} with these credentials`
   }
   const { token_endpoint_auth_method: registered = method.name, token_endpoint_auth_signing_alg: algorithm } = client.metadata ?? {}

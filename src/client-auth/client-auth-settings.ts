@@ -10,15 +10,15 @@ export interface ClientAuthSettings extends AssertionRules {
   readonly realm: string
   readonly clientAuthMethods: readonly ClientAuthMethod[]
   readonly getClient: GetClientOf
-  /** Where the clients are kept that getClient finds, if it is filled by that. */
+  /** The client registry, if getClient is filled by one. */
   readonly clients?: Clients | undefined
-  /** Stops the guessing of secrets. Undefined for an application that does so itself. */
+  /** Limits guessing of secrets. Undefined if the application limits it. */
   readonly throttle?: FailureThrottle | undefined
-  /** Lets rejections leave at a fixed time. Undefined for none. */
+  /** Sends rejections at a fixed time. Undefined for no delay. */
   readonly heldRejections?: RejectionDelay | undefined
 }
 
-/** A client that has authenticated, and the request that getClient has decided on. */
+/** An authenticated client, and the request on which getClient has decided. */
 export interface AuthenticatedClient {
   readonly client: OAuth2Client
   readonly context: ClientCredentialsTokenRequest<string | undefined>

@@ -1,10 +1,10 @@
 import { withMethods } from '../options/rules.ts'
 import type { Rule } from '../options/rules.ts'
 
-// What it returns is not known here, since clients are above the stores.
+// The result type is not declared here, because clients are in a higher layer than the stores.
 export interface ClientFinder {
   findClient (clientId: string): never
 }
 
-/** What finds clients, such as a registry. */
+/** The rule for an object that finds clients, such as a registry. */
 export const CLIENT_FINDER: Rule<ClientFinder> = { ...withMethods<ClientFinder>('the clients', 'findClient'), fix: 'Pass the ClientRegistry' }

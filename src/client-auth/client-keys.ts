@@ -11,34 +11,34 @@ import type { MissingKey, PublicKeys } from '../jws/public-keys.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ClientMetadata } from './oauth2-client.ts'
 
-/** How the keys of clients are reached that are elsewhere. */
+/** Options for loading the keys of clients from a jwks_uri. */
 export interface ClientKeysOptions {
   /** Fetches the jwks_uri of a client. Default `guardedFetch()`: https URLs on the public internet only. */
   fetch?: Fetch | undefined
-  /** Is called once per outage of a jwks_uri, when the keys that are held stay in use. Default nothing is called. */
+  /** Called once per outage of a jwks_uri, while its cached keys stay in use. Default none. */
   onError?: ((error: Error) => void) | undefined
   now: Clock
 }
 
-/** The public keys of somebody, as far as they are known. */
+/** The public keys that were found for a client or an issuer. */
 export interface FoundKeys {
   readonly current: PublicKeys
   /**
-   * Loads newer ones, for a caller that misses a key among these.
+   * Loads newer keys, for a caller that misses a key among these.
    *
-   * @returns the same if there are none
-   * @throws TemporarilyUnavailableError if it is not known whether there are
+   * @returns the same keys if there are no newer ones
+   * @throws TemporarilyUnavailableError if that cannot be determined
    */
   renew (missing: MissingKey): Promise<PublicKeys>
-  /** Whether none of the keys has been dropped since, and they are recent enough, at this moment. */
+  /** Returns whether none of the keys has been removed, and they are recent enough, at this moment. */
   isCurrent (keys: PublicKeys): boolean
 }
 
 /**
- * Reads keys that are on another server.
+ * Reads keys from another server.
  *
- * @throws TemporarilyUnavailableError if they cannot be read, and none are held that are recent enough. That says nothing of the
- *   client, and a client that gets invalid_client does not try again.
+ * @throws TemporarilyUnavailableError if they cannot be loaded, and no recent ones are cached. The client may be valid, and clients do
+ *   not retry after invalid_client.
  */
 export async function found (document: RemoteDocument<RemoteKeys>): Promise<FoundKeys> {
   const current = await document.get().catch(unavailable)
@@ -57,20 +57,20 @@ function inMemory (keys: PublicKeys): FoundKeys {
   return { current: keys, renew: async () => keys, isCurrent: () => true }
 }
 
-// A status of its own would tell everybody that there is such a client.
+// A distinct status would reveal that the client exists.
 function unavailableKeys (error: unknown): never {
   const { cause } = error as Error
   const reason = cause instanceof Error ? cause.message : String(cause)
   throw new InvalidClientError(undefined, { cause: new TypeError(`The jwks_uri of the client is unavailable: ${reason}`, { cause: error }) })
 }
 
-// The one that was used longest ago goes first.
+// The least recently used document is evicted.
 const MAX_DOCUMENTS = 1000
 
 /**
- * Finds the public keys of clients: `jwks`, or those at `jwks_uri` (RFC 7591 §2). These are read again before they are ten
- * minutes old, and for a key that is missing ({@link RemoteDocument.seek}). While a jwks_uri is unavailable, they stay in use for
- * ten more minutes.
+ * Finds the public keys of clients: `jwks`, or those at `jwks_uri` (RFC 7591 §2). Keys of a URI are reloaded before they are ten
+ * minutes old, and when a key is missing ({@link RemoteDocument.seek}). While the URI is unavailable, they stay in use for ten more
+ * minutes.
  */
 export class ClientKeys {
   readonly #options: Omit<RemoteJwksOptions, 'uri'>
@@ -82,9 +82,9 @@ export class ClientKeys {
   }
 
   /**
-   * @returns undefined for a client that has none
-   * @throws InvalidClientError when its jwks is none; and if its jwks_uri cannot be read, and no keys are held that are recent enough:
-   *   a status of its own would tell everybody that there is such a client
+   * @returns undefined for a client without keys
+   * @throws InvalidClientError for an invalid jwks; and if its jwks_uri cannot be loaded and no recent keys are cached: a distinct
+   *   status would reveal that the client exists
    */
   async find ({ jwks, jwks_uri: uri }: ClientMetadata): Promise<FoundKeys | undefined> {
     if (jwks !== undefined && jwks !== null) return inMemory(this.#read(jwks))

@@ -3,12 +3,12 @@ import type { TokenRequest } from '../http/plain-request.ts'
 import type { SecretClientAuthMethod } from './client-auth-method.ts'
 import { claimsNoClient, malformed, presentSecret } from './presented-secret.ts'
 
-// RFC 7617 §2: base64 with its padding, which fills the last group of four.
+// RFC 7617 §2: base64 with padding to groups of four characters.
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 const GROUP = 4
 const FORM_ENCODED = /[%+]/
 
-/** client_secret_basic: id and secret by HTTP Basic, each form-encoded (RFC 6749 §2.3.1). */
+/** The method client_secret_basic: id and secret by HTTP Basic, each form-encoded (RFC 6749 §2.3.1). */
 export const clientSecretBasic: SecretClientAuthMethod = Object.freeze({
   name: 'client_secret_basic',
   scheme: 'Basic',
@@ -19,8 +19,8 @@ export const clientSecretBasic: SecretClientAuthMethod = Object.freeze({
     if (encoded === undefined) return undefined
     if (encoded.length % GROUP !== 0 || !BASE64.test(encoded)) throw malformed('the Basic credentials are not base64')
     const pair = Buffer.from(encoded, 'base64').toString('utf8')
-    // The first colon ends the id: a secret may hold more of them. Decoding comes after splitting, since an encoded
-    // id may hold one too.
+    // The first colon ends the id, and the secret may contain more. Splits before decoding, because an encoded id may contain a
+    // colon too.
     const colon = pair.indexOf(':')
     if (colon === -1) throw malformed('the Basic credentials have no colon')
     return presentSecret(formDecode(pair.slice(0, colon)), formDecode(pair.slice(colon + 1)))

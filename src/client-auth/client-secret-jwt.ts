@@ -9,15 +9,15 @@ import { CLIENT_ASSERTION_RULES, clientAssertionMethod, invalidAssertionOption }
 import type { ClientAssertionOptions } from './assertion/self-signed-assertion.ts'
 import type { ClientAuthMethod } from './client-auth-method.ts'
 
-/** What assertions are judged by that clients make with their secret. */
+/** Validation options for client assertions with an HMAC of the client secret. */
 export interface ClientSecretJwtOptions extends ClientAssertionOptions {
   /**
-   * Finds the secrets of a client; any of several is good, so that secrets can be changed without a gap. Undefined for
-   * one that is unknown. They are needed as they are: a registry that stores hashes of secrets cannot give them. One
-   * that is shorter than the hash of the algorithm (32 bytes for HS256) is no key for it (RFC 7518 §3.2), and is passed over.
+   * Finds the secrets of a client. Any of several is accepted, so that secrets can be rotated without an interruption. Undefined for
+   * an unknown client. Plain secrets are required: a registry that stores hashes cannot return them. A secret that is shorter than
+   * the hash of the algorithm (32 bytes for HS256) is not a valid key (RFC 7518 §3.2), and is skipped.
    */
   secrets: (clientId: string) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>
-  /** The algorithms that assertions may be made with. Default HS256, HS384 and HS512. */
+  /** The accepted algorithms. Default HS256, HS384 and HS512. */
   algorithms?: readonly string[]
 }
 
@@ -35,15 +35,15 @@ export const CLIENT_SECRET_JWT: OptionsDescription<ClientSecretJwtOptions> = {
   error: invalidAssertionOption
 }
 
-// Verified in place of a secret that there is not, so that the time tells nothing.
+// The key for verifying when there is no secret, so that the timing reveals nothing.
 const DECOY = randomBytes(64)
 
 /**
- * Makes the method client_secret_jwt: clients prove by an assertion that they make with a secret, which never travels
- * (RFC 7523 §2.2, OpenID Connect Core §9). A good assertion is used up, whatever becomes of the request. FAPI 2.0 does
- * not allow it: prefer private_key_jwt, where nobody but the client holds what could make an assertion.
+ * Creates the method client_secret_jwt: clients authenticate by an assertion with an HMAC of a secret, which is never sent (RFC 7523
+ * §2.2, OpenID Connect Core §9). A valid assertion is consumed, whatever the result of the request. FAPI 2.0 does not allow this
+ * method: prefer private_key_jwt, where the server holds no key that could sign an assertion.
  *
- * Whatever is wrong with an assertion is invalid_client. A store that is away is a 503, what a callback throws a 500.
+ * Every problem with an assertion is invalid_client. An unavailable store is a 503, and an exception of a callback a 500.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -58,7 +58,7 @@ export function clientSecretJwt (options: ClientSecretJwtOptions): ClientAuthMet
 
   return clientAssertionMethod(options, {
     name: 'client_secret_jwt',
-    // The secret itself, of which the registry has a hash only.
+    // Needs the secret itself, of which the registry has only a hash.
     needs: 'nothing',
     algorithms,
     isOwn: (alg) => alg.startsWith('HS'),

@@ -3,7 +3,7 @@ import type { TokenRequest } from '../http/plain-request.ts'
 import type { SecretClientAuthMethod } from './client-auth-method.ts'
 import { claimsNoClient, presentSecret } from './presented-secret.ts'
 
-/** client_secret_post: id and secret in the form body (RFC 6749 §2.3.1). They are never read from the URL. */
+/** The method client_secret_post: id and secret in the form body (RFC 6749 §2.3.1). Never reads them from the URL. */
 export const clientSecretPost: SecretClientAuthMethod = Object.freeze({
   name: 'client_secret_post',
   mechanism: 'client_secret',

@@ -6,73 +6,73 @@ import type { ClientNeeds } from '../stores/contracts/settings-store.ts'
 import type { OAuth2Client } from './oauth2-client.ts'
 
 /**
- * The token request that `getClient` decides on: the presented credentials, which are not checked yet, and what is asked for. A
- * copy: the callback may change it. `Secret` is `string | undefined` where a method of the flow works without secrets.
+ * The token request for `getClient`: the presented credentials, not yet verified, and the requested scopes. It is a copy that the
+ * callback may modify. `Secret` is `string | undefined` if a method of the flow works without secrets.
  */
 export interface ClientCredentialsTokenRequest<Secret extends string | undefined = string> {
-  /** The client_id that was presented. */
+  /** The presented client_id. */
   clientId: string
-  /** The secret that was presented, to be compared in constant time. Undefined when a method without secrets has proven the client. */
+  /** The presented secret. Compare it in constant time. Undefined if a method without secrets has authenticated the client. */
   clientSecret: Secret
   /** Always "client_credentials". */
   grantType: string
-  /** The scopes that were asked for; undefined when the request named none. */
+  /** The requested scopes; undefined if the request has no scope parameter. */
   scope: string[] | undefined
   /** The name of the method that found the credentials, such as "client_secret_basic". */
   clientAuthMethod: string
-  /** The client that the method has found on its way, if it needs one: by its keys, or by its certificate. */
+  /** The client that the method has already found, by its keys or its certificate. */
   clientAuthData?: Partial<OAuth2Client> | undefined
   /**
-   * The scheme and authority by which this server was reached, such as "https://auth.example.com": from the `Request`, or from the
-   * configuration of the plugin (its `origin`, else the issuer). Empty where neither is set, since a Host field is the client's.
+   * The scheme and authority of this server's public URL, such as "https://auth.example.com": from the `Request`, or from the
+   * configuration of the plugin (its `origin`, else the issuer). Empty if neither is set, because the client controls the Host field.
    */
   origin: string
 }
 
 /**
- * Finds a client and compares its secret. Undefined, for an unknown client and for a wrong secret alike, is invalid_client;
- * an exception is a 500 server_error whose cause is logged. This callback must compare the secret. The library never does.
+ * Finds a client and compares its secret. Undefined, for an unknown client and a wrong secret alike, is invalid_client.
+ * An exception is a 500 server_error whose cause is logged. This callback must compare the secret. The library never does.
  */
 export type GetClient<Client extends OAuth2Client = OAuth2Client, Secret extends string | undefined = string | undefined> = (request: ClientCredentialsTokenRequest<Secret>) => Client | undefined | Promise<Client | undefined>
 
-/** Where a request came from. Its address is undefined where that is not known. */
+/** The source of a request. Its address is undefined if unknown. */
 export type Sender = Pick<TokenRequest, 'address'>
 
-/** {@link GetClient}, with the sender of the request, whose address pays for slow hashes. */
+/** {@link GetClient} with the sender of the request, whose address is charged for slow hashes. */
 export type GetClientOf = (request: ClientCredentialsTokenRequest<string | undefined>, sender?: Sender) => ReturnType<GetClient>
 
-/** Where clients are kept that are known by more than a secret: what `useClients` takes. */
+/** A client registry: the argument of `useClients`. */
 export interface Clients {
-  /** Is called with the methods of each flow that has these clients, by name: clients can be registered for them. */
+  /** Called with the methods of each flow that uses this registry, by name, so that clients can be registered for them. */
   learnMethods?(methods: Readonly<Record<string, ClientNeeds>>): void
   readonly getClient: GetClientOf
   /**
-   * Finds a client without authenticating it, for a method that proves by keys of the client who asks.
+   * Finds a client without authenticating it, for a method that verifies by the client's keys.
    *
-   * @returns undefined for one that is unknown or disabled
+   * @returns undefined for an unknown or disabled client
    */
   findClient (clientId: string): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
-  /** Where assertions and proofs are remembered that were used, when the store of the clients can do that too. */
+  /** The store in which used assertions and proofs are reserved, if the client store supports that. */
   readonly replays?: ReplayStore | undefined
   /**
-   * Confirms a client immediately before it gets a token: reads and checks it again, unless that was done less than a second
+   * Confirms a client immediately before a token is issued: reads and verifies it again, unless that was done less than a second
    * ago and it has not changed since.
    *
-   * @param client what getClient has returned for the same context
-   * @returns the client as it is now; undefined if it may not have a token any more
+   * @param client the client that getClient returned for the same context
+   * @returns the current client; undefined if it may no longer get a token
    */
   confirm?(client: OAuth2Client, context: ClientCredentialsTokenRequest<string | undefined>): OAuth2Client | undefined | Promise<OAuth2Client | undefined>
-  /** The entries of the store of the clients. */
+  /** The entries of the client store. */
   readonly entries?: Entries | undefined
-  /** The audit records of the store of the clients. Left out where it keeps none. */
+  /** The audit records of the client store. Omitted if it keeps none. */
   readonly audit?: AuditStore | undefined
   /** Prepares authentication. The flow calls it when it starts. */
   start?(): Promise<void>
   /**
-   * Milliseconds that the slow hash of a secret takes on this machine, as it was measured; 0 where no client has a secret that is
-   * hashed slowly. Unless the flow has a `rejectionDelay`, rejections leave after twice this time.
+   * The measured time of a slow hash on this machine, in milliseconds; 0 if no client has a slowly hashed secret. Unless the flow has a
+   * `rejectionDelay`, rejections are sent after twice this time.
    */
   readonly slowHashTime?: number
-  /** Writes what was put off, such as when secrets were used last. The plugin calls it when the server closes. */
+  /** Writes pending data, such as last-used times of secrets. The plugin calls it when the server closes. */
   flush?(): Promise<void>
 }

@@ -5,11 +5,11 @@ import type { AuthenticatedClient, ClientAuthSettings } from './client-auth-sett
 import type { OAuth2Client } from './oauth2-client.ts'
 
 /**
- * Confirms a client immediately before it gets a token: it may have been disabled while a slow secret was hashed, and the key
- * that has proven it may have been dropped.
+ * Confirms a client immediately before a token is issued: it may have been disabled during a slow hash, and the key that
+ * verified its assertion may have been removed.
  *
- * @returns the client as it is now
- * @throws InvalidClientError when it may not authenticate in this way any more
+ * @returns the current client
+ * @throws InvalidClientError if it may no longer authenticate in this way
  */
 export async function confirmClient (settings: ClientAuthSettings, authenticated: AuthenticatedClient): Promise<OAuth2Client> {
   const confirmed = await confirm(settings, authenticated)
@@ -21,10 +21,10 @@ export async function confirmClient (settings: ClientAuthSettings, authenticated
 async function confirm ({ clients }: ClientAuthSettings, { client, context }: AuthenticatedClient): Promise<OAuth2Client> {
   if (clients?.confirm === undefined) return client
   const answer = clients.confirm(client, context)
-  // Most are confirmed without waiting, and each wait costs every request a turn.
+  // Awaits promises only: most clients are confirmed synchronously, and each await costs a turn of the event loop.
   const confirmed = isThenable(answer) ? await answer : answer
   if (confirmed === client) return client
-  // The keys that have proven the client may be those that were removed.
+  // The keys that verified the client may have been removed.
   const isProven = confirmed !== undefined && (context.clientSecret !== undefined || isDeepStrictEqual(confirmed.metadata, client.metadata))
   if (!isProven) throw new InvalidClientError(undefined, { cause: `the client ${client.id} was changed while its request was under way` })
   return confirmed

@@ -12,10 +12,10 @@ import { carriedMethods, severalMechanisms } from './one-mechanism.ts'
 export interface FoundCredentials { readonly method: ClientAuthMethod, readonly presented: PresentedClient }
 
 /**
- * Finds the credentials of a request: those of exactly one method (RFC 6749 §2.3). A proof that fails is counted in the throttle.
+ * Finds the credentials of a request: those of exactly one method (RFC 6749 §2.3). The throttle counts a proof that fails.
  *
  * @throws InvalidRequestError for more than one mechanism
- * @throws InvalidClientError for none, and for credentials that are malformed or wrong
+ * @throws InvalidClientError if there are none, or they are malformed or wrong
  */
 export async function findCredentials (settings: ClientAuthSettings, request: TokenRequest): Promise<FoundCredentials> {
   const methods = carriedMethods(settings.clientAuthMethods, request)
@@ -31,7 +31,7 @@ async function readCredentials (settings: ClientAuthSettings, methods: readonly 
   let found: FoundCredentials | undefined
   for (const method of methods) {
     const answer = method.authenticate(request, settings)
-    // Ours answer at once, and each wait costs every request a turn.
+    // Awaits promises only: the methods of this package for secrets are synchronous, and each await costs a turn of the event loop.
     const presented = isThenable(answer) ? await answer : answer
     if (presented === undefined) continue
     if (found !== undefined) throw severalMechanisms()
@@ -39,12 +39,12 @@ async function readCredentials (settings: ClientAuthSettings, methods: readonly 
   }
   if (found !== undefined) return found
   const names = settings.clientAuthMethods.map(({ name }) => name).join(', ')
-  // Easily got wrong, and seen nowhere else.
+  // A wrong client_assertion_type is a common mistake, and appears in no other log line.
   const hint = parameter(request.form, 'client_assertion') === undefined ? '' : ': the client_assertion_type, the kind of its alg, or iss and sub are of none of them'
   throw new InvalidClientError(undefined, { cause: `the request carries no credentials of ${names}${hint}` })
 }
 
-// A client without a tag would be one that is verified or one that is not: that must never be a guess.
+// Rejects a client without a tag: whether it is verified must never be a guess.
 function checkPresented (presented: PresentedClient, { name }: ClientAuthMethod): PresentedClient {
   const { kind, clientId, clientSecret } = presented as { readonly [member in 'kind' | 'clientId' | 'clientSecret']?: unknown }
   const isTagged = kind === 'secret' ? typeof clientSecret === 'string' : kind === 'verified' && clientSecret === undefined
@@ -53,10 +53,10 @@ function checkPresented (presented: PresentedClient, { name }: ClientAuthMethod)
 }
 
 /**
- * Counts a proof that has failed for the client that the request names: or anybody could try as often as it takes to learn from the times
- * which clients exist. A proof that is right is never counted, nor rejected for others that have failed.
+ * Counts a failed proof for the client that the request names. Otherwise a caller could repeat requests until their timing reveals
+ * which clients exist. A valid proof is never counted, nor rejected because others have failed.
  *
- * @throws TemporarilyUnavailableError 429 for one too many
+ * @throws TemporarilyUnavailableError 429 after too many failures
  * @throws the store's error
  */
 async function countFailedProof (throttle: FailureThrottle | undefined, methods: readonly ClientAuthMethod[], request: TokenRequest): Promise<void> {

@@ -10,27 +10,26 @@ import { tlsClientAuth } from './mutual-tls/tls-client-auth.ts'
 import { privateKeyJwt } from './private-key-jwt.ts'
 
 /**
- * A client authentication method: one of ours by its name in RFC 8414 and RFC 8705, or an object. The names of methods
- * without secrets need clients that are kept with their keys (`useClients`). "none" has no effect: this grant has no
- * public clients.
+ * A client authentication method: the name of a built-in one (RFC 8414, RFC 8705), or an object. The names of methods
+ * without secrets require a client registry (`useClients`). "none" has no effect: this grant has no public clients.
  */
 export type ClientAuthMethodOption = MethodName | 'none' | ClientAuthMethod
 
 type MethodName = keyof typeof METHODS
 
 /**
- * What getClient gets as the secret, where these are the methods of a flow: `string | undefined` where one of them works without.
- * Where nothing is known of them, as in options of the bare type `ClientCredentialsFlowOptions`, it is a string.
+ * The type of the secret that getClient receives with these methods: `string | undefined` if one of them works without secrets.
+ * It is `string` if the methods are not known, as in options of the bare type `ClientCredentialsFlowOptions`.
  */
 export type SecretOf<Method extends ClientAuthMethodOption> =
   ClientAuthMethodOption extends Method ? string : [Method] extends ['client_secret_basic' | 'client_secret_post' | 'none' | SecretClientAuthMethod] ? string : string | undefined
 
-/** What methods are made with that are set by their name. */
+/** The settings of methods that are given by name. */
 export interface NamedMethodSettings {
   readonly clients: Clients | undefined
-  /** The issuer identifier, which assertions name as their audience. */
+  /** The issuer identifier, which is the audience of assertions. */
   readonly issuer: string | undefined
-  /** The algorithms of assertions. Default those of the method. */
+  /** The accepted algorithms of assertions. Default those of the method. */
   readonly algorithms: readonly string[] | undefined
 }
 
@@ -39,16 +38,16 @@ const METHODS = {
   client_secret_post: () => clientSecretPost,
   private_key_jwt ({ clients, issuer, algorithms }: NamedMethodSettings) {
     if (clients?.replays === undefined || issuer === undefined) throw new FlowConfigurationError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
-    // Whether the issuer may be http, the access tokens have decided.
+    // The access tokens have already checked whether the issuer may use http.
     return privateKeyJwt({ issuer, clients, replays: clients.replays, dangerouslyAllowHttpIssuer: true, ...(algorithms && { algorithms }) })
   },
-  // These two refuse to go without clients themselves.
+  // These two methods reject missing clients themselves.
   tls_client_auth: ({ clients }: NamedMethodSettings) => tlsClientAuth({ clients: clients as Clients }),
   self_signed_tls_client_auth: ({ clients }: NamedMethodSettings) => selfSignedTlsClientAuth({ clients: clients as Clients })
 } satisfies Record<string, (settings: NamedMethodSettings) => ClientAuthMethod>
 
 /**
- * Makes the methods of a flow. The last of a name wins, in the place of the first; client_secret_basic when there is none.
+ * Creates the methods of a flow. Of several with one name, the last is used, at the position of the first. Default client_secret_basic.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_AUTH_METHOD, FST_OAUTH_AUTH_METHOD_INCOMPLETE
  */
@@ -68,7 +67,7 @@ function hintOf (option: unknown): string | undefined {
   return nearest && `Did you mean "${nearest}"?`
 }
 
-/** What clients need for each of some methods. */
+/** Returns what clients need for each method. */
 export function needsOf (methods: readonly ClientAuthMethod[]): Record<string, ClientNeeds> {
   return Object.fromEntries(methods.map(({ name, needs = 'secret' }) => [name, needs]))
 }

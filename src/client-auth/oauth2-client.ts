@@ -1,4 +1,4 @@
-/** The one grant type of this server (RFC 6749 §4.4.2). */
+/** The only grant type of this server (RFC 6749 §4.4.2). */
 export const GRANT_TYPE = 'client_credentials'
 
 /** A client of this server. Only `id` and `grants` are required. */
@@ -7,31 +7,31 @@ export interface OAuth2Client {
   id: string
   /** The grant types that the client may use. Without "client_credentials" it gets unauthorized_client. */
   grants: readonly string[]
-  /** The scopes that the client may have; none when left out. */
+  /** The scopes that the client may have. Default none. */
   scopes?: readonly string[]
-  /** The scopes that it gets when it asks for none. All of its scopes when left out. */
+  /** The scopes of a request without a scope parameter. Default all of its scopes. */
   defaultScopes?: readonly string[]
-  /** The resources that its tokens may be for (RFC 8707). All of the server's when left out. */
+  /** The resources for which it may request tokens (RFC 8707). Default all of the server's. */
   audiences?: readonly string[]
-  /** Seconds that its tokens live, in place of the flow's lifetime. */
+  /** Lifetime of its tokens in seconds. Default that of the flow. */
   accessTokenLifetime?: number
-  /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). None when left out, but its own tokens. */
+  /** For a resource server: the audiences whose tokens it may introspect (RFC 7662 §4). Default none other than its own tokens. */
   introspects?: readonly string[]
   /**
-   * Further claims of its access tokens (RFC 7519 §4.3), of any type that JSON has, for every kind of token of this package. Claims that
-   * the token has from elsewhere, such as `sub`, are dropped.
+   * Additional claims of its access tokens (RFC 7519 §4.3), of any JSON type, for every kind of token of this package. Claims that
+   * the token already has, such as `sub`, are dropped.
    */
   claims?: Readonly<Record<string, unknown>>
-  /** Set by ClientRegistry: what a token carries, so that it is invalid once the client was disabled or its tokens were revoked. */
+  /** Set by ClientRegistry: tokens carry it, so that they become invalid when the client is disabled or its tokens are revoked. */
   generation?: number
-  /** Never read here: comparing the secret is the work of getClient. */
+  /** Ignored: getClient compares the secret. */
   secret?: string
-  /** Never read here: this grant has no redirect. */
+  /** Ignored: this grant has no redirect. */
   redirectUris?: readonly string[]
   /**
-   * What else there is to say of the client. Members that RFC 7591 §2 names are obeyed: `token_endpoint_auth_method`, the one method
-   * by which the client authenticates (any other is invalid_client; all are accepted when it is left out);
-   * `token_endpoint_auth_signing_alg`, the one algorithm of its assertions; `jwks`, `jwks_uri`, `tls_client_auth_*`,
+   * Further client metadata. These members of RFC 7591 §2 have an effect: `token_endpoint_auth_method`, the only method by which the
+   * client may authenticate (any other is invalid_client; without this member all are accepted);
+   * `token_endpoint_auth_signing_alg`, the only algorithm of its assertions; `jwks`, `jwks_uri`, `tls_client_auth_*`,
    * `dpop_bound_access_tokens` and `tls_client_certificate_bound_access_tokens`.
    */
   metadata?: Record<string, unknown>

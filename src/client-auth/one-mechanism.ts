@@ -5,10 +5,10 @@ import { hasQueryParameter } from '../http/query.ts'
 import type { ClientAuthMethod } from './client-auth-method.ts'
 
 const URL_CREDENTIALS = new Set(['client_secret', 'client_assertion'])
-// Of an Authorization field. More are no credentials of any scheme.
+// Maximum number of comma-separated parts in an Authorization field.
 const MAX_PARTS = 100
 
-// The credentials of a token request by RFC 6749 §2.3.1 and RFC 7521 §4.2. They count where the flow has no method for them, too.
+// The credentials that RFC 6749 §2.3.1 and RFC 7521 §4.2 define. They count even if the flow does not support their method.
 const STANDARD_CREDENTIALS: ReadonlyArray<readonly [mechanism: string, isCarried: (request: TokenRequest) => boolean]> = [
   ['authorization', (request) => request.header('authorization') !== undefined],
   ['client_secret', ({ form }) => parameter(form, 'client_secret') !== undefined],
@@ -16,12 +16,12 @@ const STANDARD_CREDENTIALS: ReadonlyArray<readonly [mechanism: string, isCarried
 ]
 
 /**
- * Finds the methods whose credentials a request carries: all of one mechanism (RFC 6749 §2.3). None for a request without credentials.
+ * Finds the methods whose credentials a request carries, all of one mechanism (RFC 6749 §2.3). Empty for a request without credentials.
  *
  * @throws InvalidRequestError for credentials in the URL (§2.3.1), and for those of more than one mechanism
  */
 export function carriedMethods (methods: readonly ClientAuthMethod[], request: TokenRequest): readonly ClientAuthMethod[] {
-  // Never in the URI, which ends in logs. To ignore them would leave the client in its habit.
+  // Rejects credentials in the URL, because URLs are logged. Ignoring them would hide the mistake.
   if (hasQueryParameter(request.url, URL_CREDENTIALS)) throw new InvalidRequestError('Client credentials must not be in the URL')
   if (hasSeveralFields(request.header('authorization'))) throw severalMechanisms()
   const carried = methods.filter((method) => method.isSecondary !== true && isCarried(method, request))
@@ -31,7 +31,7 @@ export function carriedMethods (methods: readonly ClientAuthMethod[], request: T
   return mechanisms.size > 0 ? carried : methods.filter((method) => method.isSecondary === true && isCarried(method, request))
 }
 
-/** The rejection of a request that authenticates in more than one way. */
+/** Creates the error of a request with more than one authentication mechanism. */
 export function severalMechanisms (): InvalidRequestError {
   return new InvalidRequestError('The client authenticates in more than one way')
 }
@@ -40,15 +40,15 @@ function mechanismOf ({ name, scheme, mechanism = scheme === undefined ? name : 
   return mechanism
 }
 
-// A promise would count as carried, in a request without credentials too.
+// A promise would count as carried, even in a request without credentials.
 function isCarried (method: ClientAuthMethod, request: TokenRequest): boolean {
   const answer: unknown = method.carries(request)
   if (typeof answer !== 'boolean') throw new TypeError(`carries of the client authentication method ${method.name} returned no boolean`)
   return answer
 }
 
-// Several Authorization fields reach us joined by ", ". Behind a comma, another parameter of the same scheme (RFC 9110
-// §11.4) begins with its name and "=", another field with a scheme and a space.
+// Node.js joins several Authorization fields with ", ". After a comma, a further parameter of the same scheme (RFC 9110 §11.4)
+// starts with a name and "=", and a further field with a scheme and a space.
 function hasSeveralFields (authorization: string | undefined): boolean {
   if (authorization?.includes(',') !== true) return false
   const parts = authorization.split(/, */, MAX_PARTS)

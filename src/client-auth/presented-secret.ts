@@ -3,9 +3,9 @@ import { isCredential } from '../lib/is-printable.ts'
 import type { PresentedSecret } from './client-auth-method.ts'
 
 /**
- * Presents a client id and a secret as they were sent.
+ * Returns a presented client id and secret, not verified.
  *
- * @throws InvalidClientError for an empty one: this grant is for confidential clients only (RFC 6749 §4.4); and for control characters
+ * @throws InvalidClientError for an empty value: this grant is for confidential clients only (RFC 6749 §4.4); and for control characters
  */
 export function presentSecret (clientId: string, clientSecret: string): PresentedSecret {
   if (clientId === '' || clientSecret === '') throw malformed('the client_id or the client_secret is empty')
@@ -13,10 +13,10 @@ export function presentSecret (clientId: string, clientSecret: string): Presente
   return { kind: 'secret', clientId, clientSecret }
 }
 
-/** The rejection of credentials that are not written as RFC 6749 §2.3.1 has them. */
+/** Creates the error of credentials that do not conform to RFC 6749 §2.3.1. */
 export function malformed (cause: string): InvalidClientError {
   return new InvalidClientError(undefined, { cause })
 }
 
-/** Counts no failure for credentials that are malformed: a secret that cannot be read is no guess. */
+/** Returns undefined, so that no failure is counted for malformed credentials: a secret that cannot be read is not a guess. */
 export const claimsNoClient = (): undefined => undefined

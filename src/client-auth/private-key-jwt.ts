@@ -17,15 +17,15 @@ import type { Clients } from './clients.ts'
 import type { ClientMetadata } from './oauth2-client.ts'
 import { readUnknownClient } from './read-unknown-client.ts'
 
-/** What assertions are judged by that clients sign with a private key. */
+/** Validation options for client assertions that are signed with a private key. */
 export interface PrivateKeyJwtOptions extends ClientAssertionOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
   /**
    * Finds the client that an assertion names. Its keys are `metadata.jwks`, or those at `metadata.jwks_uri` (RFC 7591 §2).
    */
   clients?: Pick<Clients, 'findClient'>
-  /** Finds the JWKS of a client, in place of `clients`. Undefined for one that is unknown. Members `alg` of its keys bind each to its algorithm. */
+  /** Finds the JWKS of a client, in place of `clients`. Undefined for an unknown client. The `alg` of a key restricts it to that algorithm. */
   keys?: (clientId: string) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>
-  /** The algorithms that assertions may be signed with. Default PS256, ES256, EdDSA and Ed25519, which are one, and RS256. */
+  /** The accepted signing algorithms. Default PS256, ES256, EdDSA, Ed25519 (another name for EdDSA with this curve) and RS256. */
   algorithms?: readonly string[]
 }
 
@@ -48,12 +48,12 @@ export const PRIVATE_KEY_JWT: OptionsDescription<PrivateKeyJwtOptions> = {
 }
 
 /**
- * Makes the method private_key_jwt: clients prove by an assertion that they sign with a private key (RFC 7523 §2.2,
- * OpenID Connect Core §9). A good assertion is used up, whatever becomes of the request.
+ * Creates the method private_key_jwt: clients authenticate by an assertion that they sign with a private key (RFC 7523 §2.2,
+ * OpenID Connect Core §9). A valid assertion is consumed, whatever the result of the request.
  *
- * Anything wrong with an assertion is invalid_client, and so is a jwks_uri that is unavailable, if no keys are held that are recent
- * enough (ten minutes, and ten more during an outage), or not the key that the assertion names: another status would tell that there is
- * such a client. The log has the reason. 503 where the store is unavailable. An exception of a callback is a 500.
+ * Every problem with an assertion is invalid_client, with the reason in the log. So is an unavailable jwks_uri, if no recent keys are
+ * cached (ten minutes, and ten more during an outage), or not the key that the assertion names: a distinct status would reveal that
+ * the client exists. An unavailable store is a 503, and an exception of a callback a 500.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_CLIENT_ASSERTION, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -70,10 +70,10 @@ export function privateKeyJwt (options: PrivateKeyJwtOptions): ClientAuthMethod 
 
   return clientAssertionMethod(options, {
     name: 'private_key_jwt',
-    // With `keys`, the registry has none of them.
+    // With `keys`, the registry has no keys of the client.
     needs: keys === undefined ? 'keys' : 'nothing',
     algorithms: withOtherNames(algorithms),
-    // "none" too, so that the log says what is wrong with it.
+    // Includes "none", so that the log states the reason.
     isOwn: (alg) => !alg.startsWith('HS'),
     async verify ({ jwt }, clientId, verifyOptions) {
       const metadata = await metadataOf(clientId)

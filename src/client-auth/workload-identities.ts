@@ -17,18 +17,18 @@ import { verifySignature } from './assertion/verify-signature.ts'
 import type { ClientAuthMethod, PresentedClient } from './client-auth-method.ts'
 import { found } from './client-keys.ts'
 
-/** What the assertions of workloads are judged by, whoever issued them. */
+/** Validation options for the assertions of all workload issuers. */
 export interface WorkloadIdentitiesOptions {
-  /** Seconds that clocks may differ. Default 10. */
+  /** Tolerated clock difference in seconds. Default 10. */
   clockTolerance?: number
   /**
-   * Fetches the metadata and keys of issuers. Default Node's own. An API server of Kubernetes needs one that trusts its
-   * CA and shows a token. It is NOT guarded against private addresses: the issuers are of your choice.
+   * Fetches the metadata and keys of issuers. Default the fetch of Node.js. A Kubernetes API server needs one that trusts its CA and
+   * sends a token. NOT guarded against private addresses, because the application chooses the issuers.
    */
   fetch?: Fetch
-  /** Is called once per outage of an issuer, when the keys that are held stay in use. Default nothing is called. */
+  /** Called once per outage of an issuer, while its cached keys stay in use. Default none. */
   onError?: (error: Error) => void
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 
@@ -41,22 +41,21 @@ export const WORKLOAD_IDENTITIES: OptionsDescription<WorkloadIdentitiesOptions> 
   error: invalid
 }
 
-// RFC 7519 §5.1 and JWT-SVID §2.2. An access token of the same issuer says at+jwt, and is no identity.
+// RFC 7519 §5.1 and JWT-SVID §2.2. An access token of the same issuer has the type at+jwt, and is rejected.
 const TYPES = ['jwt', 'jose']
 
 /**
- * Makes the method workload_identity: workloads prove who they are by a JWT that their platform issued to them, and need
- * neither secret nor key of their own. A service account token of Kubernetes, an OpenID Connect token of GitHub Actions
- * or GitLab CI, sent as a client assertion (RFC 7521 §4.2, RFC 7523 §2.2); or a JWT-SVID of SPIFFE
- * (draft-ietf-oauth-spiffe-client-auth).
+ * Creates the method workload_identity: workloads authenticate by a JWT that their platform has issued to them, and need neither a
+ * secret nor a key. Supports service account tokens of Kubernetes and OpenID Connect tokens of GitHub Actions or GitLab CI, sent as
+ * client assertions (RFC 7521 §4.2, RFC 7523 §2.2), and JWT-SVIDs of SPIFFE (draft-ietf-oauth-spiffe-client-auth).
  *
- * Whom a token is of, your `client` function says: it gets claims that are verified, and names a client that getClient
- * must know. Whoever can make the platform issue a token that it maps is that client: compare whole names, and those that
- * nobody else can choose, such as the repository and the branch.
+ * The `client` function maps the verified claims of a token to a client_id, which getClient must find. Any party for which the
+ * platform issues such a token authenticates as that client. So compare complete values, and only claims that no other party can
+ * choose, such as the repository and the branch.
  *
- * An assertion of another issuer is not of this method. Anything wrong with one of these is invalid_client. 503 if the
- * issuer is unavailable, and no keys of it are held that are recent enough (ten minutes, and ten more during an outage), or not
- * the key that the assertion names. An exception of `client` is a 500.
+ * An assertion of another issuer does not belong to this method. Any other problem is invalid_client, except for a 503 if the issuer
+ * is unavailable, and no recent keys are cached (ten minutes, and ten more during an outage), or not the key that the assertion
+ * names. An exception of `client` is a 500.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER, FST_OAUTH_UNKNOWN_OPTION
  * @example

@@ -16,7 +16,7 @@ export type IntrospectionResponse = { active: false } | { active: true } & Token
 /** The media type of an introspection response that is a signed JWT (RFC 9701 §4). */
 export const INTROSPECTION_JWT_MEDIA_TYPE = 'application/token-introspection+jwt'
 
-/** The `typ` of such a JWT, by which nobody takes it for an access token (RFC 9701 §5, §8.1). */
+/** The `typ` of such a JWT, which distinguishes it from an access token (RFC 9701 §5, §8.1). */
 const INTROSPECTION_JWT_TYPE = 'token-introspection+jwt'
 
 // RFC 9110 §12.4.2.
@@ -24,16 +24,16 @@ const NOT_ACCEPTABLE = /^q=0(?:\.0{0,3})?$/
 
 const INACTIVE = Object.freeze({ active: false })
 
-// A signature on its own turn of the event loop: these are rare.
+// Signs in the thread pool: these responses are rare.
 const sign = createSigner('pool')
 
 /**
- * Introspection (RFC 7662): tells a resource server, or the client itself, whether a token is valid and what it says. A caller
- * that may not know it gets the same answer as for a token that does not exist (§2.2, §4). Where the request accepts a signed
- * response and access tokens are signed, the answer is a JWT for the caller, signed with the keys of access tokens (RFC 9701 §5).
+ * Handles an introspection request (RFC 7662): returns to a resource server, or to the client itself, whether a token is valid and
+ * its content. A caller that may not introspect the token gets the same response as for a token that does not exist (§2.2, §4). If
+ * the request accepts a signed response and access tokens are signed, returns a JWT that is signed with the same keys (RFC 9701 §5).
  *
- * @param now the clock by which a signed response is issued. Default the system's
- * @returns the members of a JSON body, or the JWT, to be sent as {@link INTROSPECTION_JWT_MEDIA_TYPE}
+ * @param now the clock for the `iat` of a signed response. Default the system clock
+ * @returns the members of a JSON body, or the JWT, which has the media type {@link INTROSPECTION_JWT_MEDIA_TYPE}
  * @throws OAuth2Error
  */
 export function handleIntrospectionRequest (settings: PresentedTokenSettings, request: TokenRequest, now: Clock = systemClock): Promise<IntrospectionResponse | string> {
@@ -45,12 +45,12 @@ export function handleIntrospectionRequest (settings: PresentedTokenSettings, re
   })
 }
 
-/** Tells whether introspection responses can be signed: when access tokens are. */
+/** Returns whether introspection responses can be signed: only if access tokens are. */
 export function canSignIntrospection (accessTokens: AccessTokens | undefined): boolean {
   return accessTokens?.introspect !== undefined && accessTokens.metadata?.keys !== undefined
 }
 
-/** Tells whether a request wants its introspection response signed (RFC 9701 §4). */
+/** Returns whether a request asks for a signed introspection response (RFC 9701 §4). */
 export function wantsIntrospectionJwt (request: TokenRequest): boolean {
   return request.header('accept')?.split(',').some((range) => {
     const [type, ...parameters] = range.toLowerCase().split(';').map((part) => part.trim())
@@ -69,9 +69,9 @@ async function introspect (
   return { client, response: response as IntrospectionResponse }
 }
 
-// RFC 7662 §4: a token of another resource server is nobody else's business.
+// RFC 7662 §4: a client may introspect its own tokens, and those of its registered audiences.
 function mayKnow ({ id, introspects = [] }: OAuth2Client, { client_id: clientId, aud }: TokenInformation): boolean {
-  // In a string, `includes` would find a part of a name.
+  // On a string, `includes` would match a part of a name.
   if (!Array.isArray(introspects)) throw new TypeError('getClient returned a client whose introspects are no list')
   return clientId === id || [aud].flat().some((audience) => introspects.includes(audience))
 }

@@ -8,17 +8,17 @@ import type { ClientDecision } from '../events/client-decision.ts'
 import { parameter, refuseRepeatedParameters } from '../http/form.ts'
 import type { FormParameters, TokenRequest } from '../http/plain-request.ts'
 
-/** What the endpoints run on at which a client presents a token in the form. */
+/** The settings of the introspection and revocation endpoints. */
 export interface PresentedTokenSettings extends ClientAuthSettings {
   readonly accessTokens: AccessTokens | undefined
 }
 
 /**
- * Reads a request that is about a token (RFC 7009 §2.1, RFC 7662 §2.1): first who asks, then which token. A
- * `token_type_hint` is ignored: there is one kind of token.
+ * Reads an introspection or revocation request (RFC 7009 §2.1, RFC 7662 §2.1): authenticates the client, then reads the token.
+ * Ignores `token_type_hint`, because the server has one kind of token.
  *
- * @throws InvalidRequestError when a parameter is repeated, or there is no token
- * @throws InvalidClientError when the client does not authenticate
+ * @throws InvalidRequestError if a parameter is repeated, or the token is missing
+ * @throws InvalidClientError if client authentication fails
  */
 export async function readPresentedToken (
   settings: ClientAuthSettings,
@@ -30,9 +30,9 @@ export async function readPresentedToken (
 }
 
 /**
- * Checks the parameters of such a request as far as they can be without a client.
+ * Validates the parameters of such a request that do not depend on the client.
  *
- * @throws InvalidRequestError when one is repeated, or there is no token
+ * @throws InvalidRequestError if one is repeated, or the token is missing
  */
 export function checkPresentedToken (form: FormParameters): string {
   refuseRepeatedParameters(form)

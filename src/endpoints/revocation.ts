@@ -6,10 +6,10 @@ import type { PresentedTokenSettings } from './presented-token.ts'
 import { withClientErrors } from './with-client-errors.ts'
 
 /**
- * Revocation (RFC 7009): makes a token of the client that asks invalid. One that is unknown, or invalid already, is no
+ * Handles a revocation request (RFC 7009): revokes a token of the authenticated client. An unknown or invalid token is not an
  * error (§2.2).
  *
- * @throws OAuth2Error for the token of another client, among others: the request is refused and the client informed (§2.1)
+ * @throws OAuth2Error for a token of another client, among others: the request is rejected, and the client informed (§2.1)
  */
 export function handleRevocationRequest (settings: PresentedTokenSettings, request: TokenRequest): Promise<void> {
   return withClientErrors(settings, request, 'revocation', revoke)
@@ -17,7 +17,7 @@ export function handleRevocationRequest (settings: PresentedTokenSettings, reque
 
 async function revoke (settings: PresentedTokenSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<void> {
   const { client, token } = await readPresentedToken(settings, request, decision)
-  // Thoroughly: what is taken for no token here is not revoked, and the client told that it is.
+  // Thorough, because a token that is not found would stay valid although the response reports a revocation.
   const information = await settings.accessTokens?.introspect?.(token, true)
   if (information === undefined) return
   if (information.client_id !== client.id) throw new InvalidRequestError('The token was not issued to this client')

@@ -22,9 +22,9 @@ export interface TokenResponse {
   token_type: string
   /** Seconds. */
   expires_in: number
-  /** The granted scope, always told. Left out for a token without scope. */
+  /** The granted scope, always included unless the token has no scope. */
   scope?: string
-  /** Further members: the `parameters` that generateAccessToken has returned. */
+  /** Further members: the `parameters` that generateAccessToken returned. */
   [name: string]: unknown
 }
 
@@ -50,19 +50,19 @@ export function handleTokenRequest (settings: TokenEndpointSettings, request: To
 async function grantToken (settings: TokenEndpointSettings, request: TokenRequest, decision: ClientDecision | undefined): Promise<TokenResponse> {
   const { form } = request
 
-  // RFC 6749 §3.2, §4.4.2: each parameter once, and the one grant type of this server. A missing grant_type is a malformed request (§5.2).
+  // RFC 6749 §3.2, §4.4.2: each parameter once, and the only grant type of this server. A missing grant_type is a malformed request (§5.2).
   const grantType = checkTokenParameters(form)
   if (grantType !== GRANT_TYPE) throw new UnsupportedGrantTypeError()
 
-  // §3.3: the grammar of scope. Without it, the client gets its default scopes, or all that it has.
+  // §3.3: the grammar of scope. Without the parameter, the client gets its default scopes, or all of its scopes.
   const scopeParameter = parameter(form, 'scope')
   const requestedScope = scopeParameter === undefined ? undefined : parseScope(scopeParameter)
 
-  // §2.3, §3.2.1: the client authenticates, by one mechanism.
+  // §2.3, §3.2.1: authenticates the client, by one mechanism.
   const authenticated = await authenticateClient(settings, request, grantType, requestedScope, decision)
   const { client } = authenticated
 
-  // §3.3, RFC 8707 §2: scope and audience are granted whole or rejected.
+  // §3.3, RFC 8707 §2: scope and audience are granted completely or rejected.
   const requested = { scope: requestedScope, resource: parseResource(form.resource) }
   const granted = grantAccess(client, requested, settings)
 
@@ -92,7 +92,7 @@ async function grantToken (settings: TokenEndpointSettings, request: TokenReques
   const delivered = await confirmClient(settings, { ...authenticated, client: confirmed })
   if (delivered !== confirmed) checkSame({ scope, audience }, grantAccess(delivered, requested, settings))
 
-  // §5.1: the response tells the scope, and never has a refresh token (§4.4.3).
+  // §5.1: the response includes the scope, and never a refresh token (§4.4.3).
   const response = toResponse(tokenType.name, accessTokenLifetime, generated, scope)
   decision?.issued({ scope, tokenType: tokenType.name, expiresIn: response.expires_in, audience: (generated as OAuth2AccessTokenResult).audience })
   return response
@@ -102,7 +102,7 @@ function checkSame (granted: GrantedAccess, now: GrantedAccess): void {
   if (!isDeepStrictEqual(granted, now)) throw new InvalidClientError(undefined, { cause: 'the scopes or audiences of the client were changed while its request was under way' })
 }
 
-// RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets one that is not.
+// RFC 9449 §5.2, RFC 8705 §3.4: a client that is registered for bound tokens never gets an unbound one.
 function tokenTypeFor ({ metadata }: OAuth2Client, types: TokenTypes, request: TokenRequest): TokenType {
   const bound = isSet(metadata, 'dpop_bound_access_tokens')
     ? 'jkt'
@@ -121,10 +121,10 @@ function isSet (metadata: ClientMetadata | undefined, name: string): boolean {
 }
 
 /**
- * Checks the parameters of a token request that need no client.
+ * Validates the parameters of a token request that do not depend on the client.
  *
- * @returns the grant_type, which may be any
- * @throws InvalidRequestError when one is repeated (RFC 6749 §3.2) or grant_type is missing (§5.2)
+ * @returns the grant_type, which is not validated
+ * @throws InvalidRequestError if one is repeated (RFC 6749 §3.2) or grant_type is missing (§5.2)
  */
 export function checkTokenParameters (form: FormParameters): string {
   // RFC 8707 §2: a token may be for several resources.
@@ -155,15 +155,15 @@ function toResponse (
   return response
 }
 
-// RFC 6749 §2.3.1, §4.4.2, RFC 7521 §4.2, RFC 8707 §2.
+// The parameters of RFC 6749 §2.3.1, §4.4.2, RFC 7521 §4.2, RFC 8707 §2.
 const DEFINED_PARAMETERS: ReadonlySet<string> = new Set([
   'grant_type', 'scope', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'resource'
 ])
 
-// RFC 6749 §5.1, and an error of §5.2 that a client could take for one.
+// The members of RFC 6749 §5.1, and those of an error response (§5.2), which a client could mistake for an error.
 const DEFINED_MEMBERS: ReadonlySet<string> = new Set(['access_token', 'token_type', 'expires_in', 'refresh_token', 'scope', 'error', 'error_description', 'error_uri'])
 
-// Repeated ones were rejected, and one without a value counts as left out (§3.2).
+// Repeated parameters were rejected, and one without a value counts as omitted (§3.2).
 function furtherParameters (form: FormParameters): { parameters?: Record<string, string> } {
   const names = Object.keys(form).filter((name) => !DEFINED_PARAMETERS.has(name) && parameter(form, name) !== undefined)
   return names.length === 0 ? {} : { parameters: Object.fromEntries(names.map((name) => [name, parameter(form, name) as string])) }
@@ -173,7 +173,7 @@ function furtherMembers (generated: OAuth2AccessTokenResult | string): Record<st
   const parameters: unknown = typeof generated === 'string' ? undefined : generated.parameters
   if (parameters === undefined) return {}
   if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) throw new TypeError('generateAccessToken returned parameters that are no object')
-  // What JSON cannot have fails here, where it is a server_error, and not when the response is written.
+  // A value that JSON cannot represent fails here, as a server_error, and not when the response is sent.
   const members = JSON.parse(JSON.stringify(parameters)) as Record<string, unknown>
   return Object.fromEntries(Object.entries(members).filter(([name]) => !DEFINED_MEMBERS.has(name)))
 }

@@ -7,9 +7,9 @@ import type { ClientEndpoint } from '../events/event-types.ts'
 import type { TokenRequest } from '../http/plain-request.ts'
 
 /**
- * Runs the handler of an endpoint at which clients authenticate, and turns every exception into an OAuth error: 500 or 503 for one that
- * is none, with a challenge for a 401 (RFC 9110 §15.5.2). Publishes the denial. Rejections leave at a fixed time after the request has
- * arrived, so that their time does not tell which clients exist.
+ * Runs the handler of an endpoint with client authentication, and converts every exception to an OAuth error: 500 or 503 for any other
+ * exception, with a challenge for a 401 (RFC 9110 §15.5.2). Publishes the denial. Sends rejections at a fixed time after the request
+ * has arrived, so that their timing does not reveal which clients exist.
  *
  * @param work the handler. Its decision is undefined without subscribers
  * @throws OAuth2Error

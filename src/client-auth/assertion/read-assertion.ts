@@ -6,11 +6,11 @@ import { decodeObject } from '../../jws/compact-jws.ts'
 /** The client_assertion_type of a JWT (RFC 7523 §2.2). */
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-// Characters. What is longer is no assertion, and is not parsed.
+// Characters. A longer assertion is rejected without parsing.
 const MAX_LENGTH = 16_384
 const SEGMENT = /^[A-Za-z0-9_-]+$/
 
-/** A client assertion, of which nothing is verified. */
+/** A client assertion. Nothing of it is verified. */
 export interface Assertion {
   readonly jwt: string
   /** The client_assertion_type. */
@@ -21,10 +21,10 @@ export interface Assertion {
 }
 
 /**
- * Reads the client assertion of a request (RFC 7521 §4.2), as far as that goes without a key.
+ * Reads the client assertion of a request (RFC 7521 §4.2). Does NOT verify it.
  *
- * @returns undefined when there is none, or none of these types
- * @throws InvalidClientError when it is no JWT
+ * @returns undefined if there is none of these types
+ * @throws InvalidClientError if it is not a JWT
  */
 export function readAssertion ({ form }: TokenRequest, types: readonly string[]): Assertion | undefined {
   const type = parameter(form, 'client_assertion_type')
@@ -46,7 +46,7 @@ export const ASSERTION_MECHANISM = {
   claimedClientId: ({ form }: TokenRequest) => parameter(form, 'client_id') ?? subjectOf(parameter(form, 'client_assertion') ?? '')
 } as const
 
-// Nothing is verified.
+// Returns the unverified subject.
 function subjectOf (jwt: string): string | undefined {
   const [, claims = ''] = jwt.length > MAX_LENGTH ? [] : jwt.split('.', 2)
   const { sub } = decodeObject(claims) ?? {}
@@ -59,12 +59,12 @@ function parseObject (segment: string): Record<string, unknown> {
   return value
 }
 
-/** @param cause what is wrong with the assertion, for the log: never a part of it that might get somebody in */
+/** Creates the error of an invalid assertion. @param cause the problem, for the log: never a part of the assertion that could be reused */
 export function refuse (cause: string): InvalidClientError {
   return new InvalidClientError(undefined, { cause: `the client assertion is refused: ${cause}` })
 }
 
-/** RFC 7521 §4.2: a client_id beside the assertion must be that of the client whom the assertion names. */
+/** Validates that a client_id in addition to the assertion is that of the same client (RFC 7521 §4.2). */
 export function checkClientId ({ form }: TokenRequest, clientId: string): void {
   const given = parameter(form, 'client_id')
   if (given !== undefined && given !== clientId) throw refuse('the client_id of the request is another')

@@ -1,18 +1,18 @@
 import { TemporarilyUnavailableError } from '../../errors/oauth-error.ts'
 import { RETRY_AFTER } from '../../http-client/remote-document.ts'
 
-/** Tells whether what a client was proven by is still in force, synchronously. */
+/** Returns synchronously whether the keys that verified a client are still valid. */
 export type IsCurrent = () => boolean
 
-// A process that is suspended each time that it has verified gives up.
+// A process that is suspended after each verification gives up.
 const MAX_ATTEMPTS = 3
 
 /**
- * Verifies a proof, and returns what verifies it again once it may no longer be in force: keys that are on another server may
- * have been dropped there, or be too old, by the time that the proof counts.
+ * Verifies a proof, and returns a function that verifies it again if it may no longer be valid: keys on another server may have
+ * been removed, or have become too old, before the proof is used.
  *
- * @param verify rejects if the proof is wrong
- * @returns a function that returns nothing as long as the proof is in force, else a promise for verifying it again
+ * @param verify rejects if the proof is invalid
+ * @returns a function that returns undefined while the proof is valid, else a promise that verifies it again
  */
 export async function provenBy (verify: () => Promise<IsCurrent>): Promise<() => Promise<void> | undefined> {
   let isCurrent = await verify()

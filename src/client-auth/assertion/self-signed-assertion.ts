@@ -18,16 +18,16 @@ import { checkJti, checkTimes, checkType, consumeOnce, reservationOf } from './v
 // Seconds.
 const MAX_TOLERANCE = 60
 
-/** What assertions are judged by that clients sign themselves. */
+/** Validation options for self-signed client assertions (RFC 7523 §3). */
 export interface ClientAssertionOptions {
-  /** This server, as assertions name it in `aud`: its issuer identifier, an https URL without query and fragment; http on loopback only. */
+  /** The required `aud` of assertions: the issuer identifier of this server, an https URL without query and fragment; http on loopback only. */
   issuer: string
-  /** Where assertions are remembered until they expire, since each is good once. */
+  /** The store in which assertions are reserved until they expire, since each is accepted once. */
   replays: ReplayStore
   /**
-   * Further values that `aud` may have, such as the URL of the token endpoint, for clients that know no better. An
-   * assertion that is for such a value may have been made for another server, and be sent on by it (RFC 7523bis): name
-   * no value that another server may use. Default none.
+   * Further accepted values of `aud`, such as the URL of the token endpoint, for clients that do not send the issuer. An assertion
+   * with such a value may have been made for another server, which can send it on (RFC 7523bis): add no value that another
+   * server may use. Default none.
    */
   tokenEndpointAudience?: string | readonly string[]
   /**
@@ -36,11 +36,11 @@ export interface ClientAssertionOptions {
    * an hour unless told otherwise: set 3600 for such clients, or `expires_in` in them.
    */
   maxLifetime?: number
-  /** Seconds that clocks may differ, 60 at most. Default 10, as FAPI 2.0 has it (§5.3.2.1). */
+  /** Tolerated clock difference in seconds, at most 60. Default 10, as in FAPI 2.0 (§5.3.2.1). */
   clockTolerance?: number
-  /** Takes an issuer without TLS on any host. Default false. */
+  /** Accepts an issuer without TLS on any host. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 
@@ -58,33 +58,33 @@ export const CLIENT_ASSERTION_RULES: OptionRules<ClientAssertionOptions> = {
 /** The error for wrong options of these methods. */
 export const invalidAssertionOption: ErrorFactory = codedError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
 
-/** How a method knows its own assertions, and that one is of the client whom it names. */
+/** How a method recognises its own assertions, and verifies that one is from the client that it names. */
 export interface AssertionProof {
   readonly name: string
   readonly needs: ClientNeeds
-  /** Those that assertions may be signed with. */
+  /** The accepted signing algorithms. */
   readonly algorithms: readonly string[]
-  /** Tells whether an algorithm is of this kind, allowed or not. */
+  /** Returns whether an algorithm belongs to this method, accepted or not. */
   readonly isOwn: (alg: string) => boolean
   /**
    * Verifies the signature.
    *
-   * @returns a function that tells whether the key that has verified it is still in force
-   * @throws InvalidClientError for one that is wrong, and for a client that is unknown alike
+   * @returns a function that returns whether the verifying key is still valid
+   * @throws InvalidClientError for an invalid signature, and for an unknown client alike
    */
   readonly verify: (assertion: Assertion, clientId: string, options: JWTVerifyOptions) => Promise<IsCurrent>
 }
 
-// RFC 8725 §3.11, and the one that RFC 7523bis gives to client assertions.
+// RFC 8725 §3.11, and the type that RFC 7523bis defines for client assertions.
 const TYPES = ['jwt', 'client-authentication+jwt']
 
 /**
- * Makes the method for assertions that clients sign themselves (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id,
- * `aud` is this server alone (in an array of one too, but under FAPI 2.0), `exp` is near, and the `jti` was never used. What names
- * another issuer than its subject is not of this method. That its `alg` is the one that the client is registered for,
- * authenticateClient checks.
+ * Creates the method for self-signed assertions (RFC 7523 §2.2, §3): `iss` and `sub` are the client_id, `aud` is this server alone
+ * (an array of this one value is accepted too, except under FAPI 2.0), `exp` is near, and the `jti` is unused. An assertion whose
+ * issuer differs from its subject does not belong to this method. authenticateClient checks that `alg` is the registered algorithm
+ * of the client.
  *
- * @param options checked by the description of the method
+ * @param options validated by the description of the method
  */
 export function clientAssertionMethod (options: ClientAssertionOptions, proof: AssertionProof): ClientAuthMethod {
   const { issuer, replays, tokenEndpointAudience = [], maxLifetime = 300, clockTolerance = 10, now = systemClock } = options
@@ -92,7 +92,7 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
 
   async function prove (request: TokenRequest, assertion: Assertion, isAudienceString: boolean): Promise<PresentedClient> {
     const { alg, claims } = assertion
-    // What costs nothing comes first, and says nothing of the client.
+    // The cheap checks come first, and reveal nothing about the client.
     if (!proof.algorithms.includes(alg)) throw refuse(`its alg is not among ${proof.algorithms.join(', ')}`)
     checkType(assertion, TYPES)
     const clientId = claims.sub
@@ -104,14 +104,14 @@ export function clientAssertionMethod (options: ClientAssertionOptions, proof: A
 
     const verifyOptions = { algorithms: [...proof.algorithms], currentDate: new Date(now() * 1000), clockTolerance }
     const recheck = await provenBy(() => proof.verify(assertion, clientId, verifyOptions))
-    // Behind the signature, so that an unauthenticated caller cannot consume it.
+    // After the signature is verified, so that an unauthenticated caller cannot consume it.
     await consumeOnce({ replays, now }, clientId, jti, reservationOf(claims, until, { now, clockTolerance, maxLifetime }))
     await recheck()
     return { kind: 'verified', clientId, signingAlgorithm: alg, recheck }
   }
 
-  // RFC 7523bis §4: the issuer identifier as the only value, a string or an array of it alone. Beside another value, the other
-  // server could send the assertion on. FAPI 2.0 §5.3.2.1 (8) allows the string only.
+  // RFC 7523bis §4: the issuer identifier is the only value, as a string or in an array. With a second value, the other server
+  // could send the assertion on. FAPI 2.0 §5.3.2.1 (8) allows the string only.
   function checkAudience (aud: unknown, isAudienceString: boolean): void {
     const value: unknown = Array.isArray(aud) && aud.length === 1 && !isAudienceString ? aud[0] : aud
     if (!audiences.includes(value as string)) throw refuse('aud is not the issuer identifier of this server alone')

@@ -19,29 +19,29 @@ import { PUBLIC_ALGORITHMS } from './verify-signature.ts'
 /** The client_assertion_type of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth §3.1). */
 export const JWT_SPIFFE = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe'
 
-/** Who tells what workload a request comes from, and which client that is. */
+/** An issuer of workload tokens, and the mapping of its tokens to clients. */
 export type WorkloadIssuer = (OpenIdIssuer | SpiffeTrustDomain) & {
-  /** What this server is called in the `aud` of its tokens; one of several is enough. Never empty, and nothing that others go by too. */
+  /** The accepted `aud` values of its tokens: one of several is sufficient. Never empty, and no value that other servers use too. */
   audience: string | readonly string[]
-  /** Names the client by the verified claims of a token. Undefined for a workload that is none: then the request is invalid_client. */
+  /** Returns the client_id for the verified claims of a token. Undefined for an unknown workload: then the request gets invalid_client. */
   client: (claims: Readonly<Record<string, unknown>>) => string | undefined | Promise<string | undefined>
-  /** The algorithms that it may sign with. Default all that have a public key. */
+  /** The accepted signing algorithms. Default all algorithms with public keys. */
   algorithms?: readonly string[]
   /**
-   * Where its tokens are remembered, so that each is good once; then each must have a `jti`. Default nowhere, since
-   * workloads use one token until it expires: those of Kubernetes are files that are written anew after an hour or so.
-   * Pass a store for issuers whose tokens are made for one request, as in CI.
+   * The store in which its tokens are reserved, so that each is accepted once; then each must have a `jti`. Default none, since
+   * workloads use one token until it expires: Kubernetes, for example, replaces its token files after an hour or so. Set a store
+   * for issuers whose tokens are made for one request, as in CI.
    */
   replays?: ReplayStore
-  /** Accepts http URLs on any host, of the issuer, of its metadata and of its keys: without TLS, its keys can be replaced on the way. Default false. */
+  /** Accepts http URLs on any host for the issuer, its metadata and its keys: without TLS, its keys can be replaced in transit. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
 }
 
-/** An issuer that names itself in `iss`: Kubernetes, GitHub, GitLab, any OpenID provider. */
+/** An issuer that is identified by `iss`: Kubernetes, GitHub, GitLab, any OpenID provider. */
 export interface OpenIdIssuer {
   /** Its `iss`, compared exactly: an https URL without query and fragment; http on loopback only. */
   issuer: string
-  /** Where its keys are. Default where its metadata says: /.well-known/openid-configuration, or that of RFC 8414. */
+  /** The URL of its keys. Default that in its metadata: /.well-known/openid-configuration, or that of RFC 8414. */
   jwksUri?: string
   trustDomain?: never
 }
@@ -50,12 +50,12 @@ export interface OpenIdIssuer {
 export interface SpiffeTrustDomain {
   /** The first part of the SPIFFE IDs in `sub`, such as "example.org". */
   trustDomain: string
-  /** Its bundle endpoint (SPIFFE Federation §4): of the keys there, those for "jwt-svid" count. */
+  /** Its bundle endpoint (SPIFFE Federation §4). Only keys with the use "jwt-svid" are accepted. */
   jwksUri: string
   issuer?: never
 }
 
-/** A {@link WorkloadIssuer}, checked and complete. */
+/** A {@link WorkloadIssuer}, validated and complete. */
 export interface TrustedIssuer {
   /** The issuer, or the trust domain as a SPIFFE ID. */
   readonly name: string
@@ -94,11 +94,11 @@ export const WORKLOAD_ISSUER: OptionsDescription<AnyIssuer> = {
   error: codedError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
 }
 
-// SPIFFE-ID §2.1: what a trust domain may be called, and then a path.
+// SPIFFE-ID §2.1: the characters of a trust domain.
 const TRUST_DOMAIN = /^[a-z0-9._-]+$/
 const SPIFFE_ID = /^(spiffe:\/\/[a-z0-9._-]+)\/./
 
-/** The issuers of workloads that are trusted. Throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER for two of one name. */
+/** The trusted issuers of workload tokens. Throws FlowConfigurationError FST_OAUTH_INVALID_WORKLOAD_ISSUER for duplicate names. */
 export class TrustedIssuers {
   readonly #issuers: ReadonlyMap<string, TrustedIssuer>
 
@@ -108,12 +108,12 @@ export class TrustedIssuers {
     if (this.#issuers.size < issuers.length) throw new FlowConfigurationError('FST_OAUTH_INVALID_WORKLOAD_ISSUER')
   }
 
-  /** Finds the issuer that an assertion says it is of. Nothing is verified. */
+  /** Finds the issuer that an assertion names. Verifies nothing. */
   find ({ type, claims: { iss, sub } }: Assertion): TrustedIssuer | undefined {
-    // JWT-SVID §3: a token need not name its issuer, since its subject does.
+    // JWT-SVID §3: a token need not contain `iss`, because its subject identifies the trust domain.
     const name = type === JWT_SPIFFE ? typeof sub === 'string' && SPIFFE_ID.exec(sub)?.[1] : iss
     const issuer = typeof name === 'string' ? this.#issuers.get(name) : undefined
-    // A token that names a trust domain as its issuer could have a subject of another.
+    // A token whose `iss` names a trust domain could have a subject of another domain.
     return issuer?.type === type ? issuer : undefined
   }
 }

@@ -6,19 +6,19 @@ import type { Reservation } from '../../stores/contracts/index.ts'
 import { refuse } from './read-assertion.ts'
 import type { Assertion } from './read-assertion.ts'
 
-/** What the times of an assertion are judged by. */
+/** The rules for the times of an assertion. */
 export interface TimesExpectation {
   now: Clock
-  /** Seconds that clocks may differ. */
+  /** Tolerated clock difference in seconds. */
   clockTolerance: number
-  /** Seconds from now to its expiry, at most. */
+  /** Maximum time until expiry, in seconds. */
   maxLifetime?: number
 }
 
 /**
- * Checks the times of an assertion (RFC 7523 §3).
+ * Validates the times of an assertion (RFC 7523 §3).
  *
- * @returns when it can no longer be used, in seconds since 1970
+ * @returns when the assertion can no longer be used, in seconds since 1970
  * @throws InvalidClientError
  */
 export function checkTimes ({ exp, nbf, iat }: Assertion['claims'], { now, clockTolerance, maxLifetime = Infinity }: TimesExpectation): number {
@@ -33,34 +33,34 @@ export function checkTimes ({ exp, nbf, iat }: Assertion['claims'], { now, clock
   return Math.ceil(exp) + clockTolerance
 }
 
-// A store may keep whole numbers only.
+// Whole numbers only, because some stores accept no others.
 function isTime (value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER / 2
 }
 
 const MEDIA_TYPE = /^application\//
 
-/** Checks the `typ` of an assertion, so that no other JWT of the same key is one (RFC 8725 §3.11). A JWT without is taken. */
+/** Validates the `typ` of an assertion, so that other JWTs with the same key are rejected (RFC 8725 §3.11). Accepts a JWT without `typ`. */
 export function checkType ({ typ }: Assertion, types: readonly string[]): void {
   if (typ === undefined) return
   if (typeof typ !== 'string' || !types.includes(typ.toLowerCase().replace(MEDIA_TYPE, ''))) throw refuse('its typ is that of something else')
 }
 
-// Characters. A store must not be filled by those who choose it.
+// Characters. The client chooses the jti, and must not be able to fill a store.
 const MAX_JTI = 256
 
-/** @throws InvalidClientError unless it is a text of 1 to 256 characters */
+/** Returns the jti. @throws InvalidClientError unless it is a string of 1 to 256 characters */
 export function checkJti ({ jti }: Assertion['claims']): string {
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI) throw refuse('jti is missing, or no text of at most 256 characters')
   return jti
 }
 
-// Seconds for which the use of an assertion is reserved that says neither when it was made nor, by a limit, for how long.
+// Seconds. The reservation of an assertion without iat and without a maximum lifetime.
 const UNKNOWN_LIFETIME = 86_400
 
 /**
- * How the use of an assertion is reserved: for its whole life, since the clock of another process may be behind. The window
- * does not depend on the time of the use: it tells whether the assertion may be older than a loss of the store.
+ * Returns the reservation of an assertion: until its expiry, since the clock of another process may be behind. The window does not
+ * depend on the time of use: it determines whether the assertion may be older than a loss of the store.
  *
  * @param expiresAt when no process accepts it any more, as {@link checkTimes} returns it
  * @param maxLifetime seconds
@@ -75,14 +75,14 @@ export function reservationOf (
 }
 
 /**
- * Uses an assertion up. Call it when everything else is good, so that a stranger cannot use up the assertions of others.
+ * Consumes an assertion. Call it after all other checks, so that an attacker cannot consume the assertions of others.
  *
- * @param owner who chose the jti: two of them may choose the same
+ * @param owner the party that chose the jti: two owners may choose the same
  * @param reservation see {@link reservationOf}
- * @throws InvalidClientError when it was used before, or has expired meanwhile
+ * @throws InvalidClientError if it was used before, or has expired meanwhile
  */
 export async function consumeOnce (replays: Replays, owner: string, jti: string, reservation: Reservation): Promise<void> {
-  // A list, since no separator is safe in names that others choose.
+  // Hashes a JSON array, because no separator is safe in names that others choose.
   const key = hash('sha256', JSON.stringify(['client_assertion', owner, jti]), 'base64url')
   if (!await reserveOnce(replays, key, reservation)) throw refuse('it was used before, or has expired meanwhile')
 }

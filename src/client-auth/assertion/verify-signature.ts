@@ -8,17 +8,17 @@ import type { FoundKeys } from '../client-keys.ts'
 import { refuse } from './read-assertion.ts'
 import type { IsCurrent } from './recheck.ts'
 
-/** Those that public keys verify. With HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1). */
+/** The algorithms with public keys. With HS256, the public key would act as a secret that everyone has (RFC 8725 §2.1). */
 export const PUBLIC_ALGORITHMS: readonly string[] = [
   'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'RS256', 'RS384', 'RS512'
 ]
 
 /**
- * Verifies the signature of an assertion, and with newer keys if it fails.
+ * Verifies the signature of an assertion, and again with newer keys if that fails.
  *
- * @param found or why there is none, for the log. Then, and when no key fits, a signature is verified all the same,
- * against a random key, so that the time tells nothing.
- * @returns a function that tells whether the key that has verified it is still in force
+ * @param found the keys, or the reason why there are none, for the log. Then, and if no key matches, verifies the signature with a
+ *   random key, so that the timing reveals nothing
+ * @returns a function that returns whether the verifying key is still valid
  * @throws InvalidClientError
  * @throws TemporarilyUnavailableError if the key may be one that could not be loaded
  */
@@ -26,7 +26,7 @@ export async function verifySignature (jwt: string, found: FoundKeys | string, o
   const outcome = typeof found === 'string' ? new errors.JWKSNoMatchingKey(found) : await verifyBy(jwt, found, options)
   if (typeof outcome === 'function') return outcome
   if (outcome instanceof errors.JWKSNoMatchingKey) await failureOf(jwt, ({ alg }, token) => decoys().find({ alg }, token), options)
-  // Its message only: the errors of jose carry claims.
+  // Only the message, because the errors of jose contain claims.
   throw refuse(outcome.message)
 }
 
@@ -55,7 +55,7 @@ function decoys (): PublicKeys {
   return keysOfNobody
 }
 
-// The private halves are thrown away; an RSA key is verified by any number of its size.
+// The private keys are discarded. An RSA key can be any number of the right size.
 function makeDecoys (): PublicKeys {
   return toPublicKeys({
     keys: [
@@ -66,7 +66,7 @@ function makeDecoys (): PublicKeys {
   })
 }
 
-// One number in six has no small factor, by which it would be taken for a weak key.
+// About one number in six has no small factor; others would be rejected as a weak key.
 function makeRsaDecoy (): JWK {
   const modulus = randomBytes(256)
   modulus[0]! |= 0x80

@@ -10,9 +10,9 @@ import type { Clients } from '../clients.ts'
 import type { ClientMetadata } from '../oauth2-client.ts'
 import { readUnknownClient } from '../read-unknown-client.ts'
 
-/** What the methods of mutual TLS need. */
+/** Options of the mutual TLS methods. */
 export interface MutualTlsOptions {
-  /** Finds the client that a request names, with its registered names or certificates in `metadata`. */
+  /** Finds the client that a request names. Its `metadata` contains the registered names or certificates. */
   clients: Pick<Clients, 'findClient'>
 }
 
@@ -28,23 +28,23 @@ export const ALTERNATIVE_NAMES: ReadonlyMap<string, AlternativeNameKind> = new M
 ])
 const NAMES = ['tls_client_auth_subject_dn', ...ALTERNATIVE_NAMES.keys()]
 
-/** Returns the members by which the certificate of a client is registered. Null is what a database has for nothing. */
+/** Returns the members by which the certificate of a client is registered. Treats null as absent, because databases return it. */
 export function registeredNames (metadata: ClientMetadata): string[] {
   return NAMES.filter((member) => metadata[member] !== undefined && metadata[member] !== null)
 }
 
-/** Compares a certificate with a client's: true, or why it is not the client's. Undefined where nothing is registered to compare with. */
+/** Compares a certificate with the registered one: true, or the reason for a mismatch. Undefined if nothing is registered to compare with. */
 type CompareCertificate = (certificate: ClientCertificate, metadata: ClientMetadata) => Promise<true | string | undefined>
 
-/** Creates a method of mutual TLS (RFC 8705 §2): the client proves by its certificate. */
+/** Creates a mutual TLS method (RFC 8705 §2): the client authenticates by its certificate. */
 export function certificateMethod (name: string, clients: Pick<Clients, 'findClient'>, needs: ClientNeeds, compare: CompareCertificate): ClientAuthMethod {
   return Object.freeze({
     name,
     needs,
     mechanism: 'client_certificate',
-    // Beside other credentials, a certificate is there for the token to be bound to.
+    // In addition to other credentials, a certificate only serves to bind the token.
     isSecondary: true,
-    // RFC 8705 §2: the client_id is there in every request.
+    // RFC 8705 §2: every request contains the client_id.
     carries: (request: TokenRequest) => parameter(request.form, 'client_id') !== undefined && presentedCertificate(request) !== undefined,
     authenticate (request: TokenRequest) {
       const clientId = parameter(request.form, 'client_id')
@@ -63,7 +63,7 @@ export function certificateMethod (name: string, clients: Pick<Clients, 'findCli
     if (outcome !== true) await readUnknownClient(clients)
     if (!isOwn) return undefined
     if (outcome === true) return { kind: 'verified', clientId: client.id, clientAuthData: client, ...(typeof metadata.jwks_uri === 'string' && { recheck: () => recheck(certificate, client.id, metadata) }) }
-    // Without a word on its method, the client may be one of another.
+    // Without a registered method, the client may use another one.
     if (outcome === undefined && registered === undefined) return undefined
     throw new InvalidClientError(undefined, { cause: outcome ?? `the client ${client.id} is registered for ${name}, and nothing that its certificate could be compared with` })
   }

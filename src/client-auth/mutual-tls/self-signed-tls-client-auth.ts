@@ -15,7 +15,7 @@ import type { MutualTlsOptions } from './certificate-method.ts'
 
 /** The options of selfSignedTlsClientAuth. */
 export interface SelfSignedTlsOptions extends MutualTlsOptions, Pick<ClientKeysOptions, 'fetch' | 'onError'> {
-  /** Seconds since 1970, for the age of what was read from a jwks_uri. Default the system's. */
+  /** The clock for the age of keys from a jwks_uri, in seconds since 1970. Default the system clock. */
   now?: Clock
 }
 
@@ -25,13 +25,12 @@ export const SELF_SIGNED_TLS_CLIENT_AUTH: OptionsDescription<SelfSignedTlsOption
 }
 
 /**
- * Makes the method self_signed_tls_client_auth (RFC 8705 §2.2): the client's certificate is one of those that are
- * registered in the `x5c` or the `x5t#S256` of the keys in `metadata.jwks`, or at `metadata.jwks_uri`. Its chain and its
- * dates mean nothing. A client that is registered by a name too is one of tls_client_auth, unless its
- * `token_endpoint_auth_method` says otherwise.
+ * Creates the method self_signed_tls_client_auth (RFC 8705 §2.2): the client's certificate is registered in the `x5c` or the
+ * `x5t#S256` of a key in `metadata.jwks`, or at `metadata.jwks_uri`. Does NOT validate its chain and its dates. A client that is also
+ * registered by a certificate name uses tls_client_auth, unless its `token_endpoint_auth_method` says otherwise.
  *
- * A jwks_uri that is unavailable is invalid_client, with the reason in the log, if no keys are held that are recent enough (ten minutes,
- * and ten more during an outage), or none that has the certificate: another status would tell that there is such a client.
+ * An unavailable jwks_uri is invalid_client, with the reason in the log, if no recent keys are cached (ten minutes, and ten more
+ * during an outage), or none has the certificate: a distinct status would reveal that the client exists.
  *
  * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE, FST_OAUTH_UNKNOWN_OPTION
  */
@@ -52,7 +51,7 @@ export function selfSignedTlsClientAuth (options: SelfSignedTlsOptions): ClientA
 }
 
 function hasCertificate (keys: readonly { readonly x5c?: unknown, readonly 'x5t#S256'?: unknown }[], x509: X509Certificate): boolean {
-  // RFC 7517 §4.7: base64 of the DER, the certificate of the key first.
+  // RFC 7517 §4.7: base64 of the DER, starting with the certificate of the key.
   const der = x509.raw.toString('base64')
   return keys.some(({ x5c, 'x5t#S256': thumbprint }) => (Array.isArray(x5c) && x5c[0] === der) || thumbprint === thumbprintOf(x509))
 }

@@ -12,12 +12,12 @@ import type { MutualTlsOptions } from './certificate-method.ts'
 export const TLS_CLIENT_AUTH: OptionsDescription<MutualTlsOptions> = { of: 'tlsClientAuth', options: { clients: required(CLIENT_FINDER) }, error: incomplete }
 
 /**
- * Makes the method tls_client_auth (RFC 8705 §2.1): the client's certificate is of an authority that the TLS layer trusts,
- * and has the one name that the client is registered by: its subject, compared as RFC 4514 writes it, or one of its
- * subject alternative names.
+ * Creates the method tls_client_auth (RFC 8705 §2.1): the client's certificate is issued by an authority that the TLS layer trusts,
+ * and has the name that is registered for the client: its subject, compared in the form of RFC 4514, or one of its subject
+ * alternative names.
  *
- * Every authority that the TLS layer trusts may vouch for every client: give the server a `ca`, or those of the public
- * web are all trusted. Does NOT look at revocation lists: that is the TLS layer's work too.
+ * Every authority that the TLS layer trusts can issue a certificate for every client: set `ca` on the server, or all authorities of
+ * the public web are trusted. Does NOT check revocation lists: that is a task of the TLS layer too.
  *
  * @throws FlowConfigurationError FST_OAUTH_AUTH_METHOD_INCOMPLETE, FST_OAUTH_UNKNOWN_OPTION
  */

@@ -6,11 +6,14 @@ export function targetUriOf ({ origin, url }: PlainRequest): string {
   return `${origin}${pathOf(url)}`
 }
 
-// Segments of dots, and backslashes, which the URL class resolves and a router takes as they are: a proof for /public must
-// not open /admin/%2e%2e/public, where a route /admin/* answers.
+// Dot segments and backslashes, which the URL class resolves and a router takes literally: a proof for /public must not be
+// accepted for /admin/%2e%2e/public, which a route /admin/* handles.
 const UNROUTED = /\\|\/(?:\.|%2e){1,2}(?:\/|$)/i
 
-/** Returns whether two URIs are equal after normalisation, without query and fragment (RFC 9449 §4.3, RFC 3986 §6.2.2 and §6.2.3). A URI with dot segments is compared exactly. */
+/**
+ * Returns whether two URIs are equal after normalisation, without query and fragment (RFC 9449 §4.3, RFC 3986 §6.2.2 and §6.2.3).
+ * A URI with dot segments is compared exactly.
+ */
 export function isSameTarget (htu: string, target: string): boolean {
   if (htu === target) return true
   if (UNROUTED.test(target)) return false
