@@ -31,9 +31,9 @@ export interface ClientAssertionOptions {
    */
   tokenEndpointAudience?: string | readonly string[]
   /**
-   * Seconds from now to the `exp` of an assertion, at most. Default 300: clients of FAPI and OpenID Connect mostly take
-   * 60, some libraries five minutes; what lives longer is of use to a thief, and must be remembered. Authlib signs assertions for
-   * an hour unless told otherwise: set 3600 for such clients, or `expires_in` in them.
+   * Maximum time until the `exp` of an assertion, in seconds. Default 300: clients of FAPI and OpenID Connect mostly use 60, some
+   * libraries five minutes. A longer lifetime helps an attacker who steals an assertion, and needs more store space. Authlib signs
+   * assertions for an hour by default: set 3600 for such clients, or `expires_in` in the client.
    */
   maxLifetime?: number
   /** Tolerated clock difference in seconds, at most 60. Default 10, as in FAPI 2.0 (§5.3.2.1). */
