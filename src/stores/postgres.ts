@@ -9,17 +9,18 @@ export type { PostgresClient, PostgresPool, PostgresQuery } from './sql/postgres
 export type { SqlStore, SqlStoreOptions } from './sql/sql-store.ts'
 export type { Migrated } from './sql/schema.ts'
 
-/** How a PostgreSQL store works. */
+/** Options of {@link postgresStore}. */
 export interface PostgresStoreOptions extends SqlStoreOptions {
   /**
-   * Prepares statements by name, once for each connection: they take half the time. Default false, since it fails behind a
-   * pooler that hands out connections by transaction and knows nothing of prepared statements, such as PgBouncer before 1.21
-   * or without `max_prepared_statements`.
+   * Uses named prepared statements, once per connection, which halves their duration. Default false, since it fails behind a
+   * pooler in transaction mode that does not support prepared statements, such as PgBouncer before 1.21 or without
+   * `max_prepared_statements`.
    */
   prepare?: boolean
 }
 
-// A Client has the same functions: its queries would wait permanently, or come between the statements of a transaction.
+// Rejects a Client, which has the same methods: its queries would wait permanently, or run between the statements of a
+// transaction.
 const POOL: Rule<PostgresPool> = {
   accepts: (value) => hasMethods(value, ['connect']) && typeof (value as PostgresPool).totalCount === 'number',
   demand: 'a Pool of pg',
@@ -42,7 +43,7 @@ const POSTGRES_STORE: OptionsDescription<PostgresStoreOptions> = { of: 'postgres
  * failover, a recovery to a point in time, or the restore of a dump, one-time values whose reservation may have been lost are
  * rejected with StoreUnavailableError: those made until twice the clock tolerance after it was noticed.
  *
- * Works behind PgBouncer in transaction mode: nothing is left on a connection, unless told by `prepare`.
+ * Works behind PgBouncer in transaction mode: no state is left on a connection, unless `prepare` is true.
  *
  * @param pool a Pool of pg. Close it yourself, last.
  * @throws FlowConfigurationError FST_OAUTH_INVALID_DATABASE, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION

@@ -14,7 +14,7 @@ export type { RedisClient } from './redis/connection.ts'
 
 /** Options of {@link redisStore}. */
 export interface RedisStoreOptions {
-  /** Comes before all keys. Default "fcc:". */
+  /** The prefix of all keys. Default "fcc:". */
   prefix?: string
   /**
    * Seconds that the clocks of servers and of Redis may differ: at least the greatest `clockTolerance` of all servers. A
@@ -65,19 +65,19 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore, E
   }
 
   /**
-   * Declares that servers have reserved one-time values before, in this Redis or in one that it replaces: then a Redis that
-   * has no sentinels has lost reservations, and rejects values that may be among them. Without this call, a process that
-   * starts takes such a Redis for a new one. Call it before {@link check} and before the first reservation.
+   * Declares that servers have reserved one-time values before, in this Redis or in one that it replaces. A Redis without
+   * sentinels has then lost reservations, and values that may be among them are rejected. Without this call, a process that
+   * starts treats such a Redis as a new one. Call it before {@link check} and before the first reservation.
    */
   expectHistory (): void {
     this.#reservations.expectHistory()
   }
 
   /**
-   * Creates the sentinels by which `reserve` notices that Redis has lost reservations, where they are missing. The first
-   * reservation of a process does so too.
+   * Creates missing sentinels, by which `reserve` detects that Redis has lost reservations. The first reservation of a process
+   * does so too.
    *
-   * @returns warnings about protection that is missing with this Redis, each with its fix; none if all is well
+   * @returns warnings about missing protection with this Redis, each with its fix; none if everything is in order
    * @throws StoreUnavailableError
    */
   async check (): Promise<readonly string[]> {
@@ -90,11 +90,11 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore, E
   }
 
   /**
-   * Reserves a one-time value. A value that was made before Redis was restarted, replaced or promoted, or within twice
-   * the clock tolerance after the store noticed that, is rejected: its reservation may be lost.
+   * Reserves a one-time value. A value that was made before Redis was restarted, replaced or promoted, or within twice the
+   * clock tolerance after the store detected that, is rejected: its reservation may be lost.
    *
-   * @returns false when it is reserved already
-   * @throws StoreUnavailableError also for such a value: it will never be accepted, another one will
+   * @returns false if it is already reserved
+   * @throws StoreUnavailableError also for such a value, which is never accepted. The client needs a new one
    */
   async reserve (key: string, reservation: Reservation): Promise<boolean> {
     return await this.#reservations.reserve(key, reservation)
@@ -118,11 +118,12 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore, E
   }
 
   /**
-   * Checks that Redis does not evict keys when `maxmemory` is reached: with a reservation or a revocation it would forget that a proof
-   * was used, or that a token was revoked. Read from INFO, since managed servers block CONFIG. The flow calls it when it starts, for
+   * Checks that Redis does not evict keys when `maxmemory` is reached: an evicted reservation would allow the replay of a
+   * proof, and an evicted revocation would make a token valid again. Reads INFO, since managed servers block CONFIG. The flow
+   * calls it when it starts, for
    * stores of revocations and of replay protection.
    *
-   * @returns a warning where that cannot be read
+   * @returns a warning if the policy cannot be read
    * @throws FlowConfigurationError FST_OAUTH_REDIS_EVICTS
    * @throws StoreUnavailableError
    */
@@ -133,7 +134,7 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore, E
 
 /**
  * Keeps reservations of assertions and proofs, revocations of single tokens, and counted failures in Redis 7 or newer, or
- * Valkey. Clients, signing keys and opaque tokens belong into a database.
+ * Valkey. Clients, signing keys and opaque tokens belong in a database.
  *
  * A call rejects with StoreUnavailableError when Redis does not answer within 2 seconds, and at once while the client has
  * lost its connection, regardless of the client's own `maxRetriesPerRequest`, `enableOfflineQueue` and `commandTimeout`.
@@ -142,16 +143,16 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore, E
  * - that it is the primary. A replica rejects every script; a writable replica does where INFO is allowed. A primary with
  *   fewer replicas than `min-replicas-to-write`, or whose last snapshot failed (`stop-writes-on-bgsave-error`), rejects
  *   every script too, reads included.
- * - that a list of revocations goes on where the last one ended: `isContinued` is false after data was lost.
+ * - that a list of revocations continues where the last one ended: `isContinued` is false after a loss of data.
  * - that reservations may be lost. After a restart, a promotion, a loss of data, or a move of slots to another node of a Cluster,
  *   values that may be among them are rejected. Needs the permission to run INFO: see {@link RedisStore.check}.
  * - that Redis evicts no keys: `maxmemory-policy` must be noeviction unless `maxmemory` is 0. See {@link RedisStore.checkEviction}.
  *
  * Not checked:
- * - that Redis keeps what it accepted. It needs persistence (`appendonly yes`), or a process that starts after Redis did reads none
- *   of the revocations before.
- * - that there is one primary. A primary that a partition has separated from its replicas accepts what the other one
- *   accepts too; `min-replicas-to-write 1` limits that to `min-replicas-max-lag`.
+ * - that Redis keeps what it accepted. It needs persistence (`appendonly yes`), or processes that start after a restart of
+ *   Redis do not read the earlier revocations.
+ * - that there is one primary. During a network partition, two primaries may accept the same value; `min-replicas-to-write 1`
+ *   limits that to `min-replicas-max-lag`.
  * - that a new process on an empty Redis is the first one: see {@link RedisStore.expectHistory}.
  * - the memory of Redis before a revocation: it is stored even when `maxmemory` is reached. Reservations and counted
  *   failures are rejected then.

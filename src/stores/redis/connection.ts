@@ -9,15 +9,16 @@ export interface RedisClient {
   eval (script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
 }
 
-// A client in one of these states queues commands until it has connected again, which it has not begun to do.
+// In these states, a client queues commands until it has reconnected.
 const DISCONNECTED: ReadonlySet<string> = new Set(['close', 'reconnecting', 'disconnecting', 'end'])
-// Milliseconds. Without this, a command waits as long as the client retries, and without end on a connection that is silent.
+// Milliseconds. Without a limit, a command waits as long as the client retries, and permanently on a connection without
+// responses.
 const TIME_LIMIT = 2000
 
 /**
  * Runs commands in Redis, within 2 seconds. Rejects at once while the client has lost its connection.
  *
- * @throws StoreUnavailableError for every failure. The commands may have been executed, or may be executed later
+ * @throws StoreUnavailableError for every failure. The commands may have been executed, or may still be executed later
  */
 export async function ask<T> (client: RedisClient, work: (client: RedisClient) => Promise<T>): Promise<T> {
   if (DISCONNECTED.has(client.status)) throw new StoreUnavailableError(new Error(`The client has no connection: its status is ${client.status}`))
@@ -28,14 +29,14 @@ export async function ask<T> (client: RedisClient, work: (client: RedisClient) =
   })
 }
 
-// An error of the client contains the command that failed, and an error of a cluster that of a node. If Redis rejected the
-// connection, that command contains the password, and errors of a store are logged.
+// Removes the failed command from an error of the client, and from the node error in an error of a cluster. If Redis rejected
+// the connection, the command contains the password, and errors of a store are logged.
 function withoutCommand (cause: unknown): Error {
   const { name, message, stack }: Partial<Error> = Object(cause)
   return Object.assign(new Error(message), { name, stack })
 }
 
-/** Runs a script by its hash, and by its text where Redis has not cached it: at first, after a restart, on another node. */
+/** Runs a script by its hash, or by its source if Redis has not cached it: on first use, after a restart, on another node. */
 export function runScript (client: RedisClient, { sha, text }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
   return client.evalsha(sha, keys.length, ...keys, ...args).catch((error: unknown) => {
     if (!String(error).includes('NOSCRIPT')) throw error

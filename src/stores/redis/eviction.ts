@@ -8,8 +8,8 @@ const KEEPS_ALL = 'noeviction'
 /**
  * Checks that no node evicts keys.
  *
- * @param keys of which each may be on another node of a Cluster
- * @returns a warning where a node does not say so
+ * @param keys keys that may be on different nodes of a Cluster
+ * @returns a warning if a node does not report its policy
  * @throws FlowConfigurationError FST_OAUTH_REDIS_EVICTS
  * @throws StoreUnavailableError
  */

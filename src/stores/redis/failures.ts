@@ -4,7 +4,7 @@ import { ask, runScript } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { COUNT_FAILURE, FORGET_FAILURES } from './scripts.ts'
 
-// Failures are counted in a fixed number of hashes of at most so many fields, 4,096 in all: about 200 KB, whatever callers invent.
+// Failures are counted in a fixed number of hashes of at most so many fields, 4,096 in all: about 200 KB, regardless of the number of keys.
 const BUCKETS = 64
 const MAX_FIELDS = 64
 // Characters of base64url: 96 bits.
@@ -12,7 +12,7 @@ const FIELD_LENGTH = 16
 // Seconds that Redis keeps counted failures after the window is over by the clock of the process that counted first.
 const SKEW = 60
 
-/** Counted failures, as many as there is room for. */
+/** The counted failures, for a bounded number of keys. */
 export class Failures {
   readonly #client: RedisClient
   readonly #prefix: string
@@ -20,7 +20,10 @@ export class Failures {
   readonly #seed: () => Promise<string>
   #seeded: Promise<string> | undefined
 
-  /** @param failures `seed`: a text that all processes know, and no caller: it decides which failures share a bucket */
+  /**
+   * @param failures `seed`: a string that all processes share and that callers do not know. It determines which failures share
+   * a bucket
+   */
   constructor ({ client, prefix, now, seed }: { client: RedisClient, prefix: string, now: Clock, seed: () => Promise<string> }) {
     this.#client = client
     this.#prefix = prefix
@@ -41,7 +44,7 @@ export class Failures {
     await ask(this.#client, (client) => runScript(client, FORGET_FAILURES, [bucket], [field]))
   }
 
-  // A caller who could choose the bucket would drive the failures of its guesses out by those of invented ids.
+  // The bucket must be unpredictable: otherwise an attacker could evict the count of its guesses with failures of invented ids.
   async #place (key: string): Promise<{ bucket: string, field: string }> {
     this.#seeded ??= this.#seed().catch((error: unknown) => {
       this.#seeded = undefined

@@ -4,16 +4,16 @@ import { ask, runScript } from './connection.ts'
 import type { RedisClient } from './connection.ts'
 import { RESERVE, WATCH } from './scripts.ts'
 
-// A script reaches the keys of one slot of a Cluster only, and it needs a sentinel beside the reservation: so the
-// reservations are spread over buckets, each with its own slot and sentinel.
+// A script can access the keys of one Cluster slot only, and needs a sentinel beside the reservation. Reservations are
+// therefore distributed over buckets, each with its own slot and sentinel.
 const BUCKETS = 64
 
-/** Where one-time values are reserved, and how it is noticed that Redis has lost reservations. */
+/** The reservations of one-time values, with detection of their loss. */
 export class Reservations {
   readonly #client: RedisClient
   readonly #prefix: string
   readonly #storeClock: () => string
-  // The names of the sentinels, by bucket, as this process has read them last: a missing or another one means a loss.
+  // The names of the sentinels, by bucket, as last read by this process. A missing or different name means a loss.
   readonly #names: string[] = Array(BUCKETS).fill('')
   #isHistoryExpected = false
   #watching: Promise<void> | undefined
@@ -35,7 +35,7 @@ export class Reservations {
     this.#isHistoryExpected = true
   }
 
-  /** Reads all sentinels, and writes those that are missing. @returns false where the user of Redis is not allowed to run INFO */
+  /** Reads all sentinels, and writes those that are missing. @returns false if the Redis user is not allowed to run INFO */
   async watch (): Promise<boolean> {
     await ask(this.#client, (client) => this.#watchAll(client))
     return this.#names.every((name) => name !== '')
@@ -44,13 +44,13 @@ export class Reservations {
   async reserve (key: string, { window, issuedAt, expiresAt, clockTolerance }: Reservation): Promise<boolean> {
     const hash = createHash('sha256').update(key).digest()
     const bucket = hash[0]! % BUCKETS
-    // A value without the time when it was made was made one window before its expiry, at the earliest.
+    // A value without `iat` was issued at most one window before its expiry.
     const losableUntil = (issuedAt ?? expiresAt - window) - 2 * clockTolerance
     const seconds = Math.max(1, Math.ceil(window + 2 * clockTolerance))
     const name = hash.toString('base64url')
     const value = randomUUID()
     return await ask(this.#client, async (client) => {
-      // Before the first reservation: a sentinel that is missing later was lost.
+      // Create the sentinels before the first reservation: a sentinel that is missing later was lost.
       if (!this.#isWatched) await this.#watchAll(client)
       const keys = [this.#sentinel(bucket), `${this.#tagged(bucket)}:${name}`]
       const args = [...this.#sentinelArguments(bucket), value, String(seconds), String(losableUntil)]
@@ -60,7 +60,8 @@ export class Reservations {
       ])
       const [sentinel, isNews, outcome] = reserved as [string, unknown, unknown]
       this.#names[bucket] = sentinel
-      // A bucket rejects values up to the time when the loss was noticed there: that shall be now, in all of them.
+      // A bucket rejects values up to the time when it detected the loss. Check all buckets now, so that this is the same time
+      // in all.
       if (Number(isNews) === 1) this.#watchAll(client).catch(() => {})
       if (Number(outcome) === -1) throw new Error('Redis was restarted, replaced or promoted after this value had been made, and may have lost its reservation')
       return Number(outcome) === 1 && isFree
@@ -94,7 +95,7 @@ export class Reservations {
   }
 
   // Release 0.1.0 reserves under this key, by a value of the expiry and a UUID. Its processes and those of this release may
-  // run side by side during an upgrade. To be removed once nobody upgrades from 0.1.0.
+  // run side by side during an upgrade. Remove this once upgrades from 0.1.0 are no longer supported.
   async #reserveBesideRelease010 (client: RedisClient, name: string, expiresAt: number, seconds: number): Promise<boolean> {
     const kept = await client.set(`${this.#prefix}replay:${name}`, `${expiresAt} later-release`, 'EX', seconds, 'NX', 'GET')
     return kept === null || String(kept).endsWith(' later-release')

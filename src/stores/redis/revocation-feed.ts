@@ -16,14 +16,14 @@ export class RevocationFeed {
   readonly #kept: string
 
   /**
-   * @param feed `storeClock`: the time in seconds since 1970, or nothing for the clock of Redis; `ownClock`: one that does
-   * not run ahead; `kept`: seconds that a revocation stays after its expiry
+   * @param feed `storeClock`: the time in seconds since 1970, or nothing for the clock of Redis; `ownClock`: a clock of this
+   *   process that does not run ahead; `kept`: seconds that a revocation is kept after its expiry
    */
   constructor ({ client, prefix, storeClock, ownClock, kept }: {
     client: RedisClient, prefix: string, storeClock: () => string, ownClock: Clock, kept: number
   }) {
     this.#client = client
-    // A cluster chooses the slot by the part in braces, and a script reaches the keys of one slot only.
+    // A cluster chooses the slot by the part in braces, and a script can access the keys of one slot only.
     this.#keys = ['positions', 'expiries', 'names', 'id'].map((name) => `${prefix}{revocations}:${name}`)
     this.#storeClock = storeClock
     this.#ownClock = ownClock
@@ -42,7 +42,7 @@ export class RevocationFeed {
   }
 
   async list ({ position, name }: FeedMark = FEED_START): Promise<FeedPage<Revocation>> {
-    // One more than a page, to learn whether others follow.
+    // Requests one more than a page, to detect whether more entries follow.
     const args = [String(position), name, String(PAGE_SIZE + 1), randomUUID(), this.#storeClock()]
     return await ask(this.#client, async (client) => {
       const reply = await runScript(client, LIST_REVOCATIONS, this.#keys, args)

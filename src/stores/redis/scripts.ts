@@ -7,7 +7,7 @@ export interface Script {
   sha: string
 }
 
-// With the first line "#!lua", Redis treats a script that has not the flag no-writes as a write: a replica rejects it, and
+// With the first line "#!lua", Redis treats a script without the flag no-writes as a write: a replica rejects it, and
 // so does a primary that has too few replicas for min-replicas-to-write. "allow-oom" permits it when maxmemory is reached.
 //
 // A writable replica (replica-read-only no) would execute it, and its data is not that of the primary: the role is checked
@@ -32,8 +32,9 @@ const WITH_RUN_ID = { sections: "'server', 'replication'" }
 
 /**
  * Counts a failure. KEYS: a hash of failures, each a field of count and time. ARGV: the field, now, when a first failure is forgotten,
- * seconds to keep the hash, and how many fields it may have. Returns count and time. A new field takes the place of one that is
- * over, else of the one with the fewest failures: so it costs as many failures to drive one out as it has itself, for each field.
+ * seconds to keep the hash, and how many fields it may have. Returns count and time. A new field replaces an expired one, or
+ * else the one with the fewest failures: to evict a field, an attacker needs at least as many failures as it has, in every
+ * field.
  */
 export const COUNT_FAILURE = script(`
 local now, kept = tonumber(ARGV[2]), redis.call('HGET', KEYS[1], ARGV[1])
@@ -54,14 +55,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 return { count + 1, forgottenAt }
 `)
 
-/** Forgets the failures of a field. KEYS: the hash. ARGV: the field. */
+/** Deletes the failures of a field. KEYS: the hash. ARGV: the field. */
 export const FORGET_FAILURES = script(`
 return redis.call('HDEL', KEYS[1], ARGV[1])
 `, EVEN_WHEN_FULL)
 
 /**
- * Reads whether this Redis may evict keys. KEYS: one on the node in question. Returns the policy, "noeviction" where there is no
- * maximum either; nothing where INFO is not allowed or does not say so.
+ * Reads whether this Redis may evict keys. KEYS: one on the node in question. Returns the policy, "noeviction" also without a
+ * memory limit; nothing if INFO is not allowed or does not contain it.
  */
 export const EVICTION_POLICY = script(`
 if not redis.acl_check_cmd('INFO', 'memory') then return '' end
@@ -83,11 +84,11 @@ return redis.call('GET', KEYS[1])
 // position from the sorted set of names.
 
 /**
- * Adds a revocation, after removing up to a hundred that have expired. The last of these stays: it may be the newest of all,
- * which readers have as their mark. Needs no free memory: nobody may prevent a revocation by filling Redis. ARGV: the
+ * Adds a revocation, after removing up to a hundred that have expired. The last expired one is kept: it may be the newest of
+ * all, which readers have as their mark. Needs no free memory, so that filling Redis does not prevent a revocation. ARGV: the
  * revocation, its expiry, its name, the clock of this process in seconds since 1970, the clock of the store or nothing for
  * that of Redis, seconds to keep a revocation after its expiry, and an id of the store if it has none. Returns its position.
- * A revocation that is there already was added by this same call: the client sent it again after it had lost the connection.
+ * A revocation that already exists was added by this same call: the client sent it again after a lost connection.
  */
 export const ADD_REVOCATION = script(`
 local kept = redis.call('ZSCORE', KEYS[1], ARGV[1])
@@ -117,7 +118,7 @@ return position
 `, EVEN_WHEN_FULL)
 
 /**
- * Lists revocations behind a mark. ARGV: position and name of the mark, how many to list, an id of the store if it has
+ * Lists revocations after a mark. ARGV: position and name of the mark, how many to list, an id of the store if it has
  * none, the clock of the store or nothing for that of Redis. Returns the id of the store, its clock in milliseconds, whether
  * the mark is there, and the revocations, each followed by its position.
  */
@@ -179,17 +180,17 @@ if info then
 end
 `
 
-/** Reads a sentinel, and writes it where it is missing. KEYS: the sentinel. ARGV as above. Returns its name; nothing where INFO is not allowed. */
+/** Reads a sentinel, and writes it where it is missing. KEYS: the sentinel. ARGV as above. Returns its name; nothing if INFO is not allowed. */
 export const WATCH = script(`
 ${CHECK_SENTINEL}
 return name
 `, WITH_RUN_ID)
 
 /**
- * Reserves a value. KEYS: the sentinel, the reservation. ARGV as above, then: a random text for this call, seconds to keep
- * the reservation, and the first time of a loss that the reservation of this value may be part of. Returns the name of the
- * sentinel, whether a loss was noticed now, and 1 for reserved, 0 for reserved already, -1 for possibly lost. A reservation
- * with the text of this call was made by it: the client sent it again after it had lost the connection.
+ * Reserves a value. KEYS: the sentinel, the reservation. ARGV as above, then: a random string for this call, seconds to keep
+ * the reservation, and the earliest time of a loss that may affect the reservation of this value. Returns the name of the
+ * sentinel, whether a loss was detected now, and 1 for reserved, 0 for already reserved, -1 for possibly lost. A reservation
+ * with the string of this call was created by it: the client sent the call again after a lost connection.
  */
 export const RESERVE = script(`
 ${CHECK_SENTINEL}

@@ -9,7 +9,7 @@ import type { StoreClock } from './store-clock.ts'
 export interface AuditOptions {
   /** Seconds. */
   retention: number
-  /** How many at most. */
+  /** Maximum number of records. */
   maxRecords: number
 }
 
@@ -53,13 +53,13 @@ export class AuditTable implements AuditStore {
     return rows.map((row) => ({ ...toRecord(row), position: Number(row['position']), name: String(row['name']) }))
   }
 
-  /** Deletes some of what is no longer kept. Call it before a transaction that writes a record. */
+  /** Deletes some surplus records. Call it before a transaction that writes a record. */
   async dropSurplus (): Promise<void> {
     await this.#feed.expired.drop()
     await this.#surplus.drop()
   }
 
-  /** Writes a record as a part of a transaction, which holds the feed from here on: as its last step. */
+  /** Writes a record as a part of a transaction, which locks the feed from here on. Must be its last step. */
   * write (record: AuditRecord | undefined): Steps<void> {
     if (record !== undefined) yield * this.#append(record)
   }

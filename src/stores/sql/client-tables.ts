@@ -92,7 +92,7 @@ export class ClientTables implements ClientStore {
   }
 
   async listClients ({ after, limit }: { after?: string, limit: number }): Promise<StoredClient[]> {
-    // No id has a NUL, and all ids that continue behind the same beginning come after it.
+    // No id contains NUL, and all longer ids with the same beginning sort after it.
     const rows = await this.#database.read(after === undefined ? [LIST_FIRST, limit] : [LIST, after.split('\u0000', 1)[0]!, limit], 'id')
     return rows.map(toClient)
   }
@@ -133,7 +133,7 @@ export class ClientTables implements ClientStore {
     return { ids, entries }
   }
 
-  // A removal of the same id that was under way has ended: its entry is found.
+  // A concurrent removal of the same id has ended by now, so that its entry is found.
   * #raiseAdded (clients: readonly StoredClient[], ids: readonly string[]): Steps<Written> {
     const known = yield * this.#entries.findGenerations(ids)
     const added = new Set(ids)
@@ -151,14 +151,14 @@ export class ClientTables implements ClientStore {
     const [stored] = yield [this.#lock, id]
     if (stored === undefined || Number(stored['version']) !== version) return false
     const current = Number(stored['generation'])
-    // An earlier generation of this very version was read from a history that was lost: processes of 0.1.0 count up by one.
+    // A lower generation with the same version was read from a lost history: processes of 0.1.0 increment versions by one.
     if (client.generation !== undefined && client.generation < current) return false
     const written = yield * this.#entries.write({
       entries,
       clients: raises ? [{ id, isDisabled, given, stored: [current] }] : []
     })
     const raised = raises ? written.findLast((entry) => entry.kind === 'client') : undefined
-    // A generation only grows, whatever the caller has read.
+    // A generation only grows, even if the caller has read an older one.
     const generation = raised?.generation ?? Math.max(current, given)
     const next = nextVersion(version)
     yield [REPLACE, next, ...fromClient({ ...client, version: next }), generation, id]
@@ -183,7 +183,7 @@ export class ClientTables implements ClientStore {
   }
 }
 
-// The generation is a column alone: processes of release 0.1.0, which do not read it, leave it as it is.
+// The generation has a column of its own: processes of release 0.1.0, which do not know it, leave it unchanged.
 
 function toClient ({ body, generation }: Row): StoredClient {
   const client = JSON.parse(String(body)) as StoredClient
@@ -191,7 +191,7 @@ function toClient ({ body, generation }: Row): StoredClient {
   return number > 0 ? { ...client, generation: number } : client
 }
 
-/** Whether it has an imported secret, and all of it but its generation. */
+/** Returns the column values of a client: whether it has an imported secret, and all members except the generation. */
 function fromClient ({ generation, ...client }: StoredClient): Value[] {
   return [client.secrets.some(({ isImported }) => isImported === true) ? 1 : 0, JSON.stringify(client)]
 }

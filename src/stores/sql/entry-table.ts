@@ -40,7 +40,7 @@ export class EntryTable implements Pick<EntryStore, 'listEntries' | 'raiseAll'> 
     return { ...page, settingsVersion }
   }
 
-  /** Adds entries as they are, in one atomic step. */
+  /** Adds entries unchanged, in one atomic step. */
   async addEntries (entries: readonly Entry[]): Promise<Written> {
     await this.dropExpired()
     return await this.#database.transaction(this.write({ entries }))
@@ -51,18 +51,18 @@ export class EntryTable implements Pick<EntryStore, 'listEntries' | 'raiseAll'> 
     return await this.#database.transaction(this.#raiseAll(above, audit))
   }
 
-  /** Deletes some of what has expired. Call it before a transaction that writes entries. */
+  /** Deletes some expired entries. Call it before a transaction that writes entries. */
   async dropExpired (): Promise<void> {
     await this.#feed.expired.drop()
   }
 
-  /** The greatest generation of each client that has an entry, by its id. */
+  /** Finds the greatest generation of each client that has an entry, by its id. */
   * findGenerations (ids: readonly string[]): Steps<ReadonlyMap<string, number>> {
     const rows = yield [this.#findGenerations, this.#database.dialect.list(ids)]
     return new Map(rows.map(({ id, generation }) => [String(id), Number(generation)]))
   }
 
-  /** Writes entries as a part of a transaction, which holds the feed from here on. */
+  /** Writes entries as a part of a transaction, which locks the feed from here on. */
   * write (change: NewEntries): Steps<Written> {
     const count = countEntries(change)
     if (count === 0) return []

@@ -5,7 +5,7 @@ import type { StoreClock } from './store-clock.ts'
 
 // Milliseconds between two searches.
 const PAUSE = 60_000
-// How many rows one call deletes at most. As long as there are more, the next call goes on.
+// Maximum number of rows that one call deletes. The next call continues if there are more.
 const BATCH = 100
 
 /** Which rows are deleted. */
@@ -17,13 +17,13 @@ export interface Surplus {
   where: string
   /** The order in which they are deleted, by a column that has an index. */
   orderBy: string
-  /** What is to be given for each "?" in `where`. */
+  /** Returns the values for each "?" in `where`. */
   values: () => Value[]
-  /** Whether the row with the greatest key of those that fulfil the condition is kept. Default false. */
+  /** Whether the matching row with the greatest key is kept. Default false. */
   keepsLast?: boolean
 }
 
-/** The rows of a table that are no longer needed. Calls that write to the table delete them: no timer keeps the process alive. */
+/** Deletes rows of a table that are no longer needed. Calls that write to the table trigger it: there is no timer. */
 export class SurplusRows {
   readonly #database: SqlDatabase
   readonly #delete: string
@@ -43,7 +43,7 @@ export class SurplusRows {
   async drop (): Promise<void> {
     const time = monotonic()
     if (time < this.#dueAt) return
-    // Calls that come while this one waits have nothing to do.
+    // Concurrent calls must not start the same search.
     this.#dueAt = time + PAUSE
     const dropped = await this.#database.rows([this.#delete, ...this.#values()])
     if (dropped.length === BATCH) this.#dueAt = -Infinity
@@ -51,16 +51,16 @@ export class SurplusRows {
 }
 
 /**
- * The rows of a table that have expired: both the clock of the store and that of this process say so, by more than twice the
- * largest clock tolerance.
+ * Returns the expired rows of a table: those that expired more than twice the largest clock tolerance ago, by both the clock of
+ * the store and that of this process.
  *
- * @param options `isFeed`: the last of them is kept. It may be the end of the feed, and a reader that has read all then finds
- *   the entry that it goes on from
+ * @param options `isFeed`: the last of them is kept. It may be the end of the feed, where a reader that has read everything
+ *   must find the entry of its mark
  */
 export function expiredRows (database: SqlDatabase, clock: StoreClock, { table, key, isFeed = false }: { table: string, key: string, isFeed?: boolean }): SurplusRows {
   const { seconds, own } = clock
   const tolerance = `CASE WHEN version = 0 THEN ${FALLBACK_CLOCK_TOLERANCE} ELSE largest_clock_tolerance END`
-  // As a subquery it is evaluated once, so that the index on the expiry is used although the clock is volatile.
+  // A subquery is evaluated once, so that the index on the expiry is used although the clock is volatile.
   const limit = `(SELECT ${database.dialect.least(seconds.sql, 'CAST(? AS BIGINT)')} - 2 * ${tolerance} FROM oauth_settings)`
   return new SurplusRows(database, {
     table, key, where: `expires_at < ${limit}`, orderBy: 'expires_at', values: () => [...seconds.values(), own()], keepsLast: isFeed

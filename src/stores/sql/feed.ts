@@ -12,22 +12,22 @@ export interface FeedOptions<T> {
   /** Its name in oauth_feeds. */
   name: string
   table: string
-  /** The columns of an entry, beside its position and its name. */
+  /** The columns of an entry, besides its position and its name. */
   columns: Readonly<Record<string, 'TEXT' | 'BIGINT'>>
   toEntry: (row: Row) => T
 }
 
-/** The right to write to a feed, for the rest of the transaction. */
+/** The lock of a feed for the rest of the transaction, with the marks of the new entries. */
 export interface FeedTurn {
   /** The places of the new entries. */
   readonly marks: readonly FeedMark[]
   /** The store's clock in milliseconds since 1970. */
   readonly clock: number
-  /** The store's clock in seconds since 1970, rounded up. Expiries are counted from it. */
+  /** The store's clock in seconds since 1970, rounded up. Expiry times are computed from it. */
   readonly time: number
 }
 
-/** What was read of a feed. */
+/** A page that was read from a feed. */
 export interface FeedRead<T> {
   readonly page: FeedPage<T>
   /** The place of the last of the entries. Without entries, the place that they would follow. */
@@ -39,9 +39,9 @@ export interface FeedRead<T> {
 const MAX_ROWS = 1000
 
 /**
- * A table that entries are appended to. Who appends locks the row of the feed until the transaction ends: positions become
- * visible in their order. Of the numbers of a sequence, 8 may be visible before 7, and a reader that goes on from 8 would
- * never see 7.
+ * A table that entries are appended to. Appending locks the row of the feed until the transaction ends, so that positions
+ * become visible in order. With a database sequence, 8 may be visible before 7, and a reader that continues after 8 would never
+ * see 7.
  */
 export class Feed<T> {
   readonly expired: SurplusRows
@@ -68,12 +68,12 @@ export class Feed<T> {
     const from = (entries: string) => `
       SELECT store.id AS store_id, settings.version AS settings_version, ${clock.milliseconds.sql} AS clock, entry.*
       FROM ${SINGLE_ROWS} LEFT JOIN (${entries}) AS entry ON 1 = 1`
-    // The entry of the mark comes first, if it is still there.
+    // The entry of the mark comes first, if it still exists.
     this.#read = `${from(`SELECT ${names} FROM ${table} WHERE position >= ? ORDER BY position LIMIT ${PAGE_SIZE + 2}`)} ORDER BY entry.position`
     this.#end = from(`SELECT position, name FROM ${table} ORDER BY position DESC LIMIT 1`)
   }
 
-  /** Waits for the turn to append entries. */
+  /** Waits for the lock of the feed, and reserves positions. */
   * turn (count: number): Steps<FeedTurn> {
     const { milliseconds, secondsUp } = this.#clock
     const feed = firstOf(yield [this.#next, count, this.#name, ...milliseconds.values(), ...secondsUp.values()])
@@ -98,7 +98,7 @@ export class Feed<T> {
     return turn.marks[0]!
   }
 
-  /** Reads the page behind a mark. */
+  /** Reads the page after a mark. */
   async read (after: FeedMark): Promise<FeedRead<T>> {
     const rows = await this.#database.read([this.#read, ...this.#clock.milliseconds.values(), after.position], 'position')
     const found = rows.filter((row) => row['position'] !== null)
@@ -112,7 +112,7 @@ export class Feed<T> {
     return { ...toRead(rows, { entries, hasMore: following.length > PAGE_SIZE }), mark }
   }
 
-  /** Reads where the feed ends. */
+  /** Reads the end of the feed. */
   async end (): Promise<FeedRead<T>> {
     const rows = await this.#database.read([this.#end, ...this.#clock.milliseconds.values()])
     return { ...toRead<T>(rows, {}), mark: rows[0]?.['position'] === null ? FEED_START : toMark(firstOf(rows)) }

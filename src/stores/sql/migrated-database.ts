@@ -2,7 +2,7 @@ import type { Dialect, Row, SqlDatabase, Statement, Steps, UnopenedDatabase } fr
 import { checkVersion, migrate } from './schema.ts'
 import type { Migrated, Migration } from './schema.ts'
 
-/** A database whose tables are seen to before it is used first. Once that has failed, the next use tries again. */
+/** A database whose tables are migrated or checked before the first use. After a failure, the next use tries again. */
 export class MigratedDatabase implements SqlDatabase {
   readonly dialect: Dialect
   readonly #database: UnopenedDatabase

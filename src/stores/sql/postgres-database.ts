@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
 import type { Dialect, Row, Statement, Steps, UnopenedDatabase } from './database.ts'
 
-/** The part of a Pool of pg that is needed. */
+/** The part of a Pool of pg that is used here. */
 export interface PostgresPool {
-  /** How many connections it has: a mere Client says no such thing. */
+  /** The number of connections. A Client does not have this member. */
   readonly totalCount: number
   query (query: PostgresQuery): Promise<{ rows: any[] }>
   connect (): Promise<PostgresClient>
 }
 
-/** What is used of a connection that a Pool of pg hands out. */
+/** The part of a connection of a Pool of pg that is used here. */
 export interface PostgresClient {
   query (query: PostgresQuery): Promise<{ rows: any[] }>
   /** @param isBroken closes the connection */
@@ -19,7 +19,7 @@ export interface PostgresClient {
   off (event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** A query as pg takes it. */
+/** A query in the format of pg. */
 export interface PostgresQuery {
   /** Prepares the statement under this name, and keeps it on the connection. */
   name?: string
@@ -29,9 +29,10 @@ export interface PostgresQuery {
 
 const DIALECT: Dialect = {
   text: 'TEXT COLLATE "C"',
-  // "oauth" in ASCII: locks have numbers.
+  // The id of the lock: "oauth" in ASCII.
   lock: 'SELECT pg_advisory_xact_lock(478560413032)',
-  // Not by to_regclass: within a transaction that has waited for its lock it may know nothing yet of what was made meanwhile.
+  // Does not use to_regclass: within a transaction that has waited for its lock, it may not see tables that were created
+  // meanwhile.
   hasTables: "SELECT 1 FROM pg_class WHERE relname = 'oauth_schema' AND pg_table_is_visible(oid)",
   among: (column) => `${column} = ANY(?)`,
   list: (values) => values,
@@ -47,7 +48,7 @@ const DIALECT: Dialect = {
   timeline: 'substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)'
 }
 
-// One row at least comes back, with or without an answer: an empty result of a standby would be taken for the truth.
+// Always returns at least one row, so that an empty result of a standby can be distinguished from no matching rows.
 const onPrimary = (query: string, orderBy: string): string => `
   SELECT server.is_standby, found.* FROM pg_is_in_recovery() AS server(is_standby)
   LEFT JOIN (SELECT TRUE AS is_found, answer.* FROM (${query}) AS answer) AS found ON TRUE${orderBy && ` ORDER BY ${orderBy}`}`
@@ -64,7 +65,7 @@ export class PostgresDatabase implements UnopenedDatabase {
     this.#prepares = prepare
   }
 
-  // The pool connects as it needs to.
+  // The pool connects on demand.
   async open (): Promise<void> {}
 
   async rows (statement: Statement): Promise<readonly Row[]> {
@@ -79,12 +80,12 @@ export class PostgresDatabase implements UnopenedDatabase {
 
   async transaction<T> (steps: Steps<T>): Promise<T> {
     const client = await this.#connect()
-    // A connection that breaks fails the statement that runs; nobody needs to be told twice, and not by a crash.
+    // A broken connection already fails the current statement. Without a listener, the event would also end the process.
     client.on('error', ignore)
     let isBroken = true
     try {
-      // Whatever the default of the database is: a stricter level fails who comes second, instead of letting it see what the
-      // first one did.
+      // Overrides the default of the database: at a stricter level, the second transaction would fail instead of reading the
+      // changes of the first one.
       await this.#run(client, ['BEGIN ISOLATION LEVEL READ COMMITTED'])
       let step = steps.next()
       while (step.done !== true) step = steps.next(await this.#run(client, step.value))
@@ -93,7 +94,7 @@ export class PostgresDatabase implements UnopenedDatabase {
       return step.value
     } finally {
       client.off('error', ignore)
-      // The server undoes what a connection leaves unfinished.
+      // The server rolls back the unfinished transaction of a closed connection.
       client.release(isBroken)
     }
   }
@@ -119,7 +120,7 @@ export class PostgresDatabase implements UnopenedDatabase {
     if (query === undefined) {
       let count = 0
       const numbered = text.replaceAll('?', () => `$${++count}`)
-      // Several stores may share a connection: their names agree where their texts do.
+      // Several stores may share a connection, so that the name must be derived from the text.
       const name = `oauth_${createHash('sha256').update(numbered).digest('base64url')}`
       query = this.#prepares ? { name, text: numbered } : { text: numbered }
       this.#queries.set(text, query)

@@ -26,7 +26,7 @@ export class ReservationTable implements ReplayStore {
 
   async reserve (key: string, reservation: Reservation): Promise<boolean> {
     await this.#expired.drop()
-    // A key is what a client has sent: its hash is a string for every database, of a length that an index takes.
+    // Clients choose the key. Its hash is a valid string in every database, and short enough for an index.
     const hash = createHash('sha256').update(key).digest('base64url')
     const keep = Math.ceil(reservation.window + 2 * reservation.clockTolerance)
     const values = [hash, ...this.#clock.secondsUp.values(), keep, ...this.#clock.seconds.values()]
@@ -34,7 +34,7 @@ export class ReservationTable implements ReplayStore {
     return await this.#reserveGuarded(this.#sentinel, reservation, values)
   }
 
-  // The history is compared in the statement that reserves: neither a further round trip, nor a moment between the two.
+  // Compares the history in the statement that reserves, which avoids a round trip and a race.
   async #reserveGuarded (sentinel: Sentinel, reservation: Reservation, values: Array<string | number>): Promise<boolean> {
     const text = `
       WITH history AS (${await sentinel.compare()}), reserved AS (${reserveFrom('FROM history WHERE is_same AND NOT may_be_lost', this.#clock)})
@@ -57,7 +57,7 @@ const reserveFrom = (source: string, { seconds, secondsUp }: StoreClock): string
   ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE oauth_reservations.expires_at <= ${seconds.sql}
   RETURNING key`
 
-// The earliest time of a loss that may have concerned the value: until then it cannot have been reserved.
+// The earliest time of a loss that may have concerned the value: it cannot have been reserved before.
 function lostBefore ({ window, issuedAt, expiresAt, clockTolerance }: Reservation): number {
   const earliest = (issuedAt ?? expiresAt - window) - 2 * clockTolerance
   return Math.floor(Math.min(Math.max(earliest, 0), Number.MAX_SAFE_INTEGER))

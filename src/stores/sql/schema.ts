@@ -1,15 +1,15 @@
 import { FlowConfigurationError } from '../../errors/configuration-error.ts'
 import type { Dialect, Row, SqlDatabase, Statement, Steps } from './database.ts'
 
-/** The statements that lead from one version of the tables to the next. */
+/** Returns the statements that migrate one version of the tables to the next. */
 export type Migration = (dialect: Dialect) => readonly string[]
 
-/** From which version of the tables to which: 0 where there were none. */
+/** The versions of the tables before and after a migration. 0 if there were no tables. */
 export interface Migrated { from: number, to: number }
 
 /**
- * How the tables came to be, version by version. What was released is never changed: a new version is added, and one that
- * works with the code before it, since old and new processes run side by side while a server is updated.
+ * The migrations, version by version. Never change a released migration: add a new version that works with the previous code,
+ * since old and new processes run side by side during an update.
  */
 export const MIGRATIONS: readonly Migration[] = [
   ({ text }) => [
@@ -29,7 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
     `CREATE TABLE oauth_reservations (key ${text} PRIMARY KEY, expires_at BIGINT NOT NULL)`,
     'CREATE INDEX oauth_reservations_expiry ON oauth_reservations (expires_at)'
   ],
-  // Tables are changed in the order in which processes of release 0.1.0 lock them, or the two could wait for each other.
+  // Changes tables in the order in which processes of release 0.1.0 lock them, to avoid deadlocks.
   (dialect) => [
     'ALTER TABLE oauth_clients ADD COLUMN generation BIGINT NOT NULL DEFAULT 0',
     'CREATE INDEX oauth_clients_generation ON oauth_clients (generation) WHERE generation > 0',
@@ -57,11 +57,11 @@ export const MIGRATIONS: readonly Migration[] = [
   ]
 ]
 
-// Whether release 0.1.0 has ever written something.
+// Conditions for whether release 0.1.0 has ever written data.
 const IS_USED = ['clients', 'feeds WHERE position > 0', 'key_sets WHERE version > 0', 'tokens', 'reservations']
   .map((rows) => `EXISTS (SELECT 1 FROM oauth_${rows})`).join(' OR ')
 
-// The database names the entries that a feed has, and those that processes of release 0.1.0 add still.
+// The database generates the names of existing entries, and of entries that processes of release 0.1.0 still add.
 function addNames (dialect: Dialect, table: string, columns: Readonly<Record<string, string>>): string[] {
   const name = `name TEXT NOT NULL DEFAULT ${dialect.random}`
   if (dialect.addsRandomColumns) return [`ALTER TABLE ${table} ADD COLUMN ${name}`]
@@ -78,18 +78,18 @@ function addNames (dialect: Dialect, table: string, columns: Readonly<Record<str
 const READ_VERSION: Statement = ['SELECT version FROM oauth_schema']
 
 /**
- * Brings the tables to the newest version, once however many processes try at the same time.
+ * Migrates the tables to the newest version. Concurrent calls of several processes are safe.
  *
- * @throws FlowConfigurationError for tables of newer code: what they mean is not known here
+ * @throws FlowConfigurationError for tables of a newer release
  */
 export async function migrate (database: SqlDatabase, migrations: readonly Migration[]): Promise<Migrated> {
-  // Who may not lock or create anything gets by where there is nothing to do.
+  // Read the version first: a database user without the permission to lock or create tables succeeds if there is nothing to do.
   const version = await readVersion(database, migrations)
   if (version === migrations.length) return { from: version, to: version }
   return await database.transaction(migrateSteps(database.dialect, migrations))
 }
 
-/** @throws FlowConfigurationError for tables that are not of the newest version */
+/** Checks the version of the tables. @throws FlowConfigurationError if it is not the newest one */
 export async function checkVersion (database: SqlDatabase, migrations: readonly Migration[]): Promise<void> {
   const version = await readVersion(database, migrations)
   if (version < migrations.length) throw new FlowConfigurationError('FST_OAUTH_OLD_TABLES')
@@ -108,10 +108,10 @@ function judge (rows: readonly Row[], migrations: readonly Migration[]): number 
 
 function * migrateSteps (dialect: Dialect, migrations: readonly Migration[]): Steps<Migrated> {
   if (dialect.lock !== undefined) yield [dialect.lock]
-  // Not by IF NOT EXISTS: a search_path may find the tables in another schema than the one that gets what is made new, and
-  // there they would be made once more, empty.
+  // Does not use IF NOT EXISTS: with a search_path, existing tables may be in another schema than the one for new tables, where
+  // they would be created again, empty.
   if ((yield [dialect.hasTables]).length === 0) yield ['CREATE TABLE oauth_schema (version INTEGER NOT NULL)']
-  // While this one waited for its turn, another may have done all there was to do.
+  // Another process may have completed the migration while this one waited for the lock.
   const from = judge(yield READ_VERSION, migrations)
   for (const migration of migrations.slice(from)) {
     for (const text of migration(dialect)) yield [text]

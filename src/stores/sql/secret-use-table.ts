@@ -16,8 +16,8 @@ export class SecretUseTable {
     const { among, keep } = database.dialect
     this.#database = database
     this.#find = `SELECT client_id, secret_id, used_at FROM oauth_secret_uses WHERE ${among('client_id')}`
-    // The row of the client is locked first, as by a change of the client: no use is noted of a client that was removed
-    // meanwhile, and the two do not wait for each other over the rows of its uses.
+    // The row of the client is locked first, as by a change of the client: no use is stored for a client that was removed
+    // meanwhile, and the two transactions cannot deadlock.
     this.#save = `
       INSERT INTO oauth_secret_uses (client_id, secret_id, used_at)
       SELECT id, CAST(? AS TEXT), CAST(? AS BIGINT) FROM oauth_clients WHERE id = ?${keep}
@@ -44,7 +44,7 @@ export class SecretUseTable {
     for (const { secret_id: used } of yield [FIND_IDS, clientId]) if (!kept.has(used)) yield [REMOVE, clientId, String(used)]
   }
 
-  // All transactions lock the rows of several clients in one order, or two could wait for each other.
+  // All transactions lock the rows of several clients in one order, to avoid deadlocks.
   * #saveAll (uses: readonly SecretUse[]): Steps<void> {
     const sorted = uses.toSorted((one, other) => lockOrder(one.clientId, other.clientId) || lockOrder(one.secretId, other.secretId))
     for (const { clientId, secretId, usedAt } of sorted) yield [this.#save, secretId, usedAt, clientId]

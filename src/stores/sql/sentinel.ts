@@ -3,13 +3,14 @@ import type { SqlDatabase } from './database.ts'
 import type { StoreClock } from './store-clock.ts'
 
 /**
- * Notices that the database was switched to a standby or restored, whereby reservations may have been lost: keeps the timeline
- * of the server beside them, and the oid of a table, which is another one in a restored dump.
+ * Detects a failover to a standby or a restore of the database, which may lose reservations. It stores the timeline of the
+ * server beside them, and the oid of a table, which differs in a restored dump.
  */
 export class Sentinel {
   readonly #database: SqlDatabase
   readonly #clock: StoreClock
-  // Null where the server does not tell its timeline: then the table decides alone, also beside processes that are told.
+  // Null if the server does not provide its timeline. Only the oid is compared then, even if other processes can read the
+  // timeline.
   #timeline: string | null | undefined
 
   constructor (database: SqlDatabase, clock: StoreClock) {
@@ -27,7 +28,7 @@ export class Sentinel {
     return `SELECT ${isSame} AS is_same, COALESCE(changed_at >= CAST(? AS BIGINT), FALSE) AS may_be_lost FROM oauth_sentinel AS sentinel`
   }
 
-  /** Stores the history as it is, with the time of the change. A store that had none before has lost nothing. */
+  /** Stores the present history, with the time of the change. A store without a stored history has lost nothing. */
   async renew (): Promise<void> {
     const timeline = await this.#findTimeline() ?? 'timeline'
     const { sql, values } = this.#clock.secondsUp
@@ -52,7 +53,7 @@ export class Sentinel {
       return true
     } catch (error) {
       if (!isUnsupported(error)) throw error
-      // A standby does not tell it either, but rejects this too.
+      // A standby does not provide the timeline either, but rejects this query too.
       firstOf(await this.#database.read(['SELECT 1 AS one']))
       return false
     }

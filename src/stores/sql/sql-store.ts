@@ -26,11 +26,11 @@ import { TokenTable } from './token-table.ts'
 /** Options of a store in SQL. */
 export interface SqlStoreOptions {
   /**
-   * Creates the tables, or brings them to the newest version, before the first use. Default true. When false, the first use
-   * rejects with FST_OAUTH_OLD_TABLES until `fastify-client-credentials migrate` was run.
+   * Creates the tables, or migrates them to the newest version, before the first use. Default true. When false, the first use
+   * rejects with FST_OAUTH_OLD_TABLES until `fastify-client-credentials migrate` has been run.
    */
   migrate?: boolean
-  /** The clock, in seconds since 1970. Default that of the machine, and for what PostgreSQL keeps, that of its server. */
+  /** The clock, in seconds since 1970. Default the clock of the machine; for data in PostgreSQL, that of its server. */
   now?: Clock
   /** Seconds that audit records are kept. Default 31,536,000: 365 days. */
   auditRetention?: number
@@ -41,7 +41,7 @@ export interface SqlStoreOptions {
 /** The rules for the options that all stores in SQL have. */
 export const SQL_STORE_RULES: OptionRules<SqlStoreOptions> = { migrate: flag(), now: CLOCK, ...AUDIT_RULES }
 
-/** Everything but failures, in the tables of a SQL database. */
+/** Keeps all data except counted failures in the tables of a SQL database. */
 export class SqlStore implements AuditStore, ClientStore, EntryStore, KeyStore, ReplayStore, RevocationStore, SettingsStore, TokenStore {
   readonly #database: MigratedDatabase
   readonly #audit: AuditTable
@@ -70,10 +70,10 @@ export class SqlStore implements AuditStore, ClientStore, EntryStore, KeyStore, 
   }
 
   /**
-   * Creates the tables, or brings them to the newest version, whatever the option says. Any number of processes may do so at
-   * the same time.
+   * Creates the tables, or migrates them to the newest version, regardless of the option `migrate`. Concurrent calls of several
+   * processes are safe.
    *
-   * @returns from which version to which; 0 where there were no tables
+   * @returns the versions before and after; 0 if there were no tables
    * @throws FlowConfigurationError for tables that a newer version of this package has created
    */
   async migrate (): Promise<Migrated> {

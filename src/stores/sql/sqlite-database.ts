@@ -1,13 +1,13 @@
 import { StoreUnavailableError } from '../../errors/store-unavailable.ts'
 import type { Dialect, Row, Statement, Steps, UnopenedDatabase, Value } from './database.ts'
 
-/** The part of a SQLite driver that is needed: node:sqlite (from Node 22.13), better-sqlite3 and libsql have it. */
+/** The part of a SQLite driver that is used here: node:sqlite (from Node 22.13), better-sqlite3 and libsql have it. */
 export interface SqliteHandle {
   exec (sql: string): unknown
   prepare (sql: string): SqliteStatement
 }
 
-/** What is used of a prepared statement of a SQLite driver. */
+/** The part of a prepared statement of a SQLite driver that is used here. */
 export interface SqliteStatement {
   all (...values: any[]): unknown[]
   run (...values: any[]): unknown
@@ -18,9 +18,9 @@ const RETURNING = /\bRETURNING\b/
 
 type Run = (values: readonly Value[]) => readonly Row[]
 
-// Milliseconds that another process which writes is waited for; the event loop waits too. Writers take a few milliseconds.
+// Milliseconds to wait for another process that writes, which blocks the event loop. Writes take a few milliseconds.
 const BUSY_TIMEOUT = 5000
-// How often the change to WAL is tried, and the milliseconds between.
+// The number of attempts to change to WAL mode, and the milliseconds between.
 const TRIES = 50
 const PAUSE = 10
 
@@ -38,7 +38,10 @@ const DIALECT: Dialect = {
   addsRandomColumns: false
 }
 
-/** A SQLite file by a handle of whatever driver. Everything runs at once: nothing comes between the steps of a transaction. */
+/**
+ * A SQLite file, accessed by a handle of any supported driver. Everything runs synchronously, so that transactions cannot
+ * interleave.
+ */
 export class SqliteDatabase implements UnopenedDatabase {
   readonly dialect = DIALECT
   readonly #handle: SqliteHandle
@@ -54,8 +57,8 @@ export class SqliteDatabase implements UnopenedDatabase {
     this.#exec('PRAGMA synchronous = NORMAL')
   }
 
-  // The change to WAL needs the file alone. Where processes start on a new file at once, SQLite does not wait for the others,
-  // whatever busy_timeout is, but fails at once.
+  // The change to WAL mode needs an exclusive lock. If several processes start on a new file at the same time, SQLite fails
+  // immediately, regardless of busy_timeout.
   async #useWal (): Promise<void> {
     const end = performance.now() + BUSY_TIMEOUT
     for (let left = TRIES - 1, isWal = false; !isWal; left--) {
@@ -63,7 +66,7 @@ export class SqliteDatabase implements UnopenedDatabase {
         this.#exec('PRAGMA journal_mode = WAL')
         isWal = true
       } catch (error) {
-        // What SQLite has for SQLITE_BUSY; the drivers have codes of their own.
+        // The message of SQLITE_BUSY. The error codes differ between drivers.
         const isBusy = String((error as Error).cause).includes('database is locked')
         if (!isBusy || left === 0 || performance.now() >= end) throw error
         await new Promise((resolve) => { setTimeout(resolve, PAUSE) })
@@ -71,23 +74,23 @@ export class SqliteDatabase implements UnopenedDatabase {
     }
   }
 
-  // A statement that writes has a transaction around it, so that it is BEGIN that fails while another process writes: libsql
-  // would leave the statement half done until it is run again, and no COMMIT of another would pass meanwhile.
+  // Wraps a statement that writes in a transaction, so that BEGIN fails while another process writes: otherwise libsql would
+  // leave the statement open until it is run again, which blocks every COMMIT.
   async rows (statement: Statement): Promise<readonly Row[]> {
     if (QUERY.test(statement[0])) return this.#run(statement)
     this.#exec('BEGIN IMMEDIATE')
     return this.#finish(one(statement))
   }
 
-  // A file has no standby.
+  // SQLite has no standby, so that no check is needed.
   async read (query: Statement): Promise<readonly Row[]> {
     return this.#run(query)
   }
 
-  // In WAL mode no transaction is lost with the process, whatever "synchronous" is; NORMAL may lose the last ones with the
-  // power (https://www.sqlite.org/pragma.html#pragma_synchronous). For tokens and reservations, which come with each
-  // request, that is cheap to bear: a client asks for another token. What is in transactions, keys, clients and
-  // revocations, waits for the disk.
+  // In WAL mode, no transaction is lost if the process is killed, with any value of "synchronous". With NORMAL, a power loss
+  // may lose the last ones (https://www.sqlite.org/pragma.html#pragma_synchronous). That is acceptable for tokens and
+  // reservations, which are written with each request: a client requests another token. Transactions (keys, clients and
+  // revocations) wait for the disk.
   async transaction<T> (steps: Steps<T>): Promise<T> {
     this.#exec('PRAGMA synchronous = FULL')
     try {
@@ -114,7 +117,7 @@ export class SqliteDatabase implements UnopenedDatabase {
     try {
       this.#exec('ROLLBACK')
     } catch {
-      // SQLite has done so already, on an error such as a full disk.
+      // SQLite has already rolled back, on an error such as a full disk.
     }
   }
 
@@ -130,7 +133,7 @@ export class SqliteDatabase implements UnopenedDatabase {
     let run = this.#prepared.get(text)
     if (run === undefined) {
       const statement = this.#handle.prepare(text)
-      // better-sqlite3 has it that all() is for statements with rows only. get() would not run the others to their end.
+      // In better-sqlite3, all() accepts only statements that return rows, and get() would not run the others to completion.
       run = QUERY.test(text) || RETURNING.test(text)
         ? (values) => statement.all(...values) as Row[]
         : (values) => { statement.run(...values); return [] }

@@ -5,7 +5,7 @@ import type { Dialect } from './database.ts'
 /** A time as an expression in a statement. */
 export interface TimeExpression {
   readonly sql: string
-  /** What is to be given for each "?" in `sql`. */
+  /** Returns the values for each "?" in `sql`. */
   values (): number[]
 }
 
@@ -13,9 +13,9 @@ export interface TimeExpression {
 export interface StoreClock {
   /** Milliseconds since 1970. */
   readonly milliseconds: TimeExpression
-  /** Seconds since 1970, rounded down: what has expired. */
+  /** Seconds since 1970, rounded down, to compare with expiry times. */
   readonly seconds: TimeExpression
-  /** Seconds since 1970, rounded up: what expiries are counted from. */
+  /** Seconds since 1970, rounded up, to compute expiry times. */
   readonly secondsUp: TimeExpression
   /** A clock of this process that is never ahead of the time that has really passed. */
   readonly own: Clock
