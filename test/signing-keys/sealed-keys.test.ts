@@ -25,6 +25,8 @@ const thumbprintOf = (k: string) => createHash('sha256').update(`{"k":"${k}","kt
 class TestStore implements KeyStore {
   readonly inner = new MemoryStore()
   writes = 0
+  // Of these, those that no other writer was faster than.
+  accepted = 0
   isReadOnly = false
   isAway = false
   beforeWrite: (() => Promise<unknown>) | undefined
@@ -40,7 +42,9 @@ class TestStore implements KeyStore {
     const before = this.beforeWrite
     this.beforeWrite = undefined
     await before?.()
-    return await this.inner.replaceKeys(set, change)
+    const written = await this.inner.replaceKeys(set, change)
+    if (written !== false) this.accepted++
+    return written
   }
 
   /** What somebody with access to the store does to a key. */
@@ -178,7 +182,7 @@ test('Keys that an older sealing key has sealed are sealed with the first when a
   t.equal(store.writes, 3)
   await Promise.all(Array.from({ length: 8 }, async () => t.equal(await kidOf(open([C, A, B])), kid)))
   t.strictSame(await sealersIn(store), [C, C])
-  t.equal((await store.inner.readKeys()).version, 4, 'one of eight has written')
+  t.equal(store.accepted, 4, 'one of eight has written')
 })
 
 test('Processes whose lists begin with different keys do not write in turns', async (t) => {
