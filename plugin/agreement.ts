@@ -3,8 +3,8 @@ import { isStoreUnavailable } from '../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 
 /**
- * Compares the settings of this process with those that all processes on its stores have agreed on, and logs which protection
- * is missing. While a store is unavailable the server starts all the same, and compares at its first request.
+ * Compares the settings of this process with those that all processes on its stores have agreed on, and logs missing protection.
+ * While a store is unavailable the server starts anyway, and compares at its first request.
  *
  * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
  */

@@ -2,28 +2,28 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { claimAdministration, publishAdministration, systemClock } from '../src/adapter.ts'
 import type { AuditRecord, AuditStore, Clock, FeedMark, Marked } from '../src/adapter.ts'
 
-// Milliseconds between two reads: each record is in the log of every server within a second.
+// Milliseconds between two reads, so that each record is in the log of every server within a second.
 const INTERVAL = 500
-// Milliseconds that the start of a server waits for the first read.
+// Milliseconds. The start of a server waits this long for the first read at most.
 const START_LIMIT = 1000
-// How many records are remembered by their names, and how many are read again where history was lost.
+// How many record ids are cached, and how many records are read again after a loss of history.
 const RECENT = 1000
-// Seconds that the clocks of servers may differ.
+// Tolerated clock difference between servers, in seconds.
 const CLOCK_TOLERANCE = 300
 
 const followed = new WeakMap<object, WeakSet<AuditStore>>()
 
 /**
- * Writes each audit record of a store to the log of a server, at info, and publishes it as an event, whichever process has
- * made the change. The timer starts when the server is ready, and keeps no process alive.
+ * Logs each audit record of a store at info on a server, and publishes it as an event, whichever process has made the change.
+ * The timer starts when the server is ready, and does not keep the process alive.
  *
- * @param audit undefined for a store that keeps no audit records
+ * @param audit undefined for a store without audit records
  */
 export function logAudit (fastify: FastifyInstance, audit: AuditStore | undefined): void {
   if (audit === undefined) return
   const stores = followed.get(fastify.server) ?? new WeakSet()
   followed.set(fastify.server, stores)
-  // Another plugin of this server follows it already.
+  // Another plugin of this server already follows the store.
   if (stores.has(audit)) return
   stores.add(audit)
   // At once: the follower of another server in this process may be the first to publish a record.
@@ -37,7 +37,7 @@ export function logAudit (fastify: FastifyInstance, audit: AuditStore | undefine
   fastify.addHook('onClose', async () => { clearInterval(timer) })
 }
 
-/** Follows the audit records of a store, from the first read on. */
+/** Follows the audit records of a store, starting with the first read. */
 export class AuditFollower {
   readonly #audit: AuditStore
   readonly #log: FastifyBaseLogger
@@ -52,7 +52,7 @@ export class AuditFollower {
     this.#startedAt = now()
   }
 
-  /** Reads on, unless a read is under way. Never rejects: the outage of a store is logged elsewhere. */
+  /** Reads new records, unless a read is in progress. Never rejects: the store outage is logged elsewhere. */
   async read (): Promise<void> {
     this.#reading ??= this.#readOn().catch(() => {}).finally(() => { this.#reading = undefined })
     await this.#reading
@@ -68,7 +68,7 @@ export class AuditFollower {
     }
   }
 
-  // The store has lost records, and other ones may have their positions.
+  // The store has lost records, and new ones may have the same positions.
   async #readAgain (): Promise<void> {
     const { mark } = await this.#audit.followAudit()
     const newest = await this.#audit.listAudit({ limit: RECENT })

@@ -13,42 +13,42 @@ import type { ClientCredentialsPluginOptions } from './options.ts'
 /** A store of clients, keys and one-time values: sqliteStore(...), postgresStore(...) or new MemoryStore(). */
 export type ServerStore = ClientStore & KeyStore & EntryStore & ReplayStore & Partial<RevocationStore & AuditStore & FailureStore>
 
-/** A store of what is written often: redisStore(...), or the store of the clients. */
+/** A store of frequently written data: redisStore(...), or the store of the clients. */
 export type FastStore = RevocationStore & ReplayStore & Partial<FailureStore>
 
 type JwtOptions = ConstructorParameters<typeof JwtAccessTokens>[0]
 
-/** Options of {@link authorizationServer}: what all servers on one store have in common, and those of the plugin. */
+/** Options of {@link authorizationServer}: those that all servers on one store share, and those of the plugin. */
 export interface AuthorizationServerOptions extends Omit<ClientCredentialsPluginOptions, 'flow'> {
   /** The issuer identifier: the https URL of this server, without query and fragment; http on loopback only. */
   issuer: string
-  /** What tokens may be for, the first unless a request names a resource (RFC 8707). Default the issuer. */
+  /** The audiences of tokens; the first is used unless a request names a resource (RFC 8707). Default the issuer. */
   audience?: string | readonly string[]
-  /** Scope name to description, or to that and the scopes that it implies. Default none: then the scopes of the client alone count. */
+  /** Maps each scope name to a description, or to a declaration with implied scopes. Default none: then only the client's scopes apply. */
   scopes?: ClientCredentialsFlowOptions['scopes']
-  /** Where clients and keys are. */
+  /** The store of clients and keys. */
   store: ServerStore
-  /** Where revocations of tokens, one-time values and counted failures are. Default `store`. */
+  /** The store of token revocations, one-time values and counted failures. Default `store`. */
   revocations?: FastStore
   /** The path of the token endpoint. Default "/oauth2/token". */
   tokenEndpoint?: string
-  /** Seconds that tokens live. Default 3600. */
+  /** Lifetime of tokens in seconds. Default 3600. */
   accessTokenLifetime?: number
-  /** How clients may authenticate. Default "client_secret_basic". */
+  /** The client authentication methods. Default "client_secret_basic". */
   authMethods?: ClientCredentialsFlowOptions['clientAuthenticationMethods']
-  /** How tokens may be presented: "Bearer", "DPoP" (RFC 9449), or a token type. The first is the default of clients. Default "Bearer". */
+  /** The token types: "Bearer", "DPoP" (RFC 9449), or a custom one. The first is the default for clients. Default "Bearer". */
   tokenTypes?: ReadonlyArray<'Bearer' | 'DPoP' | TokenType>
   /** The JWS algorithm of tokens. Default "ES256". */
   algorithm?: NonNullable<SigningKeysOptions['algorithm']>
-  /** What private keys are sealed with in the store, see {@link SigningKeys}. Default none: they are stored as they are. */
+  /** The keys that encrypt private keys in the store, see {@link SigningKeys}. Default none: private keys are stored unencrypted. */
   sealingKeys?: readonly string[]
-  /** Keys of the HMAC that secrets are hashed with, see {@link ClientRegistry}. Default none. */
+  /** Keys of the HMAC that hashes secrets, see {@link ClientRegistry}. Default none. */
   peppers?: NonNullable<ClientRegistryOptions['peppers']>
-  /** Further claims of tokens. They cannot take the place of those that RFC 9068 defines. */
+  /** Additional claims of tokens. They cannot replace those that RFC 9068 defines. */
   claims?: NonNullable<JwtOptions['claims']>
-  /** Seconds for which tokens are accepted by what was read last, while a store is unavailable. Default 600. */
+  /** Seconds for which tokens are accepted by cached data while a store is unavailable. Default 600. */
   maxStale?: number
-  /** Rules that the whole server is held to when it is created. Default none. */
+  /** The security profile that the server is checked against when it is created. Default none. */
   profile?: 'fapi2'
   /** The key of the security scheme in OpenAPI, and the realm of every challenge. Default "oauth2-flow". */
   securitySchemeName?: string
@@ -58,7 +58,7 @@ export interface AuthorizationServerOptions extends Omit<ClientCredentialsPlugin
   dangerouslyAllowHttpIssuer?: boolean
 }
 
-/** The options of the plugin, and the parts that they are made of. */
+/** The options of the plugin, and the objects that they consist of. */
 export interface AuthorizationServer extends ClientCredentialsPluginOptions {
   readonly flow: ClientCredentialsFlow
   /** The registry: adds, changes and disables clients. */
@@ -69,7 +69,7 @@ export interface AuthorizationServer extends ClientCredentialsPluginOptions {
   readonly accessTokens: JwtAccessTokens
 }
 
-// The part that takes the option checks it, with an error code of its own.
+// The constructor that receives the option validates it, with its own error code.
 const byPart = <T>(): Rule<T> => ({ accepts: () => true, demand: '' })
 const { flow: _, ...PLUGIN_OPTIONS } = CLIENT_CREDENTIALS_PLUGIN.options
 
@@ -78,7 +78,7 @@ export const AUTHORIZATION_SERVER: OptionsDescription<AuthorizationServerOptions
   of: 'authorizationServer',
   options: {
     ...PLUGIN_OPTIONS,
-    // It is compared with the flow, which is not there yet: the plugin checks it.
+    // The plugin validates it, because it is compared with the flow.
     origin: byPart<string>(),
     issuer: required(byPart<string>()),
     audience: byPart<string | readonly string[]>(),
@@ -105,13 +105,13 @@ export const AUTHORIZATION_SERVER: OptionsDescription<AuthorizationServerOptions
 }
 
 /**
- * Creates an authorization server of registered clients and signed JWT access tokens, set up as it should be in production: the
- * registry, the keys and the tokens follow one store; one-time values, revocations and counted failures are shared by all processes
- * where the stores can do that; keys are read before the first request; outages of a store are in the log once when they begin; what
- * was put off is written when the server closes.
+ * Creates an authorization server of registered clients and signed JWT access tokens, configured for production: the registry, the
+ * keys and the tokens use one store. All processes share one-time values, revocations and counted failures if the stores support
+ * that. Keys are loaded before the first request. The outage of a store is logged once when it begins. Pending data is written when
+ * the server closes.
  *
- * @returns the options of clientCredentialsPlugin, and the parts: `await app.register(clientCredentialsPlugin, server)`
- * @throws FlowConfigurationError if an option is unknown, missing or has a wrong value
+ * @returns the options of clientCredentialsPlugin, and the objects: `await app.register(clientCredentialsPlugin, server)`
+ * @throws FlowConfigurationError if an option is unknown, missing or invalid
  */
 export function authorizationServer (options: AuthorizationServerOptions): AuthorizationServer {
   checkOptions(options, AUTHORIZATION_SERVER)
@@ -135,11 +135,11 @@ export function authorizationServer (options: AuthorizationServerOptions): Autho
     accessTokens,
     [ON_REGISTER] (registered) {
       app = registered
-      // The first request need not wait for the keys. While a store is unavailable, the server starts all the same.
+      // Loads the keys before the first request. While a store is unavailable, the server starts anyway.
       registered.addHook('onReady', async () => { await Promise.resolve(keys.current()).catch(onError) })
     }
   }
-  // Not enumerable, since they are no options of the plugin.
+  // Not enumerable, since they are not options of the plugin.
   for (const name of ['clients', 'keys', 'accessTokens'] as const) Object.defineProperty(server, name, { enumerable: false })
   return server
 }

@@ -12,43 +12,43 @@ export const FST_OAUTH_OTHER_VERSION = createError(
   'The flow was built by another version of fastify-client-credentials, which is installed twice. Use one version, such as by "npm dedupe"'
 )
 
-/** The flow lacks a callback, so that all it could do is deny. */
+/** The flow lacks a callback, so it could only deny. */
 export const FST_OAUTH_CALLBACK_MISSING = createError(
   'FST_OAUTH_CALLBACK_MISSING',
   'The flow has no %s, so %s. Call %s on the builder'
 )
 
-/** Where clients reach this server is not known, or no URL, and DPoP proofs could not be checked. */
+/** The public URL of this server is missing or invalid, so DPoP proofs could not be verified. */
 export const FST_OAUTH_ORIGIN = createError(
   'FST_OAUTH_ORIGIN',
   'The URL that clients reach this server by must be known, as an https URL without query and fragment (http on loopback only). Pass it as the option "origin"'
 )
 
-/** Nobody could say whose certificates are believed, or how they are written. */
+/** The option clientCertificate is invalid: its trusted proxies or its format. */
 export const FST_OAUTH_CLIENT_CERTIFICATE = createError(
   'FST_OAUTH_CLIENT_CERTIFICATE',
   'The option "clientCertificate" must name at least one address or network of a trusted proxy, and a known format; "base64" needs a header, and "verified" is true, a field or fields with their values. Pass { trustedProxies: ["127.0.0.1"], format: "nginx" }'
 )
 
-/** A guard was given something that is no scope name. */
+/** The argument of a guard is not a scope name. */
 export const FST_OAUTH_INVALID_SCOPE = createError(
   'FST_OAUTH_INVALID_SCOPE',
   'requireScopes takes scope names, each an argument of its own without space, quote and backslash, or an object with a list of such names as anyOf. Write requireScopes("data:read", "data:write") or requireScopes({ anyOf: ["data:read", "data:write"] })'
 )
 
-/** A guard, or a route's config, names a scope that the flow does not declare: no token could ever have it. */
+/** A guard, or a route's config, names an undeclared scope: no token could ever have it. */
 export const FST_OAUTH_UNKNOWN_SCOPE = createError(
   'FST_OAUTH_UNKNOWN_SCOPE',
   'The flow declares no scope "%s". Correct the name, or add it to setScopes on the builder'
 )
 
-/** The `oauth` member of a route's config is not of its shape. */
+/** The `oauth` member of a route's config is invalid. */
 export const FST_OAUTH_INVALID_ROUTE_CONFIG = createError(
   'FST_OAUTH_INVALID_ROUTE_CONFIG',
   'config.oauth of a route %s. Write { documentedScopes: ["data:read"] }: such scopes are documented only, requireScopes enforces them'
 )
 
-/** The credentials of a request were asked for on a route without a guard. */
+/** The credentials of a request were requested on an unguarded route. */
 export const FST_OAUTH_ROUTE_NOT_GUARDED = createError(
   'FST_OAUTH_ROUTE_NOT_GUARDED',
   'The request has no credentials, since no guard has run. Put preHandler: app.requireScopes() on the route %s %s'
@@ -60,19 +60,19 @@ export const FST_OAUTH_SECURITY_SCHEME_TAKEN = createError(
   'Two flows share the security scheme name "%s" in one OpenAPI document. Give each its own by setSecuritySchemeName on the builder'
 )
 
-/** Two servers, or their APIs, would have their documents at one path. */
+/** Two servers, or their APIs, would serve their documents at one path. */
 export const FST_OAUTH_WELL_KNOWN_TAKEN = createError(
   'FST_OAUTH_WELL_KNOWN_TAKEN',
   'Another flow is served at %s already, for another issuer, resource or set of keys. Give each issuer and audience a path of its own, and register each plugin under a prefix of its own'
 )
 
-/** fastifyJwtTokens was called with wrong options. */
+/** fastifyJwtTokens was called with invalid options. */
 export const FST_OAUTH_JWT_INVALID_OPTION = createError(
   'FST_OAUTH_JWT_INVALID_OPTION',
   'fastifyJwtTokens needs %s'
 )
 
-/** The application's `@fastify/jwt` cannot make access tokens that can be told from other JWTs (RFC 9068 §2.1). */
+/** The application's `@fastify/jwt` cannot create access tokens that are distinguishable from other JWTs (RFC 9068 §2.1). */
 export const FST_OAUTH_JWT_HEADER = createError(
   'FST_OAUTH_JWT_HEADER',
   '@fastify/jwt signs with the header typ "%s" and alg "%s", not as an access token of RFC 9068. Register it with sign: { algorithm, header: { alg: algorithm, typ: "at+jwt" } }'
@@ -84,7 +84,7 @@ export const FST_OAUTH_JWT_UNUSABLE = createError(
   '@fastify/jwt cannot sign an access token and verify it again (%s). Register it with a key pair or a secret, and without options that contradict issuer, audience and lifetime'
 )
 
-/** clientAdminPlugin was registered with wrong options, or without the guards that it stands behind. */
+/** clientAdminPlugin was registered with invalid options, or without clientCredentialsPlugin and its guards. */
 export const FST_OAUTH_ADMIN_INVALID_OPTION = createError(
   'FST_OAUTH_ADMIN_INVALID_OPTION',
   'clientAdminPlugin needs %s'

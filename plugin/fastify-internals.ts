@@ -1,7 +1,7 @@
-// Everything that relies on members of Fastify that are not public. Each function works without them, and says how.
+// Everything that relies on private members of Fastify. Each function also works without them, in the way that it documents.
 import type { FastifyInstance, RouteOptions } from 'fastify'
 
-// Fastify keeps its state under symbols, which scopes inherit from the instance around them.
+// Fastify stores its state under symbols, which an encapsulation context inherits from its parent.
 function internalOf (fastify: FastifyInstance, name: string): unknown {
   for (let owner: object | null = fastify; owner !== null; owner = Object.getPrototypeOf(owner)) {
     const key = Object.getOwnPropertySymbols(owner).find(({ description }) => description === `fastify.${name}`)
@@ -11,10 +11,10 @@ function internalOf (fastify: FastifyInstance, name: string): unknown {
 }
 
 /**
- * Has a function see every route as it was declared, before the onRoute hooks of all plugins, whichever came first:
- * `@fastify/otel`, which has to be registered before what it traces, wraps each function of a route into another.
+ * Calls a function with every route as it was declared, before the onRoute hooks of all plugins, in any order of registration:
+ * `@fastify/otel`, which must be registered before the plugins that it traces, wraps each function of a route.
  *
- * Where Fastify keeps its hooks otherwise, the function is not called.
+ * Does not call the function if Fastify stores its hooks differently.
  */
 export function seeRoutesFirst (fastify: FastifyInstance, see: (route: RouteOptions) => void): void {
   const hooks = internalOf(fastify, 'hooks') as { onRoute?: unknown } | undefined
@@ -24,20 +24,20 @@ export function seeRoutesFirst (fastify: FastifyInstance, see: (route: RouteOpti
 const errorHandlers = new WeakMap<FastifyInstance, { readonly set: unknown, readonly isOwn: boolean }>()
 
 /**
- * Tells whether the application has set an error handler that counts in a scope. Does not read the names of functions, which
- * bundlers change. True where Fastify keeps its handlers otherwise.
+ * Returns whether the application has set an error handler that applies to an encapsulation context. Does not use function names,
+ * which bundlers change. Returns true if Fastify stores its handlers differently.
  */
 export function hasErrorHandler (scope: FastifyInstance): boolean {
   const found = errorHandlers.get(scope)
   if (found !== undefined && found.set === scope.errorHandler) return found.isOwn
-  // Each handler inherits from the one of the scope around it, and the first from that of Fastify.
+  // Each handler inherits from that of the parent context, and the outermost from Fastify's default handler.
   const handler = internalOf(scope, 'errorHandler')
   const isOwn = typeof handler !== 'object' || handler === null || Object.getPrototypeOf(handler) !== Object.prototype
   errorHandlers.set(scope, { set: scope.errorHandler, isOwn })
   return isOwn
 }
 
-/** The servers that Fastify has opened beside `fastify.server`, one for each further address of a host name. None where it keeps them otherwise. */
+/** Returns the servers that Fastify has started in addition to `fastify.server`, one per further address of a host name. Empty if it stores them differently. */
 export function secondaryServersOf (fastify: FastifyInstance): readonly FastifyInstance['server'][] {
   const servers = internalOf(fastify, 'serverBindings')
   return Array.isArray(servers) ? servers : []

@@ -6,20 +6,20 @@ import type { OptionsDescription, Rule, VerifyTokenResult } from '../src/adapter
 import type { AccessTokens, ClientCredentialsGrantContext, GenerateAccessToken, OAuth2AccessTokenResult } from '../src/index.ts'
 import { FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_UNUSABLE } from './errors.ts'
 
-/** As much of `app.jwt`, which `@fastify/jwt` decorates, as is used here. */
+/** The members of `app.jwt`, the decorator of `@fastify/jwt`, that are used here. */
 export interface FastifyJwt {
   sign (payload: object): string
   verify (token: string): unknown
   options: { verify?: { clockTolerance?: number } }
 }
 
-/** What access tokens by `@fastify/jwt` are made and verified with. */
+/** Options of fastifyJwtTokens. */
 export interface FastifyJwtTokensOptions {
   /** The `iss` of every token, compared exactly: the https URL of this server (http on loopback only). */
   issuer: string
-  /** The `aud` of every token, compared exactly: a name or URL of the API that the tokens are for. */
+  /** The `aud` of every token, compared exactly: a name or URL of the API. */
   audience: string
-  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read on the way. Default false. */
+  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read in transit. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
 }
 
@@ -43,17 +43,17 @@ const FASTIFY_JWT: Rule<FastifyJwt> = {
 }
 
 interface Header { alg?: unknown, typ?: unknown, crit?: unknown }
-// What fast-jwt and @fastify/jwt say of a token. Anything else they throw says nothing about it.
+// The error codes of fast-jwt and @fastify/jwt for an invalid token. Any other exception does not mean that the token is invalid.
 const TOKEN_ERROR = /^(?:FAST_JWT|FST_JWT)_/
 
 /**
- * Access tokens (RFC 9068) by the application's own `@fastify/jwt`: its key, its algorithm, its clock tolerance.
+ * Creates access tokens (RFC 9068) with the application's `@fastify/jwt`: its key, its algorithm, its clock tolerance.
  *
- * Register `@fastify/jwt` with `sign: { algorithm, header: { alg: algorithm, typ: 'at+jwt' } }`. What it leaves unchecked unless told is checked
- * here: type, algorithm, issuer, audience, expiry and that every claim of RFC 9068 §2.2 is there. Does NOT check
- * revocation: a token is valid until it expires.
+ * Register `@fastify/jwt` with `sign: { algorithm, header: { alg: algorithm, typ: 'at+jwt' } }`. This function adds the checks
+ * that `@fastify/jwt` does not make by default: type, algorithm, issuer, audience, expiry and the presence of every claim of RFC 9068
+ * §2.2. Does NOT check revocation: a token is valid until it expires.
  *
- * @throws FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_UNUSABLE after one token was made on trial
+ * @throws FST_OAUTH_JWT_INVALID_OPTION, FST_OAUTH_JWT_HEADER, FST_OAUTH_JWT_UNUSABLE after it has created one token as a test
  */
 export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOptions): AccessTokens & { issue: GenerateAccessToken } {
   checkArgument(jwt, required(FASTIFY_JWT), 'fastifyJwtTokens', 'jwt')
@@ -70,11 +70,11 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
 
   function verify (token: string): VerifyTokenResult {
     const segment = headerSegment(token)
-    // Every token that we sign has this header, byte for byte. Another library with the same key may write it in another order.
+    // Every token of this signer has the same header, byte for byte. Another library with the same key may order it differently.
     if (segment !== ourSegment) {
       const header = parseHeader(segment)
       if (header.alg !== alg || !isAccessTokenType(header.typ)) return invalid('The access token is not of this server', 'the JOSE header is not the one we sign with')
-      // RFC 7515 §4.1.11: extensions that must be understood, and are not.
+      // RFC 7515 §4.1.11: critical extensions, which are not supported.
       if (header.crit !== undefined) return invalid(undefined, 'the JOSE header has a crit')
     }
     let claims: Record<string, unknown>
@@ -96,7 +96,7 @@ export function fastifyJwtTokens (jwt: FastifyJwt, options: FastifyJwtTokensOpti
 
   const verdict = verify(trial)
   if (!verdict.isValid) throw new FST_OAUTH_JWT_UNUSABLE(reasonOf(verdict.cause))
-  // Sign options of the application may say otherwise, such as another expiry or the same jti for all.
+  // Sign options of the application may override claims, such as the expiry, or one jti for all tokens.
   const changed = Object.entries(trialClaims).find(([name, value]) => verdict.credentials.claims?.[name] !== value)
   if (changed !== undefined) throw new FST_OAUTH_JWT_UNUSABLE(`its sign options change the claim ${changed[0]}`)
   return { issue, verify, audience: [audience] }

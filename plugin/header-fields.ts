@@ -1,6 +1,6 @@
 /**
- * The value of a header field, those of a repeated one joined by ", " (RFC 9110 §5.3). From rawHeaders, since Node.js keeps
- * only the first of several Authorization fields in `headers`.
+ * Returns the value of a header field. Joins the values of a repeated field by ", " (RFC 9110 §5.3). Reads rawHeaders, since Node.js
+ * keeps only the first of several Authorization fields in `headers`.
  *
  * @param name in lower case
  */

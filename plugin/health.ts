@@ -2,17 +2,17 @@ import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
 import { settingsOf } from '../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../src/index.ts'
 
-/** Where an orchestrator asks whether the process lives, and whether it should get requests. */
+/** The paths of the liveness and readiness probes. */
 export const HEALTH_PATHS = Object.freeze({ live: '/health/live', ready: '/health/ready' })
 
 /**
- * Serves the health of the process: `/health/live` is 200 as long as it answers at all; `/health/ready` is 200 as long as access tokens
- * can be verified and, where they are issued here, signed: by what was read of the stores less than `maxStale` ago. So an outage of a
- * store takes no server out of service before it has to answer with 503.
+ * Serves the health of the process. `/health/live` always responds with 200. `/health/ready` responds with 200 while access tokens
+ * can be verified and, if they are issued here, signed, from data that was read less than `maxStale` ago. So a store outage takes
+ * no server out of service before it has to respond with 503.
  */
 export function serveHealth (app: FastifyInstance, flow: ClientCredentialsFlow): void {
   const { accessTokens } = settingsOf(flow)
-  // Orchestrators ask every few seconds, and no client of the API does.
+  // Orchestrators send probes every few seconds, and clients of the API do not use these routes.
   const options = { schema: { hide: true } as FastifySchema, logLevel: 'warn' } as const
   app.get(HEALTH_PATHS.live, options, async (_request, reply) => send(reply, 200, 'live'))
   app.get(HEALTH_PATHS.ready, options, async (request, reply) => {

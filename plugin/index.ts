@@ -27,29 +27,29 @@ import { warnOfMemoryStore } from './redact-urls.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The flow that the plugin was registered with. Its type is the one that {@link Register} declares. */
+    /** The flow of this plugin registration. {@link Register} declares its type. */
     clientCredentials: RegisteredFlow
     /**
-     * Makes a guard for a route: the request needs a valid access token with all of these scopes, or with one of
-     * `{ anyOf: [...] }`; without arguments, a valid token only. Put it into `preHandler` or `onRequest`, alone or in a list.
+     * Creates a guard for a route: a request must have a valid access token with all of these scopes, or with one of
+     * `{ anyOf: [...] }`; without arguments, only a valid token. Use it as `preHandler` or `onRequest`, alone or in an array.
      *
-     * @throws FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_CALLBACK_MISSING when it is made
+     * @throws FST_OAUTH_UNKNOWN_SCOPE, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_CALLBACK_MISSING when it is created
      */
     requireScopes: RequireScopes<Guard, ScopeOf<RegisteredFlow>>
   }
 
   interface FastifyRequest {
     /**
-     * Who calls, once a guard has verified the access token; null before, and on routes without a guard. The option
-     * `decoratorName` renames it: {@link credentialsOf} works under every name.
+     * The credentials of the caller, once a guard has verified the access token; null before, and on unguarded routes. The option
+     * `decoratorName` renames it: {@link credentialsOf} works with every name.
      */
     credentials: CredentialsOf<RegisteredFlow> | null
   }
 
   interface FastifyContextConfig {
     /**
-     * The scopes of a guard that the plugin cannot see: in a composed function, or in a hook of a whole scope. For
-     * OpenAPI, and for what is done about tokens that are wrongly sent in the URL or the body. It guards NOTHING.
+     * The scopes of a guard that the plugin cannot detect: one inside a composed function, or in a hook of a whole encapsulation
+     * context. Used for OpenAPI, and to handle tokens in the URL or the body. It guards NOTHING.
      */
     oauth?: DocumentedScopes
   }
@@ -68,7 +68,7 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   }
   if (options.clientCertificate === undefined) {
     refuseRenegotiation(fastify.server)
-    // Where a host name has several addresses, Fastify opens a server for each of the others, once the first listens.
+    // For a host name with several addresses, Fastify starts a server for each further address after the first one listens.
     fastify.addHook('onListen', async () => { for (const server of secondaryServersOf(fastify)) refuseRenegotiation(server) })
   }
 
@@ -98,9 +98,9 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
   })
   logAudit(fastify, settingsOf(flow).clients?.audit)
 
-  // fastify.prefix is that of the scope we are registered in: paths as clients see them.
+  // fastify.prefix is that of the encapsulation context of the plugin: paths are as clients see them.
   const base = `${normalizePrefix(fastify.prefix)}${prefix}`
-  // What a proxy takes away is a part of it: the rest of a document's URLs has that in its servers.
+  // Includes the path that a proxy removes. In other URLs of an OpenAPI document, that path is part of its servers.
   const servedToken = paths.token && `${origins.path}${base}${paths.token}`
   const description: FlowDescription = {
     schemeName: flow.getSecuritySchemeName(),
@@ -115,8 +115,8 @@ const plugin: FastifyPluginAsync<ClientCredentialsPluginOptions> = async (fastif
 }
 
 /**
- * OAuth 2.0 client credentials for Fastify: the token endpoint, `request.credentials`, `app.requireScopes(...)`, and all
- * of it in OpenAPI when `@fastify/swagger` is there.
+ * Adds OAuth 2.0 client credentials to Fastify: the token endpoint, `request.credentials`, `app.requireScopes(...)`, and their
+ * descriptions in OpenAPI if `@fastify/swagger` is registered.
  */
 export const clientCredentialsPlugin = fp(plugin, {
   fastify: '5.x',

@@ -12,35 +12,35 @@ import type { RegisteredOptions } from './on-register.ts'
 
 /** The options of the plugin. */
 export interface ClientCredentialsPluginOptions {
-  /** The flow whose token endpoint is served and whose tokens guard the routes. Required. */
+  /** The flow of the token endpoint and of the guards. Required. */
   flow: ClientCredentialsFlow
-  /** A path in front of the token endpoint. Default none. */
+  /** A path prefix of the token endpoint. Default none. */
   prefix?: string
-  /** Takes JSON objects as token requests beside forms, which no RFC knows. Default false. */
+  /** Also accepts token requests with a JSON object, which no RFC defines. Default false. */
   acceptJson?: boolean
-  /** The member of requests that has the credentials, for an application that uses `request.credentials` for something else. Default "credentials". */
+  /** The name of the request member with the credentials, if the application already uses `request.credentials`. Default "credentials". */
   decoratorName?: string
-  /** Members of the authorization server's metadata (RFC 8414) that are added, or take the place of ours. Default none. */
+  /** Members of the authorization server's metadata (RFC 8414) that are added or replaced. Default none. */
   metadata?: Readonly<Record<string, unknown>>
   /**
-   * Serves the metadata at /.well-known/openid-configuration too, behind the path of the issuer, where access tokens are signed: for
-   * verifiers that know an issuer alone and look there only, such as API Gateway, Spring and Istio. It promises no ID tokens.
+   * Serves the metadata at /.well-known/openid-configuration too, after the path of the issuer, if access tokens are signed: for
+   * verifiers that read an issuer's keys from there only, such as API Gateway, Spring and Istio. It announces no ID tokens.
    * Default false.
    */
   openIdConfiguration?: boolean
   /**
-   * Where clients reach this server: scheme and authority, and the path that a proxy takes away, if it does. The metadata
-   * and OpenAPI name such URLs, and DPoP proofs (RFC 9449 §4.2); a Host field is the word of the client only. Default
-   * those of the issuer and, for guarded routes, of the audience.
+   * The public URL of this server: scheme and authority, and the path that a proxy removes, if any. It is used in metadata,
+   * OpenAPI and DPoP proofs (RFC 9449 §4.2). The Host field is not used, because the client controls it. Default
+   * that of the issuer and, for guarded routes, of the audience.
    */
   origin?: string
   /**
-   * How a proxy that ends TLS hands on the client's certificate (RFC 8705). Default: it does not, and certificates are
-   * those of the TLS connections of this process.
+   * How a proxy that terminates TLS forwards the client certificate (RFC 8705). Default: no proxy, and certificates are those of the
+   * TLS connections of this process.
    */
   clientCertificate?: ClientCertificateOptions
   /**
-   * Serves `/health/live` and `/health/ready` in the scope that the plugin is registered in, for orchestrators: ready is 200 as long as
+   * Serves `/health/live` and `/health/ready` in the encapsulation context of the plugin, for orchestrators. Ready is 200 while
    * access tokens can be signed and verified, else 503. Default false.
    */
   health?: boolean
@@ -72,7 +72,7 @@ export const CLIENT_CREDENTIALS_PLUGIN: OptionsDescription<ClientCredentialsPlug
   }
 }
 
-/** The plugin's options, checked and complete. */
+/** The validated and complete options of the plugin. */
 export interface ResolvedOptions {
   readonly flow: ClientCredentialsFlow
   readonly prefix: string
@@ -80,16 +80,16 @@ export interface ResolvedOptions {
   readonly decoratorName: string
   readonly metadata: Readonly<Record<string, unknown>>
   readonly openIdConfiguration: boolean
-  /** Where clients reach the endpoints, and guarded routes; and the path in it that a proxy takes away, "" for none. */
+  /** The public URLs of the endpoints and of guarded routes, and their path that a proxy removes, "" for none. */
   readonly origins: { readonly server: string | undefined, readonly resource: string | undefined, readonly path: string }
   readonly certificateOf: CertificateReader
   readonly health: boolean
-  /** Is called with the instance that the plugin is registered in. */
+  /** Called with the instance in which the plugin is registered. */
   readonly onRegister: (app: FastifyInstance) => void
 }
 
 /**
- * Checks the options of the plugin. Does not change them.
+ * Validates the options of the plugin. Does not modify them.
  *
  * @throws FST_OAUTH_FLOW_REQUIRED, FST_OAUTH_OTHER_VERSION, FST_OAUTH_CALLBACK_MISSING, FST_OAUTH_ORIGIN, FST_OAUTH_CLIENT_CERTIFICATE,
  *   FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_INVALID_OPTION
@@ -113,7 +113,7 @@ function resolveOrigins (flow: ClientCredentialsFlow, origin: string | undefined
   const own = origin?.replace(/\/$/, '')
   const server = own ?? originOf(settings.accessTokens?.metadata?.issuer)
   const resource = own ?? originOf(settings.resource) ?? server
-  // What proofs are compared with must be known before the first comes.
+  // DPoP proofs are compared with this URL, so it must be known at startup.
   if (resource === undefined && settings.tokenTypes.some(({ confirmationName }) => confirmationName === 'jkt')) throw new FST_OAUTH_ORIGIN()
   return { server, resource, path: own === undefined ? '' : new URL(own).pathname.replace(/\/$/, '') }
 }
@@ -122,13 +122,13 @@ function originOf (url: string | undefined): string | undefined {
   return url === undefined ? undefined : new URL(url).origin
 }
 
-/** A prefix as Fastify reads it: one slash in front, none behind. */
+/** Normalises a prefix as Fastify does: with a leading slash, and no trailing one. */
 export function normalizePrefix (prefix: string): string {
   const path = prefix.replace(/\/$/, '')
   return path === '' || path.startsWith('/') ? path : `/${path}`
 }
 
-/** Refuses a flow on which a callback was never set, so that it could only deny. */
+/** Throws if a callback of the flow is not set, because its default would deny every request. */
 export function refuseMissing (flow: ClientCredentialsFlow, name: 'getClient' | 'generateAccessToken' | 'verifyToken', consequence: string): void {
   if (settingsOf(flow).missingCallbacks.includes(name)) throw new FST_OAUTH_CALLBACK_MISSING(name, consequence, name)
 }

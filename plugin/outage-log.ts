@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { isStoreUnavailable, systemClock } from '../src/adapter.ts'
 import type { Clock } from '../src/adapter.ts'
 
-// Seconds. What is remembered is served in an outage too, so that a request which goes well is the end of none.
+// Seconds. Cached data is served during an outage too, so a single successful request does not end the outage.
 const QUIET = 5
 
 /**
@@ -17,21 +17,21 @@ export class OutageLog {
   #failures = 0
   #failedAt = 0
 
-  /** @param name what a sentence about the endpoint begins with */
+  /** @param name the name of the endpoint at the beginning of the sentence */
   constructor (name: string, log: FastifyBaseLogger, now: Clock = systemClock) {
     this.#name = name
     this.#log = log
     this.#now = now
   }
 
-  /** Notes what a request has failed with. Nothing, unless a store is away. */
+  /** Records the error of a request. Does nothing unless a store is unavailable. */
   failed (error: unknown): void {
     if (!isStoreUnavailable(error)) return
     this.#failedAt = this.#now()
     if (++this.#failures === 1) this.#log.error({ err: error }, `${this.#name}: the store is not available`)
   }
 
-  /** Notes that a request went well. */
+  /** Records a successful request. */
   succeeded (): void {
     if (this.#failures === 0 || this.#now() - this.#failedAt < QUIET) return
     this.#log.info({ oauth: { failures: this.#failures } }, `${this.#name}: the store is available again`)

@@ -2,18 +2,18 @@ import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
 import { holdsSecret, plainParameterName, queryStarts, redactSecrets } from '../src/adapter.ts'
 import { MemoryStore } from '../src/index.ts'
 
-// pino's public name for the serializers of a logger.
+// The public symbol of pino for the serializers of a logger.
 const PINO_SERIALIZERS = Symbol.for('pino.serializers')
-// Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 keep out of the URL, for the very reason that URLs are logged.
+// Parameters that RFC 6749 §2.3.1 and RFC 6750 §2.3 forbid in the URL, because URLs are logged.
 const SECRET_PARAMETERS = new Set(['access_token', 'client_secret', 'client_assertion', 'token'])
 const PARAMETER = /(^[?#;]|&)([^=&#]*)=([^&]*)/g
 
 interface Serializers { req?: (request: FastifyRequest) => { url?: unknown } }
 
 /**
- * Has the value of every secret that a client wrongly put into the URL of a route taken out of the log, by the name of its
- * parameter, and generated secrets and JWTs wherever they are. Whatever else
- * the serializers of the route, of its scope or of the application write stays as it is. Without any, no URL is logged.
+ * Redacts secrets in logged URLs of a route: the value of each parameter that should not be in a URL, and generated secrets and JWTs
+ * in any position. Does not change other output of the serializers of the route, its encapsulation context or the application.
+ * Without a serializer, no URL is logged.
  */
 export function redactUrls (route: RouteOptions, log: FastifyBaseLogger): void {
   const own = route.logSerializers as Serializers | undefined
@@ -35,7 +35,7 @@ function redact (url: string, start: number): string {
     SECRET_PARAMETERS.has(plainParameterName(name)) || holdsSecret(value) ? `${separator}${name}=[redacted]` : parameter)
 }
 
-/** Warns of a store that forgets, where that would be found out at the worst of times. */
+/** Warns about a memory store in production, which loses its data at a restart. */
 export function warnOfMemoryStore (log: FastifyBaseLogger): void {
   if (process.env.NODE_ENV !== 'production' || !MemoryStore.isInUse) return
   log.warn('A MemoryStore is in use: what it keeps is lost when this process ends, and no other process sees it. In production, use sqliteStore, postgresStore or redisStore')

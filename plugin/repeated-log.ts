@@ -1,13 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
 
-// Milliseconds between two lines with one reason.
+// Milliseconds between two lines with the same reason.
 const INTERVAL = 60_000
-// Reasons that are counted apart. A method of the application may invent others.
+// Maximum number of distinct reasons. A custom method may produce any number of them.
 const MAX_REASONS = 10
 
 /**
- * Logs what a flood of requests repeats: the first time at once, and then once a minute how often it was, at warn. Each request is
- * at debug. The timer keeps no process alive.
+ * Logs repeated rejections at warn: the first one immediately, then their number once a minute. Each request is logged at debug.
+ * The timer does not keep the process alive.
  */
 export class RepeatedLog {
   readonly #log: FastifyBaseLogger
@@ -19,9 +19,9 @@ export class RepeatedLog {
   }
 
   /**
-   * Notes an occurrence.
+   * Records a rejection.
    *
-   * @param subject what a sentence begins with
+   * @param subject the beginning of the sentence
    */
   note (subject: string, reason: string): void {
     const text = `${subject}: ${reason}`

@@ -3,27 +3,27 @@ import type { TokenRequest } from '../src/index.ts'
 import type { CertificateReader, CertifiedRequest } from './client-certificate/tls-socket.ts'
 import { fieldValue } from './header-fields.ts'
 
-/** As much of Fastify's request as is read here: every one fits, whatever its type provider, server and route generics. */
+/** The members of Fastify's request that are read here. Every request fits, with any type provider, server and route generics. */
 export interface ReadableRequest {
   readonly method: string
   readonly url: string
-  /** The URL that the client sent, whatever Fastify's `rewriteUrl` has made of it. */
+  /** The URL that the client sent, before Fastify's `rewriteUrl`. */
   readonly originalUrl: string
   readonly body: unknown
-  /** Behind a proxy, that of the client where Fastify's trustProxy says so. */
+  /** The address of the peer, or of the client behind a proxy that Fastify's trustProxy covers. */
   readonly ip: string
   readonly id: string
   readonly raw: CertifiedRequest
 }
 
-/** What is known of requests beyond what they say themselves. */
+/** Configuration that completes the data of a request. */
 export interface RequestContext {
-  /** Where clients reach this server. Undefined where nothing says so. */
+  /** The public URL of this server. Undefined if it is not configured. */
   readonly origin: string | undefined
   readonly certificateOf: CertificateReader
 }
 
-/** Reads Fastify's request as a plain request, without copying anything. */
+/** Adapts Fastify's request to a plain request, without copying. */
 export class FastifyPlainRequest implements PlainRequest {
   readonly #request: ReadableRequest
   readonly #context: RequestContext
@@ -37,7 +37,7 @@ export class FastifyPlainRequest implements PlainRequest {
     return this.#request.method
   }
 
-  // RFC 9449 §4.3: proofs name the URL that the client knows.
+  // RFC 9449 §4.3: proofs contain the URL that the client uses.
   get url (): string {
     return this.#request.originalUrl
   }
@@ -63,12 +63,12 @@ export class FastifyPlainRequest implements PlainRequest {
   }
 }
 
-/** As much of Fastify's reply as tells that the client has gone. Of the response: the request is closed once it was read. */
+/** The members of Fastify's reply that detect a disconnected client. Uses the response, because the request closes once it was read. */
 export interface ClosableReply {
   readonly raw: { once (event: 'close', listener: () => void): unknown }
 }
 
-/** Reads Fastify's request, its body parsed as a form, as a token request. */
+/** Adapts Fastify's request, with its body parsed as a form, to a token request. */
 export class FastifyTokenRequest extends FastifyPlainRequest implements TokenRequest {
   readonly form: FormParameters
 
@@ -80,7 +80,7 @@ export class FastifyTokenRequest extends FastifyPlainRequest implements TokenReq
     this.#reply = reply
   }
 
-  /** Created when it is asked for, which is once for a rejection: most requests need none. */
+  /** Created on first access: only rejections use it, and most requests need none. */
   get signal (): AbortSignal {
     const controller = new AbortController()
     this.#reply.raw.once('close', () => { controller.abort() })

@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto'
 
-/** How proxies write a certificate into a header field. */
+/** The name of a format in which a proxy forwards a certificate. */
 export type CertificateFormat = 'rfc9440' | 'base64' | 'nginx' | 'apache' | 'envoy' | 'haproxy' | 'traefik' | 'cloudflare' | 'aws-alb'
 
 interface Format {
-  /** The field, unless another is named. Undefined where one must be named. */
+  /** The default field. Undefined if the field option is required. */
   readonly field?: string
-  /** @returns the DER of the certificate; undefined for anything else than one. A repeated field has its values joined by ", ". */
+  /** @returns the DER of the certificate; undefined for anything other than one certificate. Values of a repeated field are joined by ", ". */
   decode (value: string): Buffer | undefined
-  /** What a field says that tells of the validation of the chain, when it has succeeded: one of these. */
+  /** The values with which the proxy reports a validated chain. */
   readonly success: readonly string[]
-  /** Fields that must have these values besides. */
+  /** Further fields with their required values. */
   readonly besides?: Readonly<Record<string, string>>
 }
 
@@ -18,12 +18,12 @@ interface Format {
 const BYTES = /^:([A-Za-z0-9+/]+={0,2}):$/
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 const ENCODED = /^[^\s,;"]+$/
-// RFC 7468 §5: one and no more, or only the first would be looked at.
+// RFC 7468 §5. Exactly one certificate: of several, only the first would be read.
 const PEM = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/
 // The first octet of every certificate: a SEQUENCE of ASN.1.
 const SEQUENCE = 0x30
 
-// nginx and Apache; the verify result of OpenSSL, as of HAProxy; the booleans of load balancers.
+// The values of nginx and Apache, of HAProxy (the verify result of OpenSSL), and of load balancers.
 const ANY_SUCCESS = ['SUCCESS', '0', 'true']
 
 /** The formats by their names. */
@@ -35,12 +35,12 @@ export const CERTIFICATE_FORMATS: Readonly<Record<CertificateFormat, Format>> = 
   envoy: { field: 'x-forwarded-client-cert', decode: decodeElement, success: ['SUCCESS'] },
   haproxy: { field: 'x-ssl-client-cert', decode: (value) => decodeBytes(value) ?? decodeBase64(value), success: ['0'] },
   traefik: { field: 'x-forwarded-tls-client-cert', decode: decodeChain, success: ['SUCCESS'] },
-  // A certificate that was revoked is verified, too.
+  // Cloudflare also reports a revoked certificate as verified.
   cloudflare: { field: 'cf-client-cert-der-base64', decode: decodeBase64, success: ['true'], besides: { 'cf-cert-revoked': 'false' } },
   'aws-alb': { field: 'x-amzn-mtls-clientcert-leaf', decode: decodeEscapedPem, success: ['SUCCESS'] }
 }
 
-/** Reads the certificate out of a field. Undefined for what is none. */
+/** Reads the certificate in a field. Undefined if it is invalid. */
 export function readCertificate (format: CertificateFormat, value: string): X509Certificate | undefined {
   try {
     const der = CERTIFICATE_FORMATS[format].decode(value)
@@ -59,7 +59,7 @@ function decodeBase64 (value: string): Buffer | undefined {
   return BASE64.test(value) ? Buffer.from(value, 'base64') : undefined
 }
 
-/** Certificates as base64, that of the client first; percent-encoded in Traefik 1. */
+/** Decodes base64 certificates, starting with that of the client; percent-encoded in Traefik 1. */
 function decodeChain (value: string): Buffer | undefined {
   const [certificate, ...others] = value.split(',').map((part) => decodeBase64(decodeURIComponent(part)))
   return others.includes(undefined) ? undefined : certificate
@@ -69,7 +69,7 @@ function decodeEscapedPem (value: string): Buffer | undefined {
   return ENCODED.test(value) ? decodePem(decodeURIComponent(value)) : undefined
 }
 
-/** With line ends, or with the spaces that a field has in place of them. */
+/** Decodes PEM with line breaks, or with spaces in their place, as in a header field. */
 function decodePem (value: string): Buffer | undefined {
   const [, base64] = PEM.exec(value) ?? []
   return base64 === undefined ? undefined : decodeBase64(base64.replace(/\s/g, ''))
@@ -77,15 +77,15 @@ function decodePem (value: string): Buffer | undefined {
 
 function decodeElement (value: string): Buffer | undefined {
   const certificates = elementOf(value)?.filter(([key]) => key === 'cert') ?? []
-  // Where two say what the certificate is, one of them may be the client's own words.
+  // If two members contain a certificate, the client may have sent one of them.
   return certificates.length === 1 ? decodeEscapedPem(certificates[0]![1]) : undefined
 }
 
-// In quotes, names that the client has chosen hold any separator.
+// In quotes, names that the client chooses may contain any separator.
 const PAIR = /([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^",;]*)(?:;|$)/gy
 
-// The keys and values of X-Forwarded-Client-Cert. Behind a comma comes another element, for each proxy on the way: which
-// of them is the client's, nobody can say.
+// The keys and values of X-Forwarded-Client-Cert. A comma separates elements, one per proxy. With several, the one of the client
+// cannot be determined.
 function elementOf (value: string): [key: string, value: string][] | undefined {
   const pairs: [string, string][] = []
   let end = 0

@@ -10,24 +10,24 @@ import { CERTIFICATE_FORMATS, readCertificate } from './formats.ts'
 import type { CertificateFormat } from './formats.ts'
 import type { CertificateReader } from './tls-socket.ts'
 
-/** How a proxy that ends TLS hands on the client's certificate. */
+/** Options for a proxy that terminates TLS and forwards the client certificate. */
 export interface ClientCertificateOptions {
-  /** The addresses, or networks such as "10.0.0.0/8", of the proxies that are believed. From anybody else the field means nothing. */
+  /** The addresses, or networks such as "10.0.0.0/8", of the trusted proxies. The field is ignored in requests from other addresses. */
   trustedProxies: readonly string[]
   /**
-   * How the certificate is written: "rfc9440" as the field Client-Cert (RFC 9440), "base64" as the base64 of its DER,
-   * "nginx" as $ssl_client_escaped_cert, "apache" as SSL_CLIENT_CERT, "envoy" as the Cert of X-Forwarded-Client-Cert, of which
-   * there must be one element (SANITIZE_SET), "haproxy" as ssl_c_der in base64, "traefik" as X-Forwarded-Tls-Client-Cert,
-   * "cloudflare" as Cf-Client-Cert-Der-Base64, "aws-alb" as X-Amzn-Mtls-Clientcert-Leaf.
+   * The format of the certificate: "rfc9440" for the field Client-Cert (RFC 9440), "base64" for the base64 of its DER,
+   * "nginx" for $ssl_client_escaped_cert, "apache" for SSL_CLIENT_CERT, "envoy" for the Cert of X-Forwarded-Client-Cert, which
+   * must have one element (SANITIZE_SET), "haproxy" for ssl_c_der in base64, "traefik" for X-Forwarded-Tls-Client-Cert,
+   * "cloudflare" for Cf-Client-Cert-Der-Base64, "aws-alb" for X-Amzn-Mtls-Clientcert-Leaf.
    */
   format: CertificateFormat
-  /** The field that has it. Required for "base64". Default the one above; "x-ssl-client-cert" for nginx, Apache and HAProxy. */
+  /** The field that contains it. Required for "base64". Default the one above; "x-ssl-client-cert" for nginx, Apache and HAProxy. */
   header?: string
   /**
-   * How the validation of the chain is known, which tls_client_auth needs: true for a proxy that lets no other certificate
-   * through; the name of a field that then has the value of the format ("SUCCESS" for nginx and Apache, "0" for HAProxy, "true"
-   * for Cloudflare, where Cf-Cert-Revoked must be "false" besides; any of the three for "rfc9440" and "base64"); or several
-   * fields with their values, which all must match. Default no chain is validated.
+   * How the proxy reports that it has validated the chain, which tls_client_auth requires. true: the proxy forwards validated
+   * certificates only. The name of a field: its value must be that of the format ("SUCCESS" for nginx and Apache, "0" for HAProxy,
+   * "true" for Cloudflare, where Cf-Cert-Revoked must also be "false"; any of the three for "rfc9440" and "base64"). An object of
+   * fields and values: all must match. Default: no chain counts as validated.
    */
   verified?: true | string | Readonly<Record<string, string>>
 }
@@ -50,15 +50,15 @@ export const CLIENT_CERTIFICATE: OptionsDescription<ClientCertificateOptions> = 
   error: () => new FST_OAUTH_CLIENT_CERTIFICATE()
 }
 
-// A certificate takes longer to parse than a token to verify. The one that was used longest ago goes first.
+// Parsing a certificate takes longer than verifying a token. The least recently used one is evicted.
 const MAX_CERTIFICATES = 1000
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 
 /**
- * Reads certificates from a field that a trusted proxy sets. What comes from anybody else, is there twice or cannot be
- * read, is no certificate.
+ * Reads certificates from a field that a trusted proxy sets. Ignores a field from any other address, a repeated field, and an
+ * invalid certificate.
  *
- * @param options checked
+ * @param options validated
  */
 export function fromProxy (options: ClientCertificateOptions): CertificateReader {
   const { trustedProxies, format, header, verified } = options
@@ -68,7 +68,7 @@ export function fromProxy (options: ClientCertificateOptions): CertificateReader
   const parsed = new LruMap<X509Certificate>(MAX_CERTIFICATES)
 
   return ({ socket: { remoteAddress }, rawHeaders }) => {
-    // A peer without an address is at a Unix socket, or gone.
+    // A peer without an address is connected by a Unix socket, or has disconnected.
     if (remoteAddress === undefined || !isTrustedProxy(remoteAddress, 0)) return undefined
     const value = fieldValue(rawHeaders, name)
     const x509 = value === undefined ? undefined : parsed.get(value) ?? readCertificate(format, value)
@@ -79,10 +79,10 @@ export function fromProxy (options: ClientCertificateOptions): CertificateReader
   }
 }
 
-/** A field, and the values of which it must have one. */
+/** A field, and its accepted values. */
 type Condition = readonly [field: string, values: ReadonlyArray<string | undefined>]
 
-/** What must be so for a chain that was validated. Undefined for a wrong option. */
+/** Returns the conditions that prove a validated chain. Undefined for an invalid option. */
 function conditionsOf (verified: ClientCertificateOptions['verified'], format: CertificateFormat): Condition[] | undefined {
   if (verified === undefined || verified === true) return []
   const { success, besides = {} } = CERTIFICATE_FORMATS[format]
@@ -107,10 +107,10 @@ function isFieldName (name: unknown): name is string {
 
 type Trust = ReturnType<typeof proxyAddr.compile>
 
-// @fastify/proxy-addr takes no network of all addresses.
+// @fastify/proxy-addr does not accept a network that contains all addresses.
 const HALVES: Readonly<Record<number, readonly string[]>> = { 4: ['0.0.0.0/1', '128.0.0.0/1'], 6: ['::/1', '8000::/1'] }
 
-/** Compiles addresses and networks. Undefined for a list with anything else, such as an address in octal. */
+/** Compiles addresses and networks. Undefined if the array contains anything else, such as an octal address. */
 function trustOf (addresses: unknown): Trust | undefined {
   if (!Array.isArray(addresses) || addresses.length === 0) return undefined
   const families = addresses.map((address) => isIP(String(address).split('/', 1)[0]!))

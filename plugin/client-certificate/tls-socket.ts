@@ -2,30 +2,30 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ClientCertificate } from '../../src/adapter.ts'
 
-/** As much of Node's request as has a certificate. */
+/** The members of a Node.js request that lead to the client certificate. */
 export interface CertifiedRequest {
   readonly socket: Socket
   readonly rawHeaders: readonly string[]
-  /** Of HTTP/2, where each request has a socket of its own, though there is one connection. */
+  /** The stream of an HTTP/2 request. Each request has its own socket object, although there is one connection. */
   readonly stream?: { readonly session?: object | undefined }
 }
 
-/** Reads the certificate of the client who sent a request. */
+/** Reads the client certificate of a request. */
 export type CertificateReader = (request: CertifiedRequest) => ClientCertificate | undefined
 
-/** As much of a server as accepts TLS connections. */
+/** The members of a server that accepts TLS connections. */
 export interface TlsServer {
   on (event: 'secureConnection', listener: (socket: Pick<TLSSocket, 'disableRenegotiation'>) => void): unknown
 }
 
-// The connections on which the client cannot begin another handshake.
+// The connections on which the client cannot renegotiate.
 const protectedSockets = new WeakSet<object>()
 const protectedServers = new WeakSet<object>()
 
 /**
- * Ends connections whose client begins another handshake (TLS 1.2): in the midst of it, Node.js gives the new certificate
- * beside what it found of the old one, before the client has shown that it has the key. TLS 1.3 has no such thing, and on
- * HTTP/2 Node.js itself refuses it.
+ * Closes connections whose client starts a renegotiation (TLS 1.2). During one, Node.js returns the new certificate together with
+ * the result of verifying the old one, before the client has proven possession of the key. TLS 1.3 has no renegotiation, and on
+ * HTTP/2 Node.js rejects it.
  */
 export function refuseRenegotiation (server: TlsServer): void {
   if (protectedServers.has(server)) return
@@ -37,8 +37,8 @@ export function refuseRenegotiation (server: TlsServer): void {
 }
 
 /**
- * Reads certificates from the TLS layer of this process, once for each connection. That of a connection on which the client
- * could have begun another handshake is ignored.
+ * Reads certificates from the TLS layer of this process, once per connection. Ignores the certificate of a connection on which the
+ * client could have renegotiated.
  */
 export function fromTlsSocket (): CertificateReader {
   const certificates = new WeakMap<object, ClientCertificate>()
@@ -49,7 +49,7 @@ export function fromTlsSocket (): CertificateReader {
     const tls = socket as Partial<TLSSocket>
     const x509 = tls.getPeerX509Certificate?.()
     if (x509 === undefined || !isProtected(tls, stream !== undefined)) return undefined
-    // After a renegotiation with another certificate that fails, Node.js leaves `authorized` as it was.
+    // After a failed renegotiation with another certificate, Node.js does not reset `authorized`.
     const isTrusted = tls.authorized === true && !tls.authorizationError
     const certificate = Object.freeze({ x509, isTrusted })
     certificates.set(connection, certificate)

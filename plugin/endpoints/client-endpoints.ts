@@ -13,7 +13,7 @@ import type { RequestContext } from '../request.ts'
 import { prepareFormScope, serveFormEndpoint } from './form-endpoint.ts'
 import type { FormEndpoint } from './form-endpoint.ts'
 
-/** What the endpoints are served from. */
+/** Options of the endpoints. */
 export interface EndpointsOptions {
   flow: ClientCredentialsFlow
   acceptJson: boolean
@@ -21,7 +21,7 @@ export interface EndpointsOptions {
   context: RequestContext
 }
 
-/** The endpoints at which clients authenticate, in a scope of their own. */
+/** Serves the endpoints with client authentication, in their own encapsulation context. */
 export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, { flow, acceptJson, paths, context }) => {
   await prepareFormScope(fastify, acceptJson)
   fastify.addHook('onRoute', (route) => { redactUrls(route, fastify.log) })
@@ -33,12 +33,12 @@ export const endpoints: FastifyPluginAsync<EndpointsOptions> = async (fastify, {
   serve(paths.revocation, revocationEndpoint(flow))
 }
 
-// An empty token is rejected by the pipeline, once the client has authenticated.
+// The request handler rejects an empty token after the client has authenticated.
 const PRESENTED_TOKEN_BODY = { ...presentedTokenRequestSchema, properties: { ...presentedTokenRequestSchema.properties, token: { type: 'string' } } }
 
 type Endpoint = Omit<FormEndpoint, 'url' | 'flow' | 'context'>
 
-// Not by the schema, which has no further members.
+// Does not use the response schema, which would remove further members.
 function sendUncached (reply: FastifyReply, body: object): FastifyReply {
   return sendJson(reply.headers(NO_STORE), JSON.stringify(body))
 }
@@ -79,7 +79,7 @@ function revocationEndpoint (flow: ClientCredentialsFlow): Endpoint {
     body: PRESENTED_TOKEN_BODY,
     response: { type: 'object' },
     check: checkPresentedToken,
-    // RFC 7009 §2.2: the status is the answer. An empty object, since some clients parse whatever they get.
+    // RFC 7009 §2.2: the status is the response. Sends an empty object, since some clients parse every body.
     async answer (request, reply) {
       await handleRevocationRequest(settingsOf(flow), request)
       return sendUncached(reply, {})

@@ -19,33 +19,33 @@ import { FastifyPlainRequest, FastifyTokenRequest } from '../request.ts'
 import type { RequestContext } from '../request.ts'
 import { resetBodyParsing } from './platform-body.ts'
 
-/** An endpoint that takes forms and answers in JSON. */
+/** An endpoint with form requests and JSON responses. */
 export interface FormEndpoint {
-  /** The path below the prefix of the scope. */
+  /** The path below the prefix of the encapsulation context. */
   url: string
-  /** What a sentence about it begins with. */
+  /** The name of the endpoint at the beginning of log and error sentences. */
   name: string
   kind: ClientEndpoint
   flow: FlowSettings
-  /** By which its OpenAPI operation finds its place. */
+  /** The marker by which its OpenAPI operation is placed. */
   mark: string
-  /** JSON Schemas of the body and of a success. */
+  /** JSON Schemas of the request body and of the success response. */
   body: object
   response: object
-  /** Refuses a body that the schema has refused, in the words of the pipeline. */
+  /** Throws the error of the request handler for a body that the schema has rejected. */
   check (form: FormParameters): void
   answer (request: FastifyTokenRequest, reply: FastifyReply): Promise<FastifyReply>
   context: RequestContext
 }
 
-// The parser of @fastify/formbody cannot reject a form: where it throws, older releases of Fastify catch nothing.
+// The parser of @fastify/formbody cannot reject a form: older releases of Fastify do not catch its exceptions.
 const TOO_MANY_PARAMETERS: FormParameters = Object.freeze({})
 
 function parseBoundedForm (text: string): Record<string, unknown> {
   return (hasTooManyParameters(text) ? TOO_MANY_PARAMETERS : parseForm(text)) as Record<string, unknown>
 }
 
-/** Prepares a scope for form endpoints: its parsers and schema compilers are not the application's, whatever that has set. */
+/** Prepares an encapsulation context for form endpoints, with its own parsers and schema compilers instead of the application's. */
 export async function prepareFormScope (scope: FastifyInstance, acceptJson: boolean): Promise<void> {
   resetBodyParsing(scope)
   await scope.register(formbody, { bodyLimit: FORM_BODY_LIMIT, parser: parseBoundedForm })
@@ -54,19 +54,19 @@ export async function prepareFormScope (scope: FastifyInstance, acceptJson: bool
     scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: FORM_BODY_LIMIT }, scope.getDefaultJsonParser('error', 'error') as FastifyBodyParser<string>)
   }
 
-  // Nothing is coerced, dropped or filled in: the pipeline sees what was sent.
+  // Validation must not coerce, remove or add values: the request handler reads the body as it was sent.
   scope.setValidatorCompiler(createAjvCompiler()({}, { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } }))
   scope.setSerializerCompiler(createSerializerCompiler()({}, {}) as FastifySerializerCompiler<unknown>)
   scope.setSchemaErrorFormatter(() => new InvalidRequestError())
 }
 
-/** Serves an endpoint: POST, and a refusal of every other method. Every answer is an OAuth body, by an error handler of its own. */
+/** Registers an endpoint for POST, which rejects every other method. Its own error handler sends every response as an OAuth body. */
 export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, flow, mark, body, response, check, answer, context }: FormEndpoint): void {
   const outage = new OutageLog(name, scope.log)
   const repeated = new RepeatedLog(scope.log)
   const checkProxy = createProxyCheck(scope.log)
   scope.addHook('onClose', async () => { repeated.flush() })
-  // The requests that the pipeline has decided, or will: it tells of them itself.
+  // The requests that the request handler decides: it logs and publishes the outcome itself.
   const decided = new WeakSet<FastifyRequest>()
   const errorHandler: RouteOptions['errorHandler'] = (error, request, reply) => {
     const refusal = error.validation === undefined ? refusalOf(error) : refusedBody(request, check)
@@ -91,13 +91,13 @@ export function serveFormEndpoint (scope: FastifyInstance, { url, name, kind, fl
     }
   })
 
-  // RFC 6749 §3.2: POST only, and said before a body is read. OPTIONS is left to the application's CORS plugin.
+  // RFC 6749 §3.2: POST only, checked before the body is read. OPTIONS is left to the application's CORS plugin.
   const refuseMethod = async () => { throw new MethodNotAllowedError(`${name} takes POST only`) }
   scope.route({
     url,
     method: scope.supportedMethods.filter((method) => method !== 'POST' && method !== 'OPTIONS'),
     schema: { hide: true } as object,
-    // No business of a transform of the application's.
+    // A transform of the application does not apply.
     config: { ...OPEN_CONFIG, swaggerTransform: false } as object,
     exposeHeadRoute: false,
     errorHandler,
@@ -115,7 +115,7 @@ function refusedBody ({ body }: FastifyRequest, check: FormEndpoint['check']): O
   }
 }
 
-/** What Fastify itself, or a hook of the application, refuses before the pipeline sees it, as the error of the answer. */
+/** Converts an error of Fastify, or of a hook of the application, that occurs before the request handler, to the error of the response. */
 export function refusalOf (error: FastifyError): OAuth2Error {
   if (isOAuth2Error(error)) return error
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notAForm()

@@ -17,13 +17,13 @@ export function resetBodyParsing (context: FastifyInstance): void {
   context.addHook('preParsing', providePlatformBody)
 }
 
-// With a callback: a stream that ends before its parser listens would never be answered, and a promise gives it the time.
+// Uses a callback: with a promise, a stream could end before its parser listens, and the request would never get a response.
 const providePlatformBody: preParsingHookHandler = (request, _reply, payload, done) => {
   const raw: PlatformRequest = request.raw
   // Fastify does not read the body of these methods, and a hook of the application may have replaced the stream.
   if (request.method === 'GET' || request.method === 'HEAD' || payload !== raw) return done(null, payload)
   const isSpent = isConsumed(raw)
-  // Complete, with nothing to deliver but its end: the body was empty, or has just been read.
+  // A complete stream without remaining data: the body was empty, or has just been read.
   if (!isSpent && !(raw.complete && raw.readableLength === 0)) return done(null, payload)
   let body: string | Uint8Array | undefined
   try {
@@ -36,12 +36,12 @@ const providePlatformBody: preParsingHookHandler = (request, _reply, payload, do
   done(new InvalidRequestError(undefined, { cause: new Error('The request body was read before Fastify. Set request.raw.rawBody, or request.raw.body, to what was read.') }))
 }
 
-// Some platforms pass an object that is no stream at all.
+// Some platforms pass an object that is not a stream.
 function isConsumed ({ readableEnded, destroyed }: IncomingMessage): boolean {
   return readableEnded !== false || destroyed
 }
 
-/** Returns the body as text or bytes, or undefined where it is lost. */
+/** Returns the body as a string or bytes, or undefined if it is lost. */
 function readPlatformBody (raw: PlatformRequest): string | Uint8Array | undefined {
   const { headers, rawBody } = raw
   const body: unknown = raw.body
@@ -61,7 +61,7 @@ function isNothing (body: unknown): boolean {
   return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
 }
 
-// rawBody may still be compressed then. The parsed body is not.
+// rawBody may still be compressed. The parsed body is not.
 function isCompressed ({ 'content-encoding': encoding = 'identity' }: IncomingHttpHeaders): boolean {
   return encoding.trim().toLowerCase() !== 'identity'
 }
@@ -80,7 +80,7 @@ function isForm ({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
 /**
  * Encodes a parsed form. An array is a repeated parameter, which the endpoint rejects unless it may be repeated (RFC 6749 §3.2).
  *
- * @throws InvalidRequestError for a value that no form has: the sent parameter is not known
+ * @throws InvalidRequestError for a value that a form cannot contain: the original parameter is unknown
  */
 function encodeForm (body: unknown): string {
   const form = new URLSearchParams()
@@ -97,7 +97,7 @@ function encodeForm (body: unknown): string {
 
 function toPayload (body: string | Uint8Array, headers: IncomingHttpHeaders): RequestPayload {
   const payload: RequestPayload = Readable.from(Buffer.from(body as Uint8Array), { objectMode: false })
-  // The length that Fastify compares with Content-Length, which counts what was sent: the platform may have decoded it.
+  // Fastify compares this length with Content-Length, which counts the bytes as sent: the platform may have decoded them.
   payload.receivedEncodedLength = Number(headers['content-length'] ?? 0)
   return payload
 }

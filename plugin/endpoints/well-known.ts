@@ -8,19 +8,19 @@ import { markRoute, operationMark } from '../openapi/marks.ts'
 import { OutageLog } from '../outage-log.ts'
 import { sendError, sendJson } from '../reply.ts'
 
-/** What the well-known documents are served from. */
+/** Options of the well-known documents. */
 export interface WellKnownOptions {
   flow: ClientCredentialsFlow
   paths: ServedPaths
   urls: EndpointUrls
-  /** Members of the server's metadata that take the place of ours. */
+  /** Members of the server's metadata that are added or replaced. */
   overrides: Readonly<Record<string, unknown>>
 }
 
 // Seconds. Metadata changes with the configuration, at a restart.
 const METADATA_MAX_AGE = 300
 
-/** The documents by which others find the endpoints, the keys, and the server that issues tokens for this API. */
+/** Serves the documents that announce the endpoints, the keys, and the authorization server of this API. */
 export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, { flow, paths, urls, overrides }) => {
   const root = rootOf(fastify)
   const taken = takenPathsOf(root)
@@ -30,7 +30,7 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
     const scope = AT_ROOT.has(name) ? root : fastify
     const swaggerTransform = name === 'openIdConfiguration' ? hideRoute : markRoute(operationMark(flow, name))
     const url = `${scope.prefix}${path}`
-    // The API of one server may be in several scopes: a resource has one document. Another server's must not hide this one's.
+    // One API may be in several encapsulation contexts: its documents are served once. A path of another server must not be overwritten.
     if (taken.has(url) && taken.get(url) !== of) throw new FST_OAUTH_WELL_KNOWN_TAKEN(url)
     if (taken.has(url)) return
     taken.set(url, of)
@@ -41,7 +41,7 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
         outage.succeeded()
         return sendJson(reply.header('cache-control', `public, max-age=${maxAge}`), json)
       } catch (error) {
-        // What the store of keys says is not for everybody.
+        // The response must not reveal the message of the key store.
         const failure = toOAuth2Error(error)
         outage.failed(failure)
         return sendError(reply, failure)
@@ -59,12 +59,12 @@ export const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (fastify, {
   serve('resourceMetadata', settings.resource, METADATA_MAX_AGE, () => toResourceMetadata(settings))
 }
 
-// The same document as the metadata, for verifiers that look for it elsewhere: nothing for people who read the API's document.
+// The same document as the metadata, for other verifiers. It is omitted from the OpenAPI document.
 function hideRoute ({ url }: { url: string }): { schema: object, url: string } {
   return { schema: { hide: true }, url }
 }
 
-// What each well-known path of an application is served for.
+// The flow for which each well-known path of an application is served.
 const takenPaths = new WeakMap<object, Map<string, unknown>>()
 
 function takenPathsOf ({ server }: FastifyInstance): Map<string, unknown> {
@@ -73,12 +73,12 @@ function takenPathsOf ({ server }: FastifyInstance): Map<string, unknown> {
   return taken
 }
 
-// The nearest instance without a prefix: encapsulated instances inherit from each other.
+// Returns the nearest instance without a prefix: encapsulated instances inherit from each other.
 function rootOf (instance: FastifyInstance): FastifyInstance {
   return instance.prefix === '' ? instance : rootOf(Object.getPrototypeOf(instance))
 }
 
-// As the router compares paths: decoded, and ":" begins no parameter.
+// Converts a path to a route as the router compares it: decoded, and with ":" escaped, since it would start a parameter.
 function routeOf (path: string): string {
   return decodeURI(path).replaceAll(':', '::')
 }

@@ -4,12 +4,12 @@ import type { CredentialsOf, RegisteredFlow } from '../../src/adapter.ts'
 import type { AuthCredentials, ClientCredentialsFlow } from '../../src/index.ts'
 import { FST_OAUTH_ROUTE_NOT_GUARDED } from '../errors.ts'
 
-// The same in every copy of the package, and under every name of the decorator.
+// Shared by every copy of the package, for every decorator name.
 const CREDENTIALS = brandOf('credentials')
 
 const keysOfFlows = new WeakMap<object, Set<symbol>>()
 
-/** Notes under which member of a request the guards of a flow store what they have verified. One flow may be registered several times. */
+/** Records in which member of a request the guards of a flow store their decision. One flow may be registered several times. */
 function noteGuards (flow: object, key: symbol): void {
   keysOfFlows.set(flow, (keysOfFlows.get(flow) ?? new Set()).add(key))
 }
@@ -21,17 +21,17 @@ function verifiedBy (flow: object, request: object): AuthCredentials | undefined
   return undefined
 }
 
-/** A request, as far as decisions are stored on it. */
+/** The members of a request that store decisions. */
 export interface DecidedRequest {
   [member: symbol]: unknown
 }
 
 /**
- * The positive decisions of the guards of one plugin registration. A request reaches the handler of a guarded route only if
- * one is stored on it: whatever else happens, or fails to happen, rejects it.
+ * Stores the positive decisions of the guards of one plugin registration. A request reaches the handler of a guarded route only
+ * with a stored decision, so any failure rejects it.
  */
 export class Decisions {
-  // `request.credentials` is for the application: what its hooks, or guards of another flow, write there opens nothing.
+  // `request.credentials` is for the application: values that its hooks, or guards of another flow, write there grant no access.
   readonly #key = Symbol('fastify-client-credentials.decision')
   readonly #decoratorName: string
 
@@ -40,7 +40,7 @@ export class Decisions {
     noteGuards(flow, this.#key)
   }
 
-  /** The members that requests are decorated with. */
+  /** The members with which requests are decorated. */
   get decorators (): readonly (string | symbol)[] {
     return [this.#decoratorName, CREDENTIALS, this.#key]
   }
@@ -48,7 +48,7 @@ export class Decisions {
   /**
    * Stores the decision that a request has valid credentials.
    *
-   * @throws StrategyInternalError for anything but credentials that are there, such as a promise of them
+   * @throws StrategyInternalError for a value that is not credentials, such as a promise of them
    */
   store (request: object, credentials: AuthCredentials): AuthCredentials {
     if (isThenable(credentials) || !Array.isArray(credentials?.scope)) {
@@ -61,18 +61,18 @@ export class Decisions {
     return credentials
   }
 
-  /** The credentials that were decided on for a request. Undefined without a positive decision. */
+  /** Returns the credentials of the positive decision on a request. Undefined without one. */
   of (request: object): AuthCredentials | undefined {
     return ((request as DecidedRequest)[this.#key] ?? undefined) as AuthCredentials | undefined
   }
 }
 
 /**
- * Returns the credentials of a request on a guarded route, never null, under whatever name the plugin decorates requests with
- * them. Their type is that of the flow, or of the one that {@link Register} declares.
+ * Returns the credentials of a request on a guarded route, never null, with any decorator name. Their type is that of the flow,
+ * or of the flow that {@link Register} declares.
  *
- * @param flow for an application with several: only its own guards count. Default any guard
- * @throws FST_OAUTH_ROUTE_NOT_GUARDED when no guard has run
+ * @param flow accepts only its own guards, for an application with several flows. Default any guard
+ * @throws FST_OAUTH_ROUTE_NOT_GUARDED if no guard has run
  */
 export function credentialsOf<Flow extends ClientCredentialsFlow = RegisteredFlow> (
   request: { readonly method: string, readonly url: string },

@@ -6,14 +6,14 @@ import type { ScopeAlternatives } from './scope-requirement.ts'
 
 /** The `oauth` member of a route's config. */
 export interface DocumentedScopes {
-  /** The scopes that OpenAPI names for the route. They are NOT enforced: a guard of the application must do that. */
+  /** The scopes of the route in OpenAPI. They are NOT enforced: a guard of the application must do that. */
   documentedScopes: readonly string[]
 }
 
 /**
  * Reads the scopes that a route's config documents.
  *
- * @returns undefined for a route that documents none
+ * @returns undefined for a route without documented scopes
  * @throws FST_OAUTH_INVALID_ROUTE_CONFIG, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE
  */
 export function documentedScopesOf (flow: ClientCredentialsFlow, { config }: RouteOptions): ScopeAlternatives | undefined {

@@ -4,8 +4,8 @@ import { hasErrorHandler } from '../fastify-internals.ts'
 import { sendError } from '../reply.ts'
 
 /**
- * Has the errors of guards answered as OAuth errors on a route, wherever the guard stands: also in a hook of a whole
- * scope, or in a function of the application that calls it. An error handler of the application takes precedence.
+ * Formats the errors of guards on a route as OAuth errors, wherever the guard is called: also in a hook of a whole encapsulation
+ * context, or by a function of the application. An error handler of the application takes precedence.
  */
 export function formatGuardErrors (route: RouteOptions): void {
   route.errorHandler ??= formatGuardError
@@ -13,7 +13,7 @@ export function formatGuardErrors (route: RouteOptions): void {
 
 function formatGuardError (this: FastifyInstance, error: Error, request: FastifyRequest, reply: FastifyReply): unknown {
   if (isStrategyError(error) && !hasErrorHandler(request.server)) return sendError(reply, error)
-  // Thrown on, an error reaches the next handler. Of anything else Fastify would make a 200.
+  // Rethrows, so that the error reaches the next handler. For any other value, Fastify would respond with 200.
   if (error instanceof Error) throw error
   return request.server.errorHandler.call(this, error, request, reply)
 }

@@ -13,7 +13,7 @@ import { toAlternatives } from './scope-requirement.ts'
 import type { ScopeAlternatives } from './scope-requirement.ts'
 import { isOpen } from './unguarded-routes.ts'
 
-/** The members of Fastify's request that a guard needs: every request fits, so that a guard leaves a route's types alone. */
+/** The members of Fastify's request that a guard needs. Every request fits, so that a guard does not affect a route's types. */
 export interface GuardableRequest extends ReadableRequest {
   readonly headers: { readonly 'content-type'?: string | undefined }
   readonly routeOptions: { readonly config: object }
@@ -22,7 +22,7 @@ export interface GuardableRequest extends ReadableRequest {
 /** The members of Fastify's reply that a guard needs. */
 export type GuardableReply = HeadedReply
 
-/** A hook that lets a request pass only with a valid access token that has the scopes of the guard. */
+/** A hook that accepts a request only with a valid access token that has the scopes of the guard. */
 export type Guard = (request: GuardableRequest, reply: GuardableReply) => Promise<void>
 
 /** The data that the guards of one plugin registration share. */
@@ -55,24 +55,24 @@ export function requireScopes (context: GuardContext, args: readonly unknown[]):
   return guard
 }
 
-/** Returns the scopes that a guard of this plugin registration needs. Undefined for any other function. */
+/** Returns the scopes that a guard of this plugin registration requires. Undefined for any other function. */
 export function scopesOfGuard (context: GuardContext, hook: object): ScopeAlternatives | undefined {
   const requirement = requirements.get(hook)
   return requirement?.context === context ? requirement.needed : undefined
 }
 
-/** Returns the credentials of a request whose token is cached, and stores the decision. Undefined for any other: {@link authenticate} decides. */
+/** Returns the credentials of a request whose token is cached, and stores the decision. Undefined for any other: then call {@link authenticate}. */
 export function authenticateFromCache (context: GuardContext, request: GuardableRequest): AuthCredentials | undefined {
   const credentials = credentialsFromCache(context.settings, new FastifyPlainRequest(request, context.requestContext))
   return credentials && store(context, request, credentials)
 }
 
 /**
- * Verifies the access token of a request, and stores the decision. A guard never depends on a hook having run: the first of them
+ * Verifies the access token of a request, and stores the decision. A guard does not depend on an earlier hook: the first guard
  * that runs authenticates.
  *
  * @param needed the scopes for the challenge, which are NOT checked here
- * @throws StrategyError, its header fields being on the reply
+ * @throws StrategyError; its header fields are set on the reply
  */
 export async function authenticate (
   context: GuardContext,
@@ -94,7 +94,7 @@ export function hasOneOf ({ settings }: GuardContext, credentials: AuthCredentia
 }
 
 /**
- * Rejects a second token in a form body (RFC 6750 §2.2). It is never read; beside the header it is a second method (§2).
+ * Rejects a second token in a form body (RFC 6750 §2.2). That token is never used; in addition to the header it is a second method (§2).
  *
  * @throws StrategyError 400
  */
@@ -127,7 +127,7 @@ function store ({ decisions, outageLog }: GuardContext, request: GuardableReques
   return credentials
 }
 
-// On the reply, since header fields of an error are lost in an application's own error handler.
+// Sets the fields on the reply, since the application's error handler may drop those of the error.
 function withHeaders (reply: GuardableReply, error: StrategyError): StrategyError {
   const { headers } = error
   putHeaders(reply, headers)

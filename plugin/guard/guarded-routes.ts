@@ -18,13 +18,13 @@ type Done = (error?: Error) => void
 // Marks the config of routes whose own guards check the body, with the scopes that they need. Fastify copies it, symbols included.
 const CHECKS_BODY = Symbol('fastify-client-credentials.checks-body')
 
-// The challenge of a guard whose scopes are not known here.
+// The challenge of a guard whose scopes are unknown.
 const ANY_SCOPE: ScopeAlternatives = [[]]
 
 // The guards of each route, of all plugin registrations.
 const guardsOfRoutes = new WeakMap<RouteOptions, ReadonlyMap<HookName, ReadonlySet<Hook>>>()
 
-/** Notes the guards of a route. Called before any other plugin can wrap them into functions of its own, and again afterwards. */
+/** Records the guards of a route. Called before any other plugin can wrap them, and again afterwards. */
 export function noteGuards (context: GuardContext, route: RouteOptions): void {
   const known = guardsOfRoutes.get(route)
   guardsOfRoutes.set(route, new Map(GUARD_HOOKS.map((name) => {
@@ -34,11 +34,11 @@ export function noteGuards (context: GuardContext, route: RouteOptions): void {
 }
 
 /**
- * Prepares a route, in an onRoute hook: a route with guards authenticates before its body is read, and checks the decision once
- * more before its handler runs. Of one that documents scopes only, tokens in the URL and in the body are taken care of.
+ * Prepares a route in an onRoute hook. A route with guards authenticates before its body is read, and checks the decision once
+ * more before its handler runs. For a route that only documents scopes, tokens in the URL and in the body are handled.
  *
  * @param instance the encapsulation context of the route
- * @returns the scopes that its requests need. Undefined for a route without guards and documented scopes
+ * @returns the scopes that its requests require. Undefined for a route without guards and documented scopes
  * @throws FST_OAUTH_INVALID_ROUTE_CONFIG, FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE
  */
 export function guardRoute (context: GuardContext, route: RouteOptions, instance: FastifyInstance): ScopeAlternatives | undefined {
@@ -60,15 +60,15 @@ function guardsOf (context: GuardContext, route: RouteOptions, name: HookName): 
   return [...guardsOfRoutes.get(route)?.get(name) ?? []].filter((hook) => scopesOfGuard(context, hook) !== undefined)
 }
 
-// What the guards of a route need together.
+// Returns the combined requirements of the guards of a route.
 function scopesOf (context: GuardContext, route: RouteOptions): ScopeAlternatives | undefined {
   const guards = new Set(GUARD_HOOKS.flatMap((name) => guardsOf(context, route, name)))
   return guards.size === 0 ? undefined : combine([...guards].map((guard) => scopesOfGuard(context, guard) as ScopeAlternatives))
 }
 
-// Has a route whose requests bring tokens look for a second one in the body.
+// Adds a check for a second token in the body to a route whose requests carry tokens.
 function watchBody (context: GuardContext, route: RouteOptions, needed: ScopeAlternatives): void {
-  // A guard behind the body looks for itself.
+  // A guard that runs after body parsing makes this check itself.
   if (HOOKS_AFTER_THE_BODY.some((name) => guardsOf(context, route, name).length > 0)) return
   const checkSecondToken: Guard = async (request, reply) => {
     const credentials = context.decisions.of(request)
@@ -79,7 +79,7 @@ function watchBody (context: GuardContext, route: RouteOptions, needed: ScopeAlt
 
 /**
  * Creates a preHandler hook of the whole application that rejects a second token in a form body. A guard that is a hook of an
- * application, not of a route, has run before the body was parsed. A request without the decision of a guard passes.
+ * application, not of a route, has run before the body was parsed. Accepts a request without the decision of a guard.
  */
 export function createBodyCheck (context: GuardContext): (request: GuardableRequest, reply: GuardableReply, done: Done) => void {
   return (request, reply, done) => {
@@ -95,12 +95,12 @@ export function createBodyCheck (context: GuardContext): (request: GuardableRequ
 }
 
 function enclose (context: GuardContext, route: RouteOptions, instance: FastifyInstance, needed: ScopeAlternatives): void {
-  // With a callback: a request whose token is cached goes on in the same turn of the event loop.
+  // Uses a callback, so that a request whose token is cached continues in the same turn of the event loop.
   const authenticateFirst = (request: GuardableRequest, reply: GuardableReply, done: Done): unknown => {
     const credentials = context.decisions.of(request) ?? authenticateFromCache(context, request)
     return credentials === undefined ? authenticate(context, request, reply, needed) : done()
   }
-  // The guards themselves may have been wrapped, or never called, by plugins that were registered later.
+  // Plugins that are registered later may have wrapped the guards, or may never call them.
   const checkDecision = (request: GuardableRequest, _reply: GuardableReply, done: Done): void => {
     const credentials = context.decisions.of(request)
     if (credentials !== undefined && hasOneOf(context, credentials, needed)) return done()
@@ -112,8 +112,8 @@ function enclose (context: GuardContext, route: RouteOptions, instance: FastifyI
     putHookLast(route, 'preHandler', checkDecision)
   }
   putLast()
-  // Last, so that a rate limit on the route counts before a signature is verified: again, once plugins that come
-  // behind this one have added their hooks.
+  // Runs last, so that a rate limit on the route counts before a signature is verified. Repeated after later plugins have added
+  // their hooks.
   instance.after(putLast)
 }
 

@@ -1,17 +1,17 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 
-// The fields that are meant for the rejected client alone.
+// The fields that are meant for a rejected client only.
 const FIELDS = ['www-authenticate', 'retry-after']
 const rejections = new WeakMap<object, Readonly<Record<string, string>>>()
 
-/** Notes the header fields that a rejection has put on a reply. */
+/** Records the header fields that a rejection has set on a reply. */
 export function noteRejection (reply: object, headers: Readonly<Record<string, string>>): void {
   rejections.set(reply, headers)
 }
 
 /**
- * Removes the challenge of a rejection from an answer that is no error, on a route whose guard is inside of a function of the
- * application, or of `@fastify/auth`, that accepts the request by other credentials.
+ * Removes the challenge of a rejection from a successful response, on a route whose guard is called by a function of the
+ * application, or by `@fastify/auth`, that accepts the request by other credentials.
  */
 export function retractChallenge (route: RouteOptions): void {
   route.onSend = [...[route.onSend ?? []].flat(), removeFields]

@@ -2,18 +2,18 @@ import { isScopeToken, settingsOf } from '../../src/adapter.ts'
 import type { ClientCredentialsFlow } from '../../src/index.ts'
 import { FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE } from '../errors.ts'
 
-/** Scopes of which one is enough. */
+/** Scopes of which one is sufficient. */
 export interface AnyOfScopes<Scope extends string = string> {
   anyOf: readonly Scope[]
 }
 
-/** Makes a guard. See the decorator of the same name. */
+/** Creates a guard. See the decorator of the same name. */
 export interface RequireScopes<G, Scope extends string = string> {
   (...scopes: Scope[]): G
   (alternatives: AnyOfScopes<Scope>): G
 }
 
-/** Alternatives, each of them scopes that are all needed. Never empty: a route that needs no scope has one alternative without scopes. */
+/** Alternative sets of scopes; all scopes of one set are required. Never empty: without required scopes, it contains one empty set. */
 export type ScopeAlternatives = readonly [readonly string[], ...(readonly string[])[]]
 
 /**
@@ -31,12 +31,12 @@ export function toAlternatives (flow: ClientCredentialsFlow, args: readonly unkn
   if (others.length > 0 || Object.keys(unknown).length > 0 || !Array.isArray(anyOf)) throw new FST_OAUTH_INVALID_SCOPE()
   checkScopeNames(flow, anyOf)
   const [one, ...more] = new Set(anyOf)
-  // An empty list would reject every request.
+  // An empty array would reject every request.
   if (one === undefined) throw new FST_OAUTH_INVALID_SCOPE()
   return [[one], ...more.map((scope) => [scope])]
 }
 
-/** Combines what several guards of a route need: one alternative of each. */
+/** Combines the requirements of several guards of a route: one alternative of each. */
 export function combine (requirements: readonly ScopeAlternatives[]): ScopeAlternatives {
   const [first = [], ...others] = requirements.reduce<readonly (readonly string[])[]>(
     (combined, alternatives) => combined.flatMap((scopes) => alternatives.map((more) => [...new Set([...scopes, ...more])])),
@@ -46,7 +46,7 @@ export function combine (requirements: readonly ScopeAlternatives[]): ScopeAlter
 }
 
 /**
- * Rejects what is not a scope name, and a scope that no token could ever have.
+ * Rejects invalid scope names, and a scope that no token could ever have.
  *
  * @throws FST_OAUTH_INVALID_SCOPE, FST_OAUTH_UNKNOWN_SCOPE
  */

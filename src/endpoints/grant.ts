@@ -5,36 +5,36 @@ import { InvalidScopeError, InvalidTargetError, UnauthorizedClientError } from '
 import { isScope } from '../http/scope.ts'
 import type { ImpliedScopes } from '../http/scope.ts'
 
-/** The scopes and the audiences of a flow, of which clients are granted some. */
+/** The scopes and audiences of a flow that can be granted. */
 export interface GrantSettings {
-  /** The names of the declared scopes. Undefined for a flow that declares none: then the scopes of the client alone count. */
+  /** The names of the declared scopes. Undefined for a flow without declared scopes: then only the scopes of the client apply. */
   readonly scopeNames: ReadonlySet<string> | undefined
-  /** Which other scopes each scope implies, all of them. Undefined where none does. */
+  /** The scopes that each scope implies, directly or not. Undefined if none implies another. */
   readonly impliedScopes?: ImpliedScopes | undefined
-  /** The audiences that tokens may have, in order of preference. Undefined for a flow whose access tokens name none. */
+  /** The audiences of tokens, in order of preference. Undefined for a flow whose access tokens have none. */
   readonly audience?: readonly string[] | undefined
 }
 
 /** The scopes and resources of a token request. */
 export interface RequestedAccess {
-  /** Undefined when the request named none. */
+  /** Undefined if the request has no scope parameter. */
   readonly scope: readonly string[] | undefined
-  /** Empty when the request named none. */
+  /** Empty if the request has no resource parameter. */
   readonly resource: readonly string[]
 }
 
-/** What a client may have of the access that it requested. */
+/** The access that is granted to a client. */
 export interface GrantedAccess {
   readonly scope: readonly string[]
-  /** Never empty. Undefined for a flow whose access tokens name none: then nobody has checked the resources of the request. */
+  /** Never empty. Undefined for a flow whose access tokens have no audience: then the resources of the request are NOT validated. */
   readonly audience: readonly string[] | undefined
 }
 
 /**
- * Grants access to a client. Scopes and resources are granted whole or rejected, never dropped in silence.
+ * Grants access to a client. Scopes and resources are granted completely or rejected, never reduced silently.
  *
  * @throws UnauthorizedClientError, InvalidScopeError, InvalidTargetError
- * @throws TypeError when getClient returned a client with a list that is none: in a string, `includes` would find parts of others
+ * @throws TypeError if getClient returned a client with a string instead of an array, on which `includes` would match parts of names
  */
 export function grantAccess (client: OAuth2Client, { scope, resource }: RequestedAccess, settings: GrantSettings): GrantedAccess {
   // RFC 6749 §5.2: the client must be registered for this grant.
@@ -46,9 +46,9 @@ export function grantAccess (client: OAuth2Client, { scope, resource }: Requeste
 }
 
 /**
- * Reads a scope parameter by the grammar of RFC 6749 §3.3: tokens separated by exactly one space.
+ * Parses a scope parameter by the grammar of RFC 6749 §3.3: tokens separated by exactly one space.
  *
- * @returns without duplicates
+ * @returns the scopes, without duplicates
  * @throws InvalidScopeError
  */
 export function parseScope (text: string): string[] {
@@ -59,10 +59,10 @@ export function parseScope (text: string): string[] {
 const NONE: readonly string[] = Object.freeze([])
 
 /**
- * Reads the resource parameters of a token request (RFC 8707 §2), of which there may be several.
+ * Parses the resource parameters of a token request (RFC 8707 §2), of which there may be several.
  *
- * @returns without duplicates; empty when there are none
- * @throws InvalidTargetError for one that is no absolute URI, or has a fragment
+ * @returns the resources, without duplicates; empty if there are none
+ * @throws InvalidTargetError for one that is not an absolute URI, or has a fragment
  */
 export function parseResource (value: string | string[] | undefined): readonly string[] {
   if (value === undefined) return NONE
@@ -73,7 +73,7 @@ export function parseResource (value: string | string[] | undefined): readonly s
   return [...new Set(resources)]
 }
 
-// RFC 6749 §3.3. A client may ask for a scope alone that one of its scopes implies.
+// RFC 6749 §3.3. A client may also request a scope that one of its scopes implies.
 function grantScope (
   requested: readonly string[] | undefined,
   allowed: readonly string[],
@@ -89,7 +89,7 @@ function grantScope (
   return [...requested]
 }
 
-// A column of a table is easily taken for a list. In a string, `includes` would find "read" in "admin:read".
+// A database column may contain a string instead of an array. On a string, `includes` would match "read" in "admin:read".
 function listOf (client: OAuth2Client, name: 'grants' | 'scopes' | 'defaultScopes' | 'audiences'): readonly string[] {
   const list = client[name] ?? []
   if (!Array.isArray(list)) throw new TypeError(`getClient returned a client whose ${name} are no list`)
