@@ -2,10 +2,10 @@ import type { AuditStore, ClientStore, EntryStore, KeyStore, RevocationStore, Se
 import type { Io } from './io.ts'
 import type { Values } from './values.ts'
 
-/** An option as parseArgs takes it, and as `--help` shows it. */
+/** An option in the format of parseArgs, with its text in `--help`. */
 export interface Option {
   type: 'string' | 'boolean'
-  /** What follows the option in `--help`: `FILE`. */
+  /** The placeholder of the value in `--help`: `FILE`. */
   placeholder?: string
   description: string
 }
@@ -19,14 +19,14 @@ export interface CommandStore extends ClientStore, EntryStore, KeyStore, Setting
 /** A command with its arguments. */
 export interface Invocation {
   io: Io
-  /** As many as the command has, those in brackets perhaps undefined. */
+  /** The operands of the command. Optional ones may be undefined. */
   operands: ReadonlyArray<string | undefined>
   values: Values
   isJson: boolean
   /** What to do when it is not known whether a change was made. */
   advice: string
   /**
-   * Opens the store, and closes it when the work is done or has failed.
+   * Opens the store, and closes it once the work has succeeded or failed.
    *
    * @param options.mayCreate creates a SQLite file that does not exist. Default false
    * @throws CommandError for a file that does not exist, or a driver that is not installed
@@ -38,7 +38,7 @@ export interface Invocation {
 export interface Command {
   /** The words that name it: `client add`. */
   name: string
-  /** What follows the name: `ID`, `[ID]` for an optional one, `[ID...]` for any number. */
+  /** The operands: `ID`, `[ID]` for an optional one, `[ID...]` for any number. */
   operands: readonly string[]
   summary: string
   /** Further paragraphs of `--help`. */
@@ -46,7 +46,7 @@ export interface Command {
   options: Readonly<Record<string, Option>>
   /** Command lines without the name of the program. */
   examples: readonly string[]
-  /** What to do when it is not known whether a change was made. Default: run the same command again. */
+  /** The advice for an unknown outcome of a change. Default: run the same command again. */
   advice?: string
   run (invocation: Invocation): Promise<void>
 }

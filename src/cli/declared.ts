@@ -5,16 +5,16 @@ import type { SettingsStore } from '../stores/contracts/index.ts'
 import type { Io } from './io.ts'
 import { note } from './output.ts'
 
-/** What the servers on a store have declared, all flows together. */
+/** The scopes and methods that the servers on a store have declared, of all flows. */
 export interface Declared {
   /** Whether any server has started on the store. */
   readonly isKnown: boolean
-  /** Undefined where a client may have any scope: no server has started, or a flow declares none. */
+  /** Undefined if a client may have any scope: no server has started, or a flow declares no scopes. */
   readonly scopes: ReadonlySet<string> | undefined
   readonly methods: AuthMethods
 }
 
-/** Reads what the servers on a store have declared. */
+/** Reads the declared scopes and methods of the servers on a store. */
 export async function readDeclared (store: SettingsStore): Promise<Declared> {
   const flows = Object.values((await store.readSettings()).flows ?? {})
   const isOpen = flows.length === 0 || flows.some(({ scopes }) => scopes === null)
@@ -25,7 +25,10 @@ export async function readDeclared (store: SettingsStore): Promise<Declared> {
   }
 }
 
-/** Describes the scope of a client that no server has declared: no token could ever have it. Undefined for none. */
+/**
+ * Describes a scope of a client that no server has declared, which no token could ever have. Returns undefined if there is
+ * none.
+ */
 export function undeclaredScope ({ scopes: declared }: Declared, { scopes = [] }: ClientChanges): string | undefined {
   const scope = declared && scopes.find((name) => !declared.has(name))
   if (declared === undefined || scope === undefined) return undefined
@@ -35,7 +38,7 @@ export function undeclaredScope ({ scopes: declared }: Declared, { scopes = [] }
   return `The servers on this store declare no scope "${scope}". ${nearest === undefined ? '' : `Did you mean "${nearest}"? `}${known}`
 }
 
-/** Writes a note where scopes cannot be checked yet. */
+/** Writes a note if scopes cannot be checked yet. */
 export function noteUnchecked ({ isKnown }: Declared, hasScopes: boolean, io: Pick<Io, 'stderr'>): void {
   if (!isKnown && hasScopes) note(io, 'The scopes are not checked, since no server has started on this store yet')
 }

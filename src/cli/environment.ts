@@ -2,7 +2,7 @@ import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 
 /**
- * The peppers of OAUTH_PEPPERS. "none" means no pepper, as null does in the options of the registry.
+ * Reads the peppers from OAUTH_PEPPERS. "none" means no pepper, as null does in the options of the registry.
  *
  * @throws UsageError as {@link secretsFrom}
  */
@@ -11,10 +11,10 @@ export function peppersFrom (env: Io['env']): Array<string | null> | undefined {
 }
 
 /**
- * The secrets in a variable of the environment, separated by commas. There are no options for them: all users of a machine
- * can see arguments, and the shell keeps them in its history.
+ * Reads comma-separated secrets from an environment variable. There are no command-line options for secrets: other users of the
+ * machine can see arguments, and the shell keeps them in its history.
  *
- * @returns undefined where the variable is not set
+ * @returns undefined if the variable is not set
  * @throws UsageError for an empty one: it may be empty by mistake
  */
 export function secretsFrom (env: Io['env'], name: 'OAUTH_PEPPERS' | 'OAUTH_SEALING_KEYS'): string[] | undefined {

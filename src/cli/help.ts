@@ -26,7 +26,7 @@ const EXIT_CODES = alignColumns([
   ['  2', 'usage error']
 ])
 
-/** What `--help` shows of several commands. */
+/** Returns the `--help` of several commands. */
 export function helpOfAll (commands: readonly Command[]): string {
   return sections([
     ['', 'Administers the clients, tokens and keys of OAuth 2.0 servers in their store. Results are printed to the standard output, all else to the standard error. Every change is recorded: audit list.'],
@@ -39,7 +39,7 @@ export function helpOfAll (commands: readonly Command[]): string {
   ])
 }
 
-/** What `--help` shows of one command. */
+/** Returns the `--help` of one command. */
 export function helpOf (command: Command): string {
   const { summary, details = [], options, examples } = command
   return sections([

@@ -3,15 +3,15 @@ import type { Writable } from 'node:stream'
 import type { Clock } from '../lib/clock.ts'
 import { CommandError, messageOf } from './errors.ts'
 
-/** Everything that a command uses of its process. */
+/** The parts of the process that a command uses. */
 export interface Io {
-  /** The arguments behind the name of the program. */
+  /** The arguments after the name of the program. */
   argv: readonly string[]
   env: Readonly<Record<string, string | undefined>>
   stdin: AsyncIterable<Uint8Array>
-  /** Gets results only. Its errors reject each write; the caller must listen to its error events. */
+  /** Receives results only. Its errors reject each write; the caller must listen to its error events. */
   stdout: Writable
-  /** Gets progress, notes and errors. */
+  /** Receives progress, notes and errors. */
   stderr: Writable
   /** The user of the operating system, and the name of this machine: the actor of audit records. */
   user: { readonly id: string, readonly host: string }
@@ -21,7 +21,7 @@ export interface Io {
 /**
  * Reads all of the standard input as text, without the line break at its end.
  *
- * @throws CommandError for bytes that are no UTF-8: a secret must not become another
+ * @throws CommandError for bytes that are not UTF-8, since replacement characters would change a secret
  */
 export async function readStdin ({ stdin }: Pick<Io, 'stdin'>): Promise<string> {
   const chunks: Uint8Array[] = []
@@ -39,7 +39,7 @@ export async function readInput (file: string, io: Pick<Io, 'stdin'>): Promise<s
   return decode(await readFile(file).catch((error: unknown) => { throw new CommandError(messageOf(error)) }), file)
 }
 
-// Without the byte order mark that editors put in front.
+// Removes the byte order mark that some editors write.
 function decode (bytes: Uint8Array, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -49,10 +49,10 @@ function decode (bytes: Uint8Array, name: string): string {
 }
 
 /**
- * Parses JSON that may hold a secret.
+ * Parses JSON that may contain a secret.
  *
  * @param what it should be
- * @throws CommandError without what the parser says, which quotes the text
+ * @throws CommandError without the message of the parser, which quotes the text
  */
 export function parseJson (text: string, what: string): unknown {
   try {

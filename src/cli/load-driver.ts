@@ -4,11 +4,11 @@ import { pathToFileURL } from 'node:url'
 import { CommandError } from './errors.ts'
 
 /**
- * Loads the first of some drivers that is installed: beside this package, or in the project of the current folder, since a
- * strict package manager hides the packages of a project from each other.
+ * Loads the first driver that is installed, beside this package or in the project of the current folder. Strict package
+ * managers do not let this package resolve the dependencies of the project.
  *
  * @param fix the command that installs one
- * @throws CommandError when none is installed, or the first that is installed does not load
+ * @throws CommandError if none is installed, or the first that is installed does not load
  */
 export function loadDriver<T> (names: readonly string[], fix: string): T {
   for (const name of names) {

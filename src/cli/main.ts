@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The only file that reads the process.
+// The only file that accesses `process`.
 import { createRequire } from 'node:module'
 import { hostname, userInfo } from 'node:os'
 import { systemClock } from '../lib/clock.ts'
@@ -7,13 +7,13 @@ import { run } from './run.ts'
 
 const { version } = createRequire(import.meta.url)('fastify-client-credentials/package.json') as { version: string }
 
-// That node:sqlite is experimental is no news for whoever runs a command.
+// Suppress the warning that node:sqlite is experimental.
 const { emitWarning } = process
 process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
   if (rest[0] !== 'ExperimentalWarning') Reflect.apply(emitWarning, process, [warning, ...rest])
 }
 
-// A reader that is gone is told to whoever writes, and must not end the process before it has closed the store.
+// Writes report a closed reader. The event must not end the process before the store is closed.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const { argv, env, stdin, stdout, stderr } = process

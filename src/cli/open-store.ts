@@ -20,16 +20,16 @@ interface Postgres { Pool: new (options: object) => PostgresPool }
 
 // Milliseconds until a server that does not answer is unavailable.
 const CONNECT_TIMEOUT = 10_000
-// Milliseconds until a query has failed. A batch of clients takes a fraction of that.
+// Milliseconds until a query times out. A batch of clients takes a fraction of that.
 const QUERY_TIMEOUT = 60_000
 
-/** Whether a location is one that {@link openStore} takes. */
+/** Returns whether {@link openStore} accepts a location. */
 export function isSqlStore (location: string): boolean {
   return /^(?:postgres(?:ql)?:\/\/|sqlite:.)/.test(location)
 }
 
 /**
- * Opens a store. Existing tables are migrated by the command `migrate` only.
+ * Opens a store. Only the command `migrate` migrates existing tables.
  *
  * @param location `sqlite:` and a path, or a `postgres:` URL
  * @param options.mayCreate creates a SQLite file that does not exist, and the tables in one that has none. Default false
@@ -42,27 +42,27 @@ export function openStore (location: string | undefined, { mayCreate = false }: 
 }
 
 function openSqlite (location: string, mayCreate: boolean): OpenStore {
-  // What would be a host in a URL would be a folder of the root in a path.
+  // Reject a second slash: it is unclear whether a host or an absolute path is meant.
   if (/^sqlite:\/\/[^/]/.test(location)) throw new UsageError('sqlite:// must be followed by an absolute path: sqlite:///var/lib/auth.db. For a relative path: sqlite:./auth.db')
   const path = location.startsWith('sqlite:///') ? fileURLToPath(location.replace('sqlite:', 'file:')) : resolve(location.slice('sqlite:'.length))
   const exists = existsSync(path)
   if (!exists && !mayCreate) throw new CommandError(`There is no file ${path}. Create it: migrate`)
   const driver = loadDriver<SqliteClass & { DatabaseSync?: SqliteClass }>(['node:sqlite', 'libsql', 'better-sqlite3'], 'npm install libsql')
-  // node:sqlite exports a class by that name, the others are a class themselves.
+  // node:sqlite exports the class as DatabaseSync. The module of the others is the class.
   const { DatabaseSync: Database = driver } = driver
   const database = open(path, () => {
-    // It will contain private keys. Its journals get the same mode.
+    // The file will contain private keys. Its journals get the same mode.
     if (!exists) closeSync(openSync(path, 'a', 0o600))
     return new Database(path)
   })
-  // A file without tables may be what a command has left that was killed: it counts as one that does not exist.
+  // A file without tables counts as missing: it may be left over from a command that was killed.
   const isNew = mayCreate && open(path, () => isEmpty(database))
   return {
     store: sqliteStore(database, { migrate: isNew }),
     close: async () => {
       const isUnused = !exists && isEmpty(database)
       database.close()
-      // The command has failed before it wrote anything. Journals belong to the file.
+      // Remove the new file and its journals if the command failed before it wrote anything.
       if (isUnused) for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
     }
   }
@@ -83,7 +83,7 @@ function open<T> (path: string, work: () => T): T {
 function openPostgres (connectionString: string): OpenStore {
   const driver = loadDriver<Postgres>(['pg'], 'npm install pg')
   const pool = new driver.Pool({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT, query_timeout: QUERY_TIMEOUT, application_name: 'fastify-client-credentials' })
-  // The next query rejects when a connection breaks while it is idle.
+  // Ignore errors of idle connections: the next query rejects.
   pool.on('error', () => {})
   return { store: postgresStore(pool, { migrate: false }), close: async () => { await pool.end() } }
 }

@@ -4,7 +4,7 @@ import type { Io } from './io.ts'
 /**
  * Writes one or more lines to the standard output.
  *
- * @throws OutputClosedError when it is closed
+ * @throws OutputClosedError if it is closed
  */
 export async function print ({ stdout }: Pick<Io, 'stdout'>, text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -12,10 +12,10 @@ export async function print ({ stdout }: Pick<Io, 'stdout'>, text: string): Prom
   })
 }
 
-// Control characters but line ends, and what changes the direction of the text after it.
+// Control characters except line ends, and characters that change the direction of the following text.
 const UNPRINTABLE = /[^\P{Cc}\n]|[\p{Bidi_Control}\u2028\u2029]/gu
 
-/** Writes a message for humans to the standard error, without the control characters of what it quotes. */
+/** Writes a message for humans to the standard error, without control characters in quoted values. */
 export function note ({ stderr }: Pick<Io, 'stderr'>, text: string): void {
   stderr.write(`${text.replace(UNPRINTABLE, '?')}\n`)
 }

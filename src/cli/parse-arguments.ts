@@ -8,21 +8,21 @@ import type { Values } from './values.ts'
 
 /** A parsed command line. */
 export interface CommandLine {
-  /** The commands that it may mean: one, all of a group, or all where none is named. */
+  /** The matching commands: one, all of a group, or all if none is named. */
   commands: readonly Command[]
   operands: ReadonlyArray<string | undefined>
   values: Values
 }
 
-// Operands that are random base64url: one in 64 begins with a hyphen, and is no option.
+// Operands that are random base64url: one in 64 begins with a hyphen, and must not be parsed as an option.
 const RANDOM_OPERANDS = new Set(['KID', 'SECRET_ID'])
-// No argument contains one.
+// No argument contains NUL.
 const MARK = '\0'
 
 const ALL_OPTIONS = Object.assign({}, GLOBAL_OPTIONS, ...COMMANDS.map(({ options }) => options))
 
 /**
- * Reads the command line. Options may stand anywhere.
+ * Parses the command line. Options are allowed at any position.
  *
  * @throws UsageError
  */
@@ -58,19 +58,19 @@ function parseStrictly (argv: readonly string[], options: typeof GLOBAL_OPTIONS,
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, tokens: true })
   } catch (error) {
     const unknown = argv.map(longNameOf).find((name) => name !== undefined && !Object.hasOwn(options, name))
-    // Its later lines and sentences explain how to write operands that look like options.
+    // Omits the later lines and sentences, which explain how to write operands that look like options.
     const [problem = ''] = (error as Error).message.split(/\. |\n/)
     throw new UsageError(`${problem.replace(/\.$/, '')}.${didYouMean(unknown, Object.keys(options), '--')} See ${program} --help`)
   }
   const { values, positionals, tokens } = parsed
   const names = tokens.flatMap((token) => token.kind === 'option' ? [token.name] : [])
   const repeated = names.find((name, index) => names.indexOf(name) < index)
-  // The last one would count, and the others would be ignored silently.
+  // Reject repeated options: all but the last one would be ignored silently.
   if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice${hintOf(options[repeated])}`)
   return { values, positionals }
 }
 
-/** The name of an option as it is written: of `--scope=a`, "scope". Undefined for what is none. */
+/** Returns the name of an option as it is written: "scope" for `--scope=a`. Undefined for anything else. */
 function longNameOf (word: string): string | undefined {
   return /^--([^=]+)/.exec(word)?.[1]
 }

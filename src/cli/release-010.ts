@@ -7,20 +7,23 @@ import { CommandError } from './errors.ts'
 import { openRevocationStore, revocationLocations } from './revocation-stores.ts'
 import type { OpenRevocationStore } from './revocation-stores.ts'
 
-/** Revokes the access tokens of clients for processes of release 0.1.0, which know no generations. */
+/** Revokes the access tokens of clients for processes of release 0.1.0, which do not support generations. */
 export interface CutOffs {
   /**
-   * Adds a cut-off to every store of revocations: the tokens of a client are invalid that were issued until now.
+   * Adds a cut-off to every store of revocations: tokens of the client that were issued until now become invalid.
    *
-   * @param ahead seconds: and those that are issued within so many from now on. Default 0
+   * @param ahead also invalidates tokens that are issued within so many seconds from now. Default 0
    */
   add (clientId: string, ahead?: number): Promise<void>
 }
 
-/** Seconds for which a process of 0.1.0 may go on to issue tokens to a client that was disabled: it reads that within one, and its clock may be ahead by another. */
+/**
+ * Seconds for which a process of 0.1.0 may continue to issue tokens to a disabled client: it reads the change within one
+ * second, and its clock may be ahead by another one.
+ */
 export const DISABLE_PROPAGATION_SECONDS = 2
 
-// Seconds, as in servers of 0.1.0 where nothing else is configured.
+// Seconds. The default of servers of 0.1.0.
 const MAX_TOKEN_LIFETIME = 86_400
 const CLOCK_TOLERANCE = 300
 const FINISH = 'Once no process of 0.1.0 runs any more: settings change --finish'
@@ -29,7 +32,7 @@ const FINISH = 'Once no process of 0.1.0 runs any more: settings change --finish
  * Opens the store for work that revokes access tokens. While processes of 0.1.0 may run, opens the other stores of
  * revocations too.
  *
- * @param work gets no cut-offs where no process of 0.1.0 can run
+ * @param work receives no cut-offs if no process of 0.1.0 can be running
  * @throws CommandError for a registered store that was not given, before the work begins
  */
 export async function withCutOffs (invocation: Invocation, work: (registry: ClientRegistry, cutOffs: CutOffs | undefined) => Promise<void>): Promise<void> {
@@ -74,7 +77,7 @@ function checkStores ({ agreed, revocationStores, storeId }: StoredSettings, oth
   if (missing.length > 0) {
     throw new CommandError(`Processes of release 0.1.0 may run, and servers keep revocations in another store, with the id ${missing.join(' and the id ')}. Nothing was changed. Name each such store by --revocations or OAUTH_REVOCATIONS, such as redis://host/0. ${FINISH}`)
   }
-  // No server of this release has started yet: those of 0.1.0 register nothing.
+  // If false, no server of this release has started yet. Servers of 0.1.0 register nothing.
   const isRegistered = Object.hasOwn(agreed, 'jwt.revocations') || Object.hasOwn(agreed, 'opaque.revocations')
   if (!isRegistered && others.length === 0) {
     throw new CommandError(`Processes of release 0.1.0 may run, and no server has registered the store that it keeps revocations in. Nothing was changed. Name that store by --revocations or OAUTH_REVOCATIONS, such as redis://host/0, or the store itself. ${FINISH}`)

@@ -11,7 +11,7 @@ import { textOf } from './values.ts'
 type RedisHandle = Parameters<typeof redisStore>[0] & { disconnect (): void, on (event: 'error', listener: (error: Error) => void): unknown }
 interface RedisDriver { Redis: new (url: string, options: object) => RedisHandle }
 
-/** Another store that keeps revocations, with the id that servers register it by. */
+/** A separate store of revocations, with the id that servers register. */
 export interface OpenRevocationStore extends OpenStore<Pick<RevocationStore, 'addRevocation'>> {
   readonly id: string
 }
@@ -25,7 +25,7 @@ export const REVOCATIONS_OPTION: Option = {
   description: 'during an upgrade from 0.1.0: the other stores that servers keep revocations in, separated by commas: redis://host/0?prefix=fcc: (default OAUTH_REVOCATIONS)'
 }
 
-/** The locations of the other stores: those of the option, else those of the environment. */
+/** Returns the locations of the separate stores, from the option or else from the environment. */
 export function revocationLocations ({ io, values }: Pick<Invocation, 'io' | 'values'>): string[] {
   const text = textOf(values, 'revocations') ?? io.env.OAUTH_REVOCATIONS
   const locations = splitLocations(text ?? '')
@@ -34,7 +34,7 @@ export function revocationLocations ({ io, values }: Pick<Invocation, 'io' | 'va
   return locations
 }
 
-/** Splits a list of stores. A comma that no scheme follows is a part of a password or of a path. */
+/** Splits a list of stores. A comma without a following scheme is part of a password or of a path. */
 export function splitLocations (text: string): string[] {
   return text.split(/,(?=[a-z]+:)/).filter((location) => location !== '')
 }
@@ -42,7 +42,7 @@ export function splitLocations (text: string): string[] {
 /**
  * Opens a store of revocations, and reads its id.
  *
- * @throws CommandError for one that does not answer
+ * @throws CommandError for a store that does not respond
  */
 export async function openRevocationStore (location: string, advice: string): Promise<OpenRevocationStore> {
   return isRedis(location) ? await openRedis(location, advice) : await openSql(location, advice)
@@ -61,7 +61,7 @@ async function openRedis (location: string, advice: string): Promise<OpenRevocat
   const { url, prefix } = readPrefix(location)
   const { Redis } = loadDriver<RedisDriver>(['ioredis', 'iovalkey'], 'npm install ioredis')
   const client = new Redis(url, { connectTimeout: CONNECT_TIMEOUT, retryStrategy: () => null })
-  // The command that runs then rejects with the end of the connection only, and not with its cause.
+  // Keep the error event: the pending command rejects without the cause of the closed connection.
   let failure: Error | undefined
   client.on('error', (error) => { failure ??= error })
   const store = redisStore(client, prefix === null ? {} : { prefix })
@@ -79,7 +79,7 @@ async function readId (close: () => Promise<void>, read: () => Promise<string>):
   }
 }
 
-// The driver reads options of its own from the other parameters.
+// The driver reads its own options from the other parameters.
 function readPrefix (location: string): { url: string, prefix: string | null } {
   const [, url = '', query = ''] = /^([^?]*)\??(.*)$/.exec(location) as RegExpExecArray
   const parameters = new URLSearchParams(query)

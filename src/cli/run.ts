@@ -16,13 +16,13 @@ const RUN_AGAIN = 'Run the same command again, which is safe'
  * Runs a command line.
  *
  * @param version of the package
- * @returns the exit status: 0 done, 1 failed, 2 usage error. Never rejects
+ * @returns the exit status: 0 success, 1 failure, 2 usage error. Never rejects
  */
 export async function run (io: Io, version: string): Promise<number> {
   try {
     return await runCommand(io, version)
   } catch (error) {
-    // The reader of the output has read enough.
+    // The reader has closed the output, which is not an error.
     if (error instanceof OutputClosedError) return 0
     note(io, hidePasswords(io.env.DEBUG ? inspect(error) : messageOf(error).replace(/\s+/g, ' '), io))
     return isUsage(error) ? 2 : 1

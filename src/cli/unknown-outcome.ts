@@ -6,10 +6,10 @@ const WRITES: ReadonlySet<unknown> = new Set([
 ])
 
 /**
- * Returns a store whose writes tell a lost answer from a failure: when the connection is lost or a time limit is exceeded
- * during a write, nobody knows whether it was made.
+ * Wraps a store so that its writes distinguish an unknown outcome from a failure: if the connection is lost or a time limit is
+ * exceeded during a write, it is unknown whether the change was made.
  *
- * @param advice what to do then
+ * @param advice the instruction for that case
  */
 export function withKnownOutcome<S extends object> (store: S, advice: string): S {
   return new Proxy(store, {
@@ -29,8 +29,9 @@ export function withKnownOutcome<S extends object> (store: S, advice: string): S
   })
 }
 
-// Whether the connection was never made, or the database has answered with an error: SQLite is part of this process, Redis
-// answers with a ReplyError, PostgreSQL with a severity and a SQLSTATE, of which some mean that the connection is ending.
+// Returns whether the change was certainly not made: the connection was never established, or the database returned an error.
+// SQLite runs in this process, Redis returns a ReplyError, PostgreSQL a severity and a SQLSTATE, some of which mean that the
+// connection is closing.
 function wasNotMade (cause: unknown): boolean {
   const { name, code = '', syscall, severity } = Object(cause) as { name?: unknown, code?: unknown, syscall?: unknown, severity?: unknown }
   if (name === 'ReplyError' || syscall === 'connect' || syscall === 'getaddrinfo' || /SQLITE/.test(String(code))) return true

@@ -4,14 +4,14 @@ import { UsageError } from './errors.ts'
 /** The options of a command line, as parseArgs returns them. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>
 
-/** The value of an option; undefined where it is left out. */
+/** Returns the value of an option; undefined if it is omitted. */
 export function textOf (values: Values, option: string): string | undefined {
   const value = values[option]
   return typeof value === 'string' ? value : undefined
 }
 
 /**
- * A duration in seconds: `90`, `90s`, `15m`, `12h` or `30d`.
+ * Parses a duration, and returns seconds: `90`, `90s`, `15m`, `12h` or `30d`.
  *
  * @throws UsageError for anything else
  */

@@ -39,7 +39,7 @@ async function listAudit (invocation: Invocation): Promise<void> {
   })
 }
 
-// Records have the times of different clocks, so that one may be older than those behind it.
+// Records have times of different clocks, so that one may be older than those after it.
 async function * newest (store: AuditStore, { limit, since }: { limit: number, since: number }): AsyncGenerator<AuditRecord> {
   let before: number | undefined
   let left = limit

@@ -17,7 +17,7 @@ import { note, print } from '../output.ts'
 import { textOf } from '../values.ts'
 import { withRegistry } from './with-registry.ts'
 
-/** Adds many clients from a file. After a failure, it goes on when it is run again. */
+/** Adds many clients from a file. After a failure, running it again continues the import. */
 export const CLIENT_IMPORT_COMMAND: Command = {
   name: 'client import',
   operands: ['FILE'],
@@ -50,7 +50,7 @@ async function importClients (invocation: Invocation): Promise<void> {
   const batches = toBatches(readRows(decode(progress.count(openInput(file, io))), format))
   const count = { rows: 0, added: 0, skipped: 0 }
   const stopped = (error: unknown) => new CommandError(`${count.added} clients were added, then the import stopped. Fix this and run the same command again`, { cause: error })
-  // Before the store is used for the first time, which creates it.
+  // Read the first batch before the store is opened, which may create it.
   const first = await batches.next().catch((error: unknown) => { throw stopped(error) })
   await withRegistry(invocation, async (registry, store) => {
     const secrets = path === undefined ? secretsToStdout(io) : await openSecretsFile(path)
@@ -72,7 +72,7 @@ async function importClients (invocation: Invocation): Promise<void> {
       await secrets.close()
     }
     note(io, `${count.rows} rows: ${count.added} clients added, ${count.skipped} skipped that exist already`)
-    // Without a file the standard output is for secrets alone.
+    // Without a file, the standard output contains only secrets.
     if (isJson && path !== undefined) await print(io, JSON.stringify(count))
   }, { mayCreate: true })
 }

@@ -5,7 +5,7 @@ import type { Invocation } from '../command.ts'
 import { CommandError, OutputClosedError } from '../errors.ts'
 import { alignColumns, isoTime, note, print } from '../output.ts'
 
-/** A client as JSON: the members of the API, with times in ISO 8601. */
+/** Returns a client as JSON: the members of the API, with times in ISO 8601. */
 export function clientToJson (client: RegisteredClient) {
   return { ...client, createdAt: isoTime(client.createdAt), updatedAt: isoTime(client.updatedAt), secrets: client.secrets.map(secretToJson) }
 }
@@ -16,9 +16,9 @@ export async function printClient ({ io, isJson }: Invocation, client: Registere
 }
 
 /**
- * Prints a generated secret, alone on its line. Nobody can read it again.
+ * Prints a generated secret on a line of its own. It cannot be displayed again.
  *
- * @throws CommandError when the standard output is closed
+ * @throws CommandError if the standard output is closed
  */
 export async function printSecret ({ io, isJson }: Invocation, id: string, secret: IssuedSecret | undefined, json: object): Promise<void> {
   try {

@@ -17,7 +17,7 @@ const DISABLING_OPTIONS: Readonly<Record<string, Option>> = {
 }
 const REVOKED = 'The access tokens that it has are revoked, permanently: enabling the client again makes none of them valid.'
 
-/** The commands for whether clients get access tokens, and keep those that they have. */
+/** The commands that enable and disable clients, and revoke their access tokens. */
 export const CLIENT_STATE_COMMANDS: readonly Command[] = [
   {
     name: 'client disable',
@@ -54,7 +54,7 @@ export const CLIENT_STATE_COMMANDS: readonly Command[] = [
     advice: 'Run the same command again, which is safe: where there is no such client, it was removed',
     run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
       if (cutOffs !== undefined) {
-        // A command that fails before the last cut-off finds the client when it is run again.
+        // Remove the client last, so that a command that failed before can be run again.
         orThrowNotFound(await registry.disable(id, { by }), id)
         await cutOffs.add(id, DISABLE_PROPAGATION_SECONDS)
       }

@@ -16,7 +16,7 @@ import { allClients, orThrowNotFound, withRegistry } from './with-registry.ts'
 
 const PEPPERS = 'Where your servers have peppers, set OAUTH_PEPPERS to the same ones, separated by commas.'
 
-/** The commands for what is registered of single clients, and the list of them. */
+/** The commands that register, change, show and list clients. */
 export const CLIENT_COMMANDS: readonly Command[] = [
   {
     name: 'client add',
@@ -112,7 +112,7 @@ async function addClient (invocation: Invocation): Promise<void> {
   const lifetime = secondsOf(values, 'secret-lifetime')
   const secret = values['no-secret'] ? null : values['secret-stdin'] ? await readStdin(io) : undefined
   if (secret === '') throw new UsageError('The standard input is empty: it must be the secret')
-  // Before the store is used for the first time, which creates it.
+  // Validate before the store is opened, which may create it.
   checkNewClient({ ...withKnownMethods(registration), ...id !== undefined && { id }, ...secret !== undefined && { secret } })
   await withRegistry(invocation, async (registry, store) => {
     const declared = await checkDeclared({ registry, store }, registration)

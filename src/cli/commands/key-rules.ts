@@ -5,7 +5,7 @@ import type { Invocation, Option } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { secondsOf, textOf } from '../values.ts'
 
-/** The options of the commands for keys. The servers on the store have registered the values that count. */
+/** The options of the commands for keys. The values that the servers on the store have registered take precedence. */
 export const KEY_RULE_OPTIONS: Readonly<Record<string, Option>> = {
   algorithm: { type: 'string', placeholder: 'NAME', description: 'the algorithm of new keys: ES256, EdDSA, RS256 or PS256' },
   'rotate-every': { type: 'string', placeholder: 'TIME', description: 'how long a key signs' },
@@ -16,7 +16,7 @@ export const KEY_RULE_OPTIONS: Readonly<Record<string, Option>> = {
 
 export const SAME_RULES = 'The rules of the keys are those that the servers on the store have registered: settings show. Options are only needed before the first server has started, and must equal the options of SigningKeys. Defaults: ES256, 30d, 1h, 24h and 1m.'
 
-/** What an option of the command line is in the settings, and in SigningKeys. */
+/** The names of each option on the command line, in the settings, and in SigningKeys. */
 const RULES = [
   ['algorithm', 'keys.algorithm', 'algorithm'],
   ['rotate-every', 'keys.rotateEvery', 'rotateEvery'],
@@ -27,7 +27,7 @@ const RULES = [
 
 type Rules = Partial<Record<typeof RULES[number][2], string | number>>
 
-/** The rules that the command line names. @throws UsageError for a malformed one */
+/** Returns the rules that are given on the command line. @throws UsageError for a malformed one */
 export function givenRules ({ values }: Invocation): Rules {
   return Object.fromEntries(RULES.flatMap(([option, , member]) => {
     const value = option === 'algorithm' ? algorithmOf(values) : secondsOf(values, option)
@@ -35,7 +35,7 @@ export function givenRules ({ values }: Invocation): Rules {
   }))
 }
 
-/** The algorithm that the command line names. @throws UsageError */
+/** Returns the algorithm that is given on the command line. @throws UsageError */
 export function algorithmOf (values: Invocation['values']): SigningAlgorithm | undefined {
   const name = textOf(values, 'algorithm')
   if (name !== undefined && !isSigningAlgorithm(name)) throw new UsageError(`--algorithm must be ES256, EdDSA, RS256 or PS256, and not "${name}"`)
@@ -43,7 +43,7 @@ export function algorithmOf (values: Invocation['values']): SigningAlgorithm | u
 }
 
 /**
- * The rules of the servers on a store, and of the command line where no server has registered them.
+ * Returns the rules of the servers on a store, or those of the command line if no server has registered them.
  *
  * @throws UsageError for an option that is neither the agreed nor the pending value
  */
@@ -58,7 +58,7 @@ export function agreedRules (given: Rules, { agreed, pending = {}, longestTokenL
     }
     rules[member] ??= values[0]
   }
-  // Of two lifetimes the longer one counts, so that no key is dropped while its tokens are valid.
+  // Uses the longer of two lifetimes, so that no key is dropped while its tokens are valid.
   if (rules.maxTokenLifetime !== undefined) rules.maxTokenLifetime = Math.max(Number(rules.maxTokenLifetime), longestTokenLifetime)
   if (rules.clockTolerance !== undefined) rules.clockTolerance = Math.max(Number(rules.clockTolerance), largestClockTolerance)
   return rules

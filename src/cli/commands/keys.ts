@@ -80,7 +80,8 @@ async function withKeys (invocation: Invocation, work: (keys: SigningKeys, store
   })
 }
 
-// The key that replaces a revoked one would be stored unsealed beside sealed ones. The other commands fail by themselves.
+// Without sealing keys, the key that replaces a revoked one would be stored unsealed beside sealed ones. The other commands
+// fail in that case.
 async function checkSealing (store: CommandStore, { env }: Io): Promise<void> {
   const { keys } = await store.readKeys()
   if (env.OAUTH_SEALING_KEYS === undefined && keys.some(({ privateJwk }) => typeof privateJwk === 'string')) {

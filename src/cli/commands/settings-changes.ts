@@ -2,16 +2,16 @@ import type { AgreedValues, AuditRecord, StoredSettings } from '../../stores/con
 import { CommandError } from '../errors.ts'
 import { checkSettings } from './settings-values.ts'
 
-/** A change of the settings, and the part of its audit record that says what it was. */
+/** A change of the settings, and the part of its audit record that describes it. */
 export interface SettingsChange {
   readonly settings: StoredSettings
   readonly record: Pick<AuditRecord, 'id' | 'change' | 'details'>
 }
 
 /**
- * Sets pending values, beside those that are pending already. The agreed value of a setting takes back what is pending of it.
+ * Sets pending values, in addition to existing ones. Passing the agreed value of a setting removes its pending value.
  *
- * @returns undefined where all are agreed, or pending, already
+ * @returns undefined if all values are already agreed or pending
  */
 export function setPending (stored: StoredSettings, values: AgreedValues): SettingsChange | undefined {
   const unknown = Object.keys(values).filter((name) => !Object.hasOwn(stored.agreed, name))
@@ -23,7 +23,7 @@ export function setPending (stored: StoredSettings, values: AgreedValues): Setti
   return { settings: { ...stored, pending }, record: { id: Object.keys(values).join(' '), change: 'changed', details: { values } } }
 }
 
-/** Makes the pending values the agreed ones, and ends an upgrade. @returns undefined where there is nothing to finish */
+/** Makes the pending values the agreed ones, and ends an upgrade. @returns undefined if there is nothing to finish */
 export function finish (stored: StoredSettings): SettingsChange | undefined {
   const { pending, isUpgrading } = stored
   if (pending === undefined && !isUpgrading) return undefined
@@ -33,13 +33,13 @@ export function finish (stored: StoredSettings): SettingsChange | undefined {
   }
 }
 
-/** Drops the pending values. @returns undefined where there are none */
+/** Removes the pending values. @returns undefined if there are none */
 export function cancel (stored: StoredSettings): SettingsChange | undefined {
   const { pending } = stored
   return pending && { settings: { ...stored, pending: undefined }, record: { id: Object.keys(pending).join(' '), change: 'cancelled', details: { values: pending } } }
 }
 
-/** Retires a store of revocations that no server uses any more. @throws CommandError for one that is in use, or not registered */
+/** Unregisters a store of revocations that no server uses any more. @throws CommandError for one that is in use, or not registered */
 export function retireStore (stored: StoredSettings, id: string): SettingsChange {
   const { agreed, pending, revocationStores } = stored
   if (!revocationStores.includes(id)) throw new CommandError(`No store with the id "${id}" is registered. List the stores: settings show`)

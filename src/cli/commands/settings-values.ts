@@ -32,7 +32,7 @@ const SETTINGS: ReadonlyMap<string, Kind> = new Map([
 export const SETTING_NAMES: readonly string[] = [...SETTINGS.keys()]
 
 /**
- * Reads assignments.
+ * Parses assignments.
  *
  * @param words `NAME=VALUE` each
  * @throws UsageError for an unknown or repeated name, or an invalid value
@@ -51,7 +51,7 @@ export function readSettings (words: readonly string[]): AgreedValues {
   return values
 }
 
-/** @throws UsageError for values that SigningKeys would reject together */
+/** Checks values that depend on each other. @throws UsageError for a combination that SigningKeys would reject */
 export function checkSettings ({ 'keys.rotateEvery': rotateEvery, 'keys.announceFor': announceFor }: AgreedValues): void {
   if (typeof rotateEvery === 'number' && typeof announceFor === 'number' && rotateEvery <= announceFor) {
     throw new UsageError(`keys.rotateEvery (${rotateEvery}) must be greater than keys.announceFor (${announceFor}). Change both at once`)

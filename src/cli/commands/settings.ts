@@ -7,10 +7,10 @@ import { cancel, finish, retireStore, setPending } from './settings-changes.ts'
 import type { SettingsChange } from './settings-changes.ts'
 import { readSettings, SETTING_NAMES } from './settings-values.ts'
 
-// Each attempt is lost to a server that starts, or to another command.
+// An attempt fails if a server starts, or another command runs, at the same time.
 const MAX_ATTEMPTS = 100
 
-/** The commands for what all processes on a store must agree on. */
+/** The commands for the settings that all processes on a store must agree on. */
 export const SETTINGS_COMMANDS: readonly Command[] = [
   {
     name: 'settings show',

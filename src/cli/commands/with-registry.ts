@@ -7,7 +7,7 @@ import { CommandError } from '../errors.ts'
 
 const PAGE = 500
 
-/** Opens the store and works with the clients in it. */
+/** Opens the store and creates a registry of its clients. */
 export async function withRegistry (
   { io, withStore }: Invocation, work: (registry: ClientRegistry, store: CommandStore) => Promise<void>, options?: { mayCreate?: boolean }
 ): Promise<void> {
@@ -17,13 +17,13 @@ export async function withRegistry (
   await withStore(async (store) => await work(new ClientRegistry(store, settings), store), options)
 }
 
-/** Returns a client, or whatever was found of it. @throws CommandError for a client that does not exist */
+/** Returns the result for a client. @throws CommandError for a client that does not exist */
 export function orThrowNotFound<T> (client: T | undefined | false, id: string): T {
   if (client === undefined || client === false) throw new CommandError(`There is no client "${id}". List the clients: client list`)
   return client
 }
 
-/** All clients, page by page. */
+/** Lists all clients, page by page. */
 export async function * allClients (registry: ClientRegistry): AsyncGenerator<RegisteredClient> {
   let after: string | undefined
   do {

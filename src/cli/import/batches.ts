@@ -6,7 +6,7 @@ import type { SecretsOutput } from './secrets-output.ts'
 // Rows that are added in one atomic step.
 const BATCH = 200
 
-/** Where clients are imported to. */
+/** The target of an import. */
 export interface ImportTarget {
   store: Pick<ClientStore, 'findClients'>
   registry: ClientRegistry
@@ -14,7 +14,7 @@ export interface ImportTarget {
   secrets: SecretsOutput
 }
 
-/** Puts rows together. */
+/** Groups rows into batches. */
 export async function * toBatches (rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
   let batch: Row[] = []
   for await (const row of rows) {
@@ -26,16 +26,16 @@ export async function * toBatches (rows: AsyncIterable<Row>): AsyncGenerator<Row
 }
 
 /**
- * Adds the clients of a batch that are not there yet. Their secrets are safe before the clients are committed: a crash in
- * between leaves secrets without clients, for which the next run makes others, and never clients without secrets.
+ * Adds the clients of a batch that do not exist yet. Their secrets are written before the clients are committed: after a crash
+ * in between, there may be secrets without clients, which the next run replaces, but never clients without secrets.
  *
- * @returns how many were added
+ * @returns the number of added clients
  */
 export async function addBatch (rows: readonly Row[], { store, registry, by, secrets }: ImportTarget): Promise<number> {
   const isThere = new Set((await store.findClients(rows.map(({ client }) => client.id))).map(({ id }) => id))
   const missing = rows.map(({ client }) => client).filter(({ id }) => {
     const isNew = !isThere.has(id)
-    // The first of several rows for one client counts, as it does where they are in different batches.
+    // The first of several rows for one client is used, as it is across batches.
     isThere.add(id)
     return isNew
   })

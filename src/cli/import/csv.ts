@@ -1,5 +1,5 @@
-// RFC 4180 in one pass. A package for it would be installed by everybody who serves tokens, for a command that few run
-// once: these are the rules that a spreadsheet keeps, and what does not keep them is refused rather than guessed at.
+// A parser of RFC 4180 in one pass. A dependency would be installed on every server for a command that is rarely used. Input
+// that violates the RFC is rejected, not guessed.
 import { badRow, MAX_RECORD } from './text.ts'
 
 /** A record and the line that it begins in. */
@@ -11,10 +11,10 @@ export interface CsvRecord {
 type State = 'start' | 'plain' | 'quoted' | 'closed'
 
 /**
- * Reads the records of a CSV text: fields between commas, in quotes where they hold commas, quotes (doubled) or line
- * breaks; lines end with LF or CRLF. Empty lines are left out.
+ * Reads the records of a CSV text: fields between commas, in quotes if they contain commas, quotes (doubled) or line
+ * breaks; lines end with LF or CRLF. Empty lines are skipped.
  *
- * @throws CommandError with the line, for a quote where none may be
+ * @throws CommandError with the line, for a misplaced quote
  */
 export async function * readCsv (chunks: AsyncIterable<string>): AsyncGenerator<CsvRecord> {
   let state: State = 'start'
@@ -29,7 +29,7 @@ export async function * readCsv (chunks: AsyncIterable<string>): AsyncGenerator<
     state = 'start'
   }
   const endRecord = (): CsvRecord | undefined => {
-    // The CR of a CRLF behind a field without quotes.
+    // Remove the CR of a CRLF after a field without quotes.
     if (state === 'plain' && field.endsWith('\r')) field = field.slice(0, -1)
     const isEmpty = record.fields.length === 0 && field === '' && state !== 'closed'
     endField()
@@ -52,7 +52,7 @@ export async function * readCsv (chunks: AsyncIterable<string>): AsyncGenerator<
         if (ended) yield ended
       } else if (char === '"') {
         if (state === 'plain') throw badRow(line, 'A quote stands in a field without quotes. Put the field in quotes, and double those in it')
-        // The second of two quotes in a field stands for one.
+        // Two quotes in a quoted field stand for one.
         if (state === 'closed') field += char
         state = 'quoted'
       } else if (state === 'closed') {

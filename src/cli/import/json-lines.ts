@@ -1,9 +1,9 @@
 import { badRow, MAX_RECORD } from './text.ts'
 
 /**
- * Reads one JSON object per line. Empty lines are left out.
+ * Reads one JSON object per line. Empty lines are skipped.
  *
- * @throws CommandError with the line, for anything else; never with the text, which may hold a secret
+ * @throws CommandError with the line, for anything else. The error never contains the text, which may contain a secret
  */
 export async function * readJsonLines (chunks: AsyncIterable<string>): AsyncGenerator<{ line: number, value: Record<string, unknown> }> {
   let line = 0
@@ -14,14 +14,14 @@ export async function * readJsonLines (chunks: AsyncIterable<string>): AsyncGene
   }
 }
 
-// Not readline: it ends lines at U+2028 too, which JSON may have in a text as it is (RFC 8259 §7).
+// Does not use readline, which also splits at U+2028. JSON strings may contain it unescaped (RFC 8259 §7).
 async function * readLines (chunks: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = ''
   for await (const chunk of chunks) {
     const lines = `${rest}${chunk}`.split('\n')
     rest = lines.pop() as string
     yield * lines
-    // A line without end is given up here, and refused there, before it fills the memory.
+    // Stop at a line that is too long, before it fills the memory. The caller rejects it.
     if (rest.length > MAX_RECORD) break
   }
   yield rest

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 // Seconds between two lines.
 const INTERVAL = 2
 
-/** Says now and then how far an import is. */
+/** Reports the progress of an import at intervals. */
 export class Progress {
   rows = 0
   bytes = 0
@@ -13,7 +13,7 @@ export class Progress {
   readonly #startedAt: number
   #saidAt: number
 
-  /** @param size bytes of the whole, if it is known */
+  /** @param size total number of bytes, if known */
   constructor (size: number | undefined, now: Clock, say: (line: string) => void) {
     this.#size = size
     this.#now = now
@@ -29,7 +29,7 @@ export class Progress {
     }
   }
 
-  /** Counts rows that are done. */
+  /** Counts processed rows. */
   done (rows: number): void {
     this.rows += rows
     const time = this.#now()
@@ -38,7 +38,7 @@ export class Progress {
     this.#say(`${this.rows} rows, ${Math.round(this.rows / (time - this.#startedAt))} a second${this.#remaining(time)}`)
   }
 
-  // What was read ahead counts as done: near enough.
+  // Bytes that were read ahead count as processed, which is accurate enough.
   #remaining (time: number): string {
     if (this.#size === undefined) return ''
     return `, about ${Math.ceil((time - this.#startedAt) * Math.max(0, this.#size - this.bytes) / this.bytes)} s left`

@@ -5,7 +5,7 @@ import { readCsv } from './csv.ts'
 import { readJsonLines } from './json-lines.ts'
 import { badRow } from './text.ts'
 
-/** A client of a file, and the line that it begins in. */
+/** A client in a file, and the line in which it begins. */
 export interface Row {
   line: number
   client: NewClient & { id: string }
@@ -13,21 +13,21 @@ export interface Row {
 
 export type Format = 'csv' | 'jsonl'
 
-// Characters of a name that are told.
+// Maximum length of a quoted name in errors.
 const MAX_QUOTED = 64
 
 const MEMBERS = { client_id: 'id', client_secret: 'secret', client_secret_hash: 'secretHash' } as const
 
 /**
- * The columns of a CSV file and the members of a JSON line: client metadata (RFC 7591 §2), and what belongs to an import alone.
- * Others are rejected: a typing error must not cost a client its scopes.
+ * The columns of a CSV file and the members of a JSON line: client metadata (RFC 7591 §2), and members for imports only. Others
+ * are rejected: a mistyped name must not be ignored, since the client could lose its scopes.
  */
 export const COLUMNS: readonly string[] = [...Object.keys(MEMBERS), ...CLIENT_METADATA_NAMES]
 
 /**
- * Reads clients, one after another.
+ * Parses the clients of a file.
  *
- * @throws CommandError with the line, for the first row that is none
+ * @throws CommandError with the line, for the first invalid row
  */
 export async function * readRows (chunks: AsyncIterable<string>, format: Format): AsyncGenerator<Row> {
   const records = format === 'csv' ? readCsvObjects(chunks) : readJsonLines(chunks)
@@ -48,7 +48,7 @@ async function * readCsvObjects (chunks: AsyncIterable<string>): AsyncGenerator<
 }
 
 function checkHeader (line: number, header: readonly string[]): void {
-  // Where there is no header these are the cells of the first client, and one of them may be a secret.
+  // Without a header, these are the cells of the first client, and one of them may be a secret.
   if (!header.includes('client_id')) throw badRow(line, `This is no header with client_id, and commas between the columns. These are: ${COLUMNS.join(', ')}`)
   header.forEach((name) => { checkColumn(line, name) })
   if (new Set(header).size < header.length) throw badRow(line, 'A column is there twice')
@@ -60,11 +60,11 @@ function checkColumn (line: number, name: string): void {
 
 function toClient (line: number, value: Record<string, unknown>): Row['client'] {
   Object.keys(value).forEach((name) => { checkColumn(line, name) })
-  // An empty cell is a column that is not there.
+  // An empty cell counts as omitted.
   const metadata = Object.fromEntries(Object.entries(value).filter(([, cell]) => cell !== '' && cell !== null))
   try {
     const client = { ...fromClientMetadata(metadata), ...textsOf(metadata) }
-    // Methods of a flow are checked with what its servers have declared.
+    // The methods of a flow are checked against the declarations of its servers.
     checkNewClient(withKnownMethods(client))
     return client
   } catch (error) {
@@ -78,7 +78,7 @@ function textsOf (metadata: Readonly<Record<string, unknown>>): Pick<Row['client
     if (typeof metadata[name] !== 'string') throw new TypeError(`${name} must be a string`)
     return [member, metadata[name]]
   })
-  // A generated one would be another each time that the same file is read.
+  // A generated id would be different each time the same file is imported.
   if (metadata['client_id'] === undefined) throw new TypeError('client_id is missing. A file that may be read twice needs one for each client')
   return Object.fromEntries(texts)
 }

@@ -4,21 +4,21 @@ import { CommandError, messageOf } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { print } from '../output.ts'
 
-/** The secret of a client; null for one that was written here, but whose client somebody else has added since. */
+/** The secret of a client. null invalidates an earlier line, if another process has added the client meanwhile. */
 export interface ClientSecretLine {
   id: string
   secret: string | null
 }
 
-/** Where secrets go that nobody can read again. */
+/** The output for generated secrets, which cannot be displayed again. */
 export interface SecretsOutput {
-  /** Resolves once the secrets are safe. Of several lines for a client, the last counts. */
+  /** Writes secrets, and resolves once they are persisted. Of several lines for a client, the last one applies. */
   append (secrets: readonly ClientSecretLine[]): Promise<void>
   close (): Promise<void>
 }
 
 /**
- * Opens a file for secrets that only its owner may read. What it holds already stays.
+ * Opens a file for secrets that only its owner may read. Keeps its existing content.
  *
  * @throws CommandError if it cannot be written
  */
@@ -37,7 +37,7 @@ export async function openSecretsFile (path: string): Promise<SecretsOutput> {
   }
 }
 
-/** The standard output as the place for secrets: as safe as whatever reads it. */
+/** Returns the standard output as the output for secrets. Does NOT guarantee that its reader persists them. */
 export function secretsToStdout (io: Io): SecretsOutput {
   return {
     append: async (secrets) => await print(io, toLines(secrets)).catch(() => {
@@ -47,7 +47,7 @@ export function secretsToStdout (io: Io): SecretsOutput {
   }
 }
 
-// What each line begins with.
+// The beginning of each line.
 const BEGINNING = '{"client_id":'
 
 async function guard (file: FileHandle, path: string): Promise<{ size: number }> {
@@ -55,9 +55,9 @@ async function guard (file: FileHandle, path: string): Promise<{ size: number }>
     const status = await file.stat()
     if (!status.isFile()) throw new CommandError('Secrets can be kept in a file only. Without --output they go to the standard output')
     const { buffer, bytesRead } = await file.read(Buffer.alloc(BEGINNING.length), 0, BEGINNING.length, 0)
-    // Such as the file that is imported, or the store.
+    // Do not append to another kind of file, such as the imported file or the store.
     if (!BEGINNING.startsWith(buffer.toString('latin1', 0, bytesRead))) throw new CommandError(`${path} holds something other than secrets. Name another file`)
-    // A file that was there may be open to others.
+    // An existing file may be readable by others.
     await file.chmod(0o600)
     return status
   } catch (error) {

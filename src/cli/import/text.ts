@@ -1,17 +1,17 @@
 import { CommandError } from '../errors.ts'
 
-/** What a record has at most, in characters: a quote that is never closed must not read a whole file into memory. */
+/** Maximum length of a record in characters: an unclosed quote must not read a whole file into memory. */
 export const MAX_RECORD = 1_048_576
 
-/** What a row that cannot be imported is refused with. */
+/** Creates the error for a row that cannot be imported. */
 export function badRow (line: number, problem: string): CommandError {
   return new CommandError(`Line ${line}: ${problem}`)
 }
 
 /**
- * Decodes UTF-8, piece by piece, without the byte order mark that spreadsheets put in front.
+ * Decodes a stream of UTF-8, without the byte order mark that spreadsheets write.
  *
- * @throws CommandError for bytes that are no UTF-8, which other encodings of spreadsheets are
+ * @throws CommandError for bytes that are not UTF-8, such as other encodings of spreadsheets
  */
 export async function * decode (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
