@@ -6,8 +6,8 @@ import type { Clock } from '../src/adapter.ts'
 const QUIET = 5
 
 /**
- * The outage of a store, as an endpoint or a guard sees it. It is in the log once when it begins, at error, and once
- * when it is over, at info, however many requests it fails: those are at debug. It is over with the first request that
+ * Logs the outage of a store once when it begins, at error, and once when it ends, at info, per endpoint or guard. Each failed
+ * request is logged at debug. The outage ends with the first successful request after five seconds without a failure.
  * goes well when none has failed for five seconds.
  */
 export class OutageLog {

@@ -7,46 +7,46 @@ import type { AuthCredentials } from './credentials.ts'
 import type { GrantedToken, TokenInformation } from './token-grant.ts'
 import type { VerifiedCredentials } from './verified-credentials.ts'
 
-/** A granted token request: the content of a new access token. A copy: the callback may change it. */
+/** A granted token request: the content of a new access token. It is a copy that the callback may modify. */
 export interface ClientCredentialsGrantContext<Client extends OAuth2Client = OAuth2Client> extends GrantedToken {
-  /** The authenticated client, as getClient has returned it. */
+  /** The authenticated client, as getClient returned it. */
   client: Client
   /** Always "client_credentials". */
   grantType: string
-  /** The scopes that were granted. */
+  /** The granted scopes. */
   scope: string[]
   /** The token_type of the response, such as "Bearer". */
   tokenType: string
-  /** Seconds: the client's own, else the flow's. */
+  /** Lifetime of the token in seconds: that of the client, else of the flow. */
   accessTokenLifetime: number
-  /** The scheme and authority by which this server was reached. See {@link ClientCredentialsTokenRequest.origin}. */
+  /** The scheme and authority of this server's public URL. See {@link ClientCredentialsTokenRequest.origin}. */
   origin: string
-  /** The resources that were asked for (RFC 8707 §2), absolute URIs; empty when the request named none. Not checked: see `audience`. */
+  /** The requested resources (RFC 8707 §2), absolute URIs; empty if the request has none. Not validated: see `audience`. */
   resource: readonly string[]
   /**
    * The audience of the token (RFC 8707 §2), granted from the audiences of the flow's access tokens and of the client. Undefined for
-   * a flow whose access tokens name no audience: then check `resource`.
+   * a flow whose access tokens have no audience: then validate `resource`.
    */
   audience?: readonly string[] | undefined
-  /** What the token must be bound to (RFC 7800); undefined for a bearer token. */
+  /** The confirmation to which the token must be bound (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
-  /** Further parameters of the request (RFC 6749 §3.2): those that no RFC defines for a token request of this grant. Not checked. Left out for none. */
+  /** Further parameters of the request (RFC 6749 §3.2), which no RFC defines for this grant. Not validated. Omitted if there are none. */
   parameters?: Readonly<Record<string, string>>
-  /** The generation of the client when the request was first looked at, for a client of the registry. */
+  /** The generation of the client at the first read in this request, for a client of the registry. */
   generation?: number | undefined
 }
 
 /** A new access token. */
 export interface OAuth2AccessTokenResult {
-  /** Of the characters of RFC 6750 §2.1 (b64token), so that it fits in an Authorization field. */
+  /** The token, with the characters of RFC 6750 §2.1 (b64token), so that it fits in an Authorization field. */
   accessToken: string
-  /** Seconds, when the token lives for another time than the flow's accessTokenLifetime. */
+  /** Lifetime of the token in seconds, if it differs from the flow's accessTokenLifetime. */
   expiresIn?: number
-  /** What the token is for (RFC 9068 §3), for the event that it was issued. */
+  /** The audience of the token (RFC 9068 §3), for the event that it was issued. */
   audience?: readonly string[]
   /**
-   * Further members of the token response (RFC 6749 §5.1), of any type that JSON has. The members that the RFC defines cannot be
-   * replaced, and `refresh_token` cannot be added (§4.4.3): such members are left out.
+   * Further members of the token response (RFC 6749 §5.1), of any JSON type. Members that the RFC defines are ignored, and so is
+   * `refresh_token` (§4.4.3).
    */
   parameters?: Readonly<Record<string, unknown>>
 }
@@ -61,9 +61,9 @@ export type GenerateAccessToken<Client extends OAuth2Client = OAuth2Client> =
 export interface VerifyTokenContext {
   /** The name of the token type, such as "Bearer". */
   tokenType: string
-  /** What the request has proven to hold (RFC 7800); undefined for a bearer token. */
+  /** The confirmation that the request has proven (RFC 7800); undefined for a bearer token. */
   confirmation: Confirmation | undefined
-  /** The address of the sender. Left out where it is not known. */
+  /** The address of the sender. Omitted if unknown. */
   address?: string | undefined
 }
 
@@ -72,7 +72,7 @@ export type VerifyTokenResult<Credentials extends VerifiedCredentials = AuthCred
   | {
     isValid: true
     credentials: Credentials
-    /** What the token is bound to: its `cnf` claim. A bound token is refused when the request does not prove the same. */
+    /** The confirmation of the token: its `cnf` claim. A bound token is rejected if the request does not prove the same one. */
     confirmation?: Confirmation | undefined
   }
   | {
@@ -84,7 +84,7 @@ export type VerifyTokenResult<Credentials extends VerifiedCredentials = AuthCred
   }
 
 /**
- * A {@link VerifyTokenResult} as a callback may return it, where TypeScript has lost the connection between its members. A token
+ * A {@link VerifyTokenResult} with independent members, as a callback may return it when TypeScript cannot relate them. A token
  * is valid if `isValid` is true and there are credentials.
  */
 export interface VerifyTokenAnswer<Credentials extends VerifiedCredentials = VerifiedCredentials> {
@@ -101,73 +101,73 @@ export type StrategyResult<Credentials extends VerifiedCredentials = AuthCredent
   | { success: false, error: StrategyError }
 
 /**
- * Verifies a token: its signature or its place in the database, issuer, audience and expiry. Nobody else checks those.
- * A bad token is `{ isValid: false }`. An exception is a 500: it says that the check failed, not that the token is bad.
- * A {@link StrategyResult} counts too.
+ * Verifies a token: its signature or its database row, issuer, audience and expiry. The library does NOT check those.
+ * An invalid token is `{ isValid: false }`. An exception is a 500: verification failed, and the token may be valid.
+ * A {@link StrategyResult} is accepted too.
  */
 export type VerifyToken<Credentials extends VerifiedCredentials = VerifiedCredentials> =
   (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenAnswer<Credentials> | StrategyResult<Credentials> | undefined>
 
-/** What metadata documents say of a kind of access token. */
+/** The metadata of a kind of access token, for the metadata documents. */
 export interface AccessTokensMetadata {
   /** The authorization server's issuer identifier (RFC 8414 §2). */
   readonly issuer: string
-  /** The audiences that tokens may have; the first is that of a token for which none was asked. */
+  /** The audiences of tokens. The first is used if a request names no resource. */
   readonly audience: readonly string[]
-  /** The keys of tokens that others can verify by themselves. */
+  /** The keys by which resource servers can verify tokens themselves. */
   readonly keys?: KeySource
-  /** Whether the issuer, and audiences that are URLs, may be http on any host: then those of the flow and of the plugin may be too. Default false. */
+  /** Whether the issuer and audience URLs may use http on any host. This also applies to the URLs of the flow and of the plugin. Default false. */
   readonly dangerouslyAllowHttpIssuer?: boolean
 }
 
-/** A kind of access token: how it is made, how it is verified, and what else can be done with it. */
+/** A kind of access token: how tokens are issued and verified, and their further operations. */
 export interface AccessTokens<Credentials extends VerifiedCredentials = VerifiedCredentials> {
-  /** Left out on a resource server whose tokens another server issues. */
+  /** Omitted on a resource server whose tokens another server issues. */
   readonly issue?: GenerateAccessToken
   /**
-   * Verifies a presented token: signature or row, issuer, audience, times and revocation. Does NOT check that the sender has
-   * the key that it is bound to: the result tells that key. Throws or rejects when nobody can tell, which is a 500 or a 503.
+   * Verifies a presented token: signature or row, issuer, audience, times and revocation. Does NOT check that the sender holds the
+   * key to which it is bound: the result contains that key. Throws or rejects if validity cannot be determined: a 500 or a 503.
    */
   readonly verify: (token: string, context: VerifyTokenContext) => Awaitable<VerifyTokenResult<Credentials> | undefined>
   /**
-   * Returns the result of a verification that is cached, if it still holds: the token has not expired, and neither it, its client nor
-   * its key was revoked, by a state that is recent enough to decide so. Synchronous, and never waits for a store. As `verify`, it
-   * does NOT check that the sender has the key that the token is bound to.
+   * Returns the cached result of a verification if it is still valid: the token has not expired, and neither it, its client nor its
+   * key was revoked, according to sufficiently recent data. Synchronous, and never waits for a store. Like `verify`, it does NOT
+   * check that the sender holds the key to which the token is bound.
    *
-   * @returns undefined in every other case: then `verify` decides
+   * @returns undefined in every other case: then call `verify`
    */
   cached? (token: string): VerifyTokenResult<Credentials> | undefined
   /**
-   * Tells what a token says (RFC 7662). Undefined for one that is unknown, expired, revoked or otherwise invalid.
+   * Returns the content of a token (RFC 7662). Undefined for an unknown, expired, revoked or otherwise invalid one.
    *
-   * @param isThorough for a token that is to be revoked: what another process has just made must be found too. Default false
+   * @param isThorough also finds tokens that another process has just issued, for revocation. Default false
    */
   introspect? (token: string, isThorough?: boolean): Promise<TokenInformation | undefined>
-  /** Makes a token that `introspect` knows invalid (RFC 7009). Nothing for any other. */
+  /** Revokes a token that `introspect` finds (RFC 7009). Does nothing for any other token. */
   revoke? (token: string): Promise<void>
-  /** Makes all tokens invalid that were issued to a client until now. Rejects where that cannot be done. */
+  /** Revokes all tokens that were issued to a client until now. Rejects if that is not possible. */
   revokeClient? (clientId: string): Promise<void>
   /**
-   * Compares what all processes on the stores must agree on. The plugin calls it when the server starts.
+   * Compares the settings on which all processes on the stores must agree. The plugin calls it when the server starts.
    *
    * @throws FlowConfigurationError FST_OAUTH_SETTINGS_DIFFER
-   * @throws StoreUnavailableError then the first use tries again
+   * @throws StoreUnavailableError; then the first use tries again
    */
   start? (): Promise<void>
   /**
-   * Waits until tokens can be verified and, where there is `issue`, signed: by what was read of the stores less than `maxStale` ago.
-   * Left out where nothing needs to be read.
+   * Waits until tokens can be verified and, if there is `issue`, signed, from data that was read less than `maxStale` ago.
+   * Omitted if nothing needs to be read.
    *
-   * @throws StoreUnavailableError when they cannot
+   * @throws StoreUnavailableError if they cannot
    */
   ready? (): Promise<void>
-  /** The entries that tokens are checked against: those of the store of the clients, where there is a registry. */
+  /** The entries that tokens are checked against: those of the client store, if there is a registry. */
   readonly entries?: Entries | undefined
   /**
-   * The audiences that tokens may have, in order of preference: the token endpoint grants one of them, or those that the request names
-   * as its resources (RFC 8707 §2). Default those of `metadata`.
+   * The audiences of tokens, in order of preference. The token endpoint grants one of them, or those that the request names as
+   * resources (RFC 8707 §2). Default those of `metadata`.
    */
   readonly audience?: readonly string[]
-  /** What the documents of server and resource say of them. */
+  /** The metadata of the tokens in the documents of server and resource. */
   readonly metadata?: AccessTokensMetadata
 }

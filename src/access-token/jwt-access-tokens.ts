@@ -30,10 +30,10 @@ import type { ClaimsExpectation } from './validate-claims.ts'
 
 export type { JwtAccessTokensOptions } from './jwt-options.ts'
 
-// A compact JWS of ours is far shorter. What is longer is no token, and is not parsed.
+// Characters. Tokens of this package are far shorter. A longer string is rejected without parsing.
 const MAX_LENGTH = 16_384
 
-// Each is lost to a suspension of the process, or to a store that answers slowly.
+// An attempt fails if the process is suspended, or a store responds slowly.
 const MAX_ATTEMPTS = 5
 
 type Refusal = VerifyTokenResult & { isValid: false }
@@ -42,13 +42,13 @@ interface Verdict {
   readonly kid: string
   readonly alg: string
   readonly grant: TokenGrant
-  /** The state in which the token was found not to be revoked: {@link TokenValidity.changes}. */
+  /** The revocation state in which the token was last checked: {@link TokenValidity.changes}. */
   checkedIn: number
 }
 
 /**
- * JWT access tokens (RFC 9068): signed here, and verified here or by anybody who has the JWKS. The header names the key
- * and the type, the claims are those of RFC 9068 §2.2, and `sub` is the client (§2.2).
+ * JWT access tokens (RFC 9068): signed here, and verified here or by any resource server with the JWKS. The header contains the key
+ * id and the type, the claims are those of RFC 9068 §2.2, and `sub` is the client (§2.2).
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE, FST_OAUTH_INVALID_OPTION,
  *   FST_OAUTH_UNKNOWN_OPTION
@@ -130,14 +130,14 @@ export class JwtAccessTokens implements AccessTokens {
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
     const verdict = await this.#judge(token, this.#verified.keyOf(token), isThorough)
     if (!('result' in verdict)) return undefined
-    // RFC 7662 §2.2: active ends at `exp`. The tolerance is for servers whose clock is another one.
+    // RFC 7662 §2.2: active ends at `exp`. The tolerance applies to verification on other servers only.
     return verdict.grant.expiresAt <= this.#now() ? undefined : toTokenInformation(verdict.grant)
   }
 
   /**
-   * Makes all tokens invalid that were issued to a client until now: every process rejects them within a second.
+   * Revokes all tokens that were issued to a client until now. Every process rejects them within a second.
    *
-   * @throws TypeError without a store of revocations, for a client that is not in the registry
+   * @throws TypeError for a client that is not in the registry, if there is no revocation store
    */
   async revokeClient (clientId: string): Promise<void> {
     const { maxTokenLifetime } = this.#keys
@@ -153,8 +153,8 @@ export class JwtAccessTokens implements AccessTokens {
     await this.#revocations?.add({ kind: 'token', id: id as string, expiresAt: expiresAt + this.#expectation.clockTolerance })
   }
 
-  // Freshness comes first: only in a state that is recent enough does it mean anything that nothing has changed since the token was
-  // checked. The key is checked each time, since it is dropped by time, too.
+  // Freshness is checked first: an unchanged state proves nothing unless it is recent enough. The key is checked each time, because
+  // keys are also dropped at a fixed time.
   #cached (tokenKey: string | undefined): Verdict | undefined {
     if (tokenKey === undefined || !this.#validity.isReady()) return undefined
     this.#forgetAfterLoss()
@@ -167,18 +167,18 @@ export class JwtAccessTokens implements AccessTokens {
     return verdict
   }
 
-  // A key that was dropped takes its tokens with it, and may have come back for another algorithm (RFC 8725 §3.1).
+  // Tokens of a dropped key are invalid, and its kid may be in use again for another algorithm (RFC 8725 §3.1).
   #holds ({ kid, alg }: Verdict): boolean {
     if (this.#keys.holds !== undefined) return this.#keys.holds(kid, alg)
     const key = this.#keys.find(kid)
     if (!isThenable(key)) return key?.alg === alg
-    // It is looked for again where it can be waited for, and a failure is told there.
+    // The asynchronous path loads the key again, and reports a failure.
     Promise.resolve(key).catch(() => {})
     return false
   }
 
-  // Signature and claims need their time, and so does reading anew. What may have changed meanwhile is asked in one synchronous
-  // step at the end, and all over again if by then it was read too long ago, such as before the process was suspended.
+  // Verification and reads take time. So state that may have changed meanwhile is checked in one synchronous step at the end. If it is
+  // too old by then, for example after the process was suspended, everything starts over.
   async #judge (token: string, tokenKey: string | undefined, isThorough = false): Promise<Verdict | Refusal> {
     let verdict: Verdict | undefined
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -232,14 +232,14 @@ export class JwtAccessTokens implements AccessTokens {
     const jws = readJws(token)
     if (jws === undefined) return invalid('the token is no JWT')
     const { kid, alg } = jws.header
-    // Anything may stand there.
+    // The unverified header may contain any type.
     const key = typeof kid === 'string' ? await this.#keys.find(kid, isThorough) : undefined
-    // RFC 8725 §3.1: the key says by which algorithm it is used, never the token.
+    // RFC 8725 §3.1: the algorithm comes from the key, never from the token.
     if (key === undefined || key.alg !== alg) return invalid('no key of ours has this kid and alg')
     return await this.#isSignedBy(jws, key) ? this.#judgeSigned(jws, key) : invalid('the signature is wrong')
   }
 
-  // What is signed with our key is what we wrote, unless the key is used for something else too.
+  // A JWT with a valid signature has the expected content, unless the key is also used for other JWTs.
   #judgeSigned (jws: UnverifiedJws, { kid, alg }: SigningKey): Verdict | Refusal {
     rememberHeader(jws)
     if (!isAccessTokenType(jws.header.typ)) return invalid('the JWT is no access token')

@@ -10,16 +10,16 @@ import type { KeySource } from '../signing-keys/key-source.ts'
 import type { EntryStore, RevocationStore } from '../stores/contracts/index.ts'
 import { ENTRY_STORE, REVOCATION_STORE } from '../stores/contracts/option-rules.ts'
 
-/** What JWT access tokens are made and verified with. */
+/** Options of JwtAccessTokens. */
 export interface JwtAccessTokensOptions {
   /** The `iss` of every token: the https URL of this server, without query and fragment; http on loopback only. */
   issuer: string
-  /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
+  /** The audiences of tokens; the first is used unless the request names a resource (RFC 8707). Never empty. */
   audience: string | readonly string[]
-  /** What tokens are signed with, and verified by: a `SigningKeys`. */
+  /** The keys that sign and verify tokens: a `SigningKeys`. */
   keys: KeySource
   /**
-   * Keeps revocations of single tokens, and of all tokens of a client that is not in a registry. Default none: then single
+   * The store for revocations of single tokens, and of all tokens of a client that is not in a registry. Default none: then single
    * tokens cannot be revoked, and are valid until they expire.
    */
   revocations?: RevocationStore
@@ -28,26 +28,25 @@ export interface JwtAccessTokensOptions {
    * revoked. Default the store of `keys`.
    */
   entries?: EntryStore
-  /** Further claims. They cannot take the place of those that RFC 9068 defines. */
+  /** Returns additional claims. They cannot replace those that RFC 9068 defines. */
   claims?: (client: OAuth2Client, scope: readonly string[]) => Record<string, unknown>
   /**
-   * Seconds that clocks may differ. Default 5. The same in all processes on one store.
+   * Tolerated clock difference in seconds. Default 5. It must be equal in all processes on one store.
    */
   clockTolerance?: number
   /**
-   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
-   * 503. Default 600.
+   * Seconds for which tokens are accepted by cached data while a store is unavailable. After that, requests get a 503. Default 600.
    */
   maxStale?: number
-  /** How many verified tokens are remembered. Default 10,000. */
+  /** Maximum number of cached tokens. Default 10,000. */
   cacheSize?: number
-  /** Where signatures are made and verified. Default "pool" where there is a second core, else "batch". */
+  /** Where signatures are created and verified. Default "pool" with more than one core, else "batch". */
   signing?: Signing
-  /** Is called once per outage of the store of revocations. Default none. */
+  /** Called once per outage of the revocation store. Default none. */
   onError?: (error: Error) => void
   /** Accepts an issuer without TLS on any host: an eavesdropper reads secrets and tokens. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 

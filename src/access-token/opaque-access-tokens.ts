@@ -22,35 +22,34 @@ import { createGrant, fromStoredToken, toClaims, toStoredToken, toTokenInformati
 import type { TokenGrant, TokenInformation } from './token-grant.ts'
 import { REVOKED, storeIdOf, TokenValidity } from './token-validity.ts'
 
-/** What opaque access tokens are made and verified with. */
+/** Options of OpaqueAccessTokens. */
 export interface OpaqueAccessTokensOptions {
-  /** The https URL of this server, which introspection and metadata tell; http on loopback only. */
+  /** The https URL of this server, for introspection responses and metadata; http on loopback only. */
   issuer: string
-  /** What tokens may be for, the first unless the request names a resource (RFC 8707). Never empty. */
+  /** The audiences of tokens; the first is used unless the request names a resource (RFC 8707). Never empty. */
   audience: string | readonly string[]
-  /** Keeps the tokens, and what other processes must learn of their end. */
+  /** The store of the tokens and of their revocations. */
   store: TokenStore & RevocationStore
   /**
    * The store of the clients: tokens are rejected once their client was disabled or removed there, or its tokens were
    * revoked. Default `store`.
    */
   entries?: EntryStore
-  /** Seconds that clocks may differ. Default 5. The same in all processes on one store. */
+  /** Tolerated clock difference in seconds. Default 5. It must be equal in all processes on one store. */
   clockTolerance?: number
   /**
-   * Seconds for which tokens are accepted by what was read last, while a store is unavailable; then they are answered with
-   * 503. Default 600.
+   * Seconds for which tokens are accepted by cached data while a store is unavailable. After that, requests get a 503. Default 600.
    */
   maxStale?: number
-  /** How many tokens that were found are remembered. Default 10,000. */
+  /** Maximum number of cached tokens. Default 10,000. */
   cacheSize?: number
-  /** Seconds that the longest-living token of a client may live: for so long its revocation is kept. Default 86400. */
+  /** Maximum lifetime of a client's tokens in seconds: revocations of the client are kept for this time. Default 86400. */
   maxTokenLifetime?: number
-  /** Is told once per outage that revocations cannot be read. Default nobody is. */
+  /** Called once per outage in which revocations cannot be read. Default none. */
   onError?: (error: Error) => void
-  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read on the way. Default false. */
+  /** Accepts an http issuer on any host: without TLS, secrets and tokens can be read in transit. Default false. */
   dangerouslyAllowHttpIssuer?: boolean
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 
@@ -72,15 +71,14 @@ export const OPAQUE_ACCESS_TOKENS: OptionsDescription<OpaqueAccessTokensOptions>
   }
 }
 
-// Each is lost to a suspension of the process, or to a store that answers slowly.
+// An attempt fails if the process is suspended, or a store responds slowly.
 const MAX_ATTEMPTS = 5
 
 interface Found { readonly result: VerifyTokenResult & { isValid: true }, readonly hash: string, readonly grant: TokenGrant }
 
 /**
- * Opaque access tokens: 256 random bits that say nothing, of which only the SHA-256 is stored. For who must be able to
- * end a token at once without anything in the token being readable. Each is a row, and each verification a look-up,
- * unless the token was seen before.
+ * Opaque access tokens: 256 random bits, of which only the SHA-256 is stored. Use them if a token must not reveal its content, and
+ * must be revocable immediately. Each token is a database row, and each verification a look-up, unless the token is cached.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE, FST_OAUTH_INVALID_OPTION,
  *   FST_OAUTH_UNKNOWN_OPTION
@@ -151,20 +149,20 @@ export class OpaqueAccessTokens implements AccessTokens {
   async revoke (token: string): Promise<void> {
     const found = await this.#find(token)
     if (!('result' in found)) return
-    // Other processes may have found it before: those learn it from the revocations.
+    // Other processes may have cached the token, and learn from the revocations that it is revoked.
     await this.#revocations.add({ kind: 'token', id: found.hash, expiresAt: found.grant.expiresAt })
     await this.#store.removeToken(found.hash)
   }
 
-  /** Makes all tokens invalid that were issued to a client until now: every process rejects them within a second. */
+  /** Revokes all tokens that were issued to a client until now. Every process rejects them within a second. */
   async revokeClient (clientId: string): Promise<void> {
     await revokeClient(clientId, {
       entries: this.entries, revocations: this.#revocations, maxTokenLifetime: this.#maxTokenLifetime, clockTolerance: this.#clockTolerance, now: this.#now
     })
   }
 
-  // The look-up needs its time. What may have changed meanwhile is asked in one synchronous step at the end, and all over again
-  // if by then it was read too long ago, such as before the process was suspended.
+  // The look-up takes time. So state that may have changed meanwhile is checked in one synchronous step at the end. If it is too old
+  // by then, for example after the process was suspended, everything starts over.
   async #find (token: string): Promise<Found | VerifyTokenResult & { isValid: false }> {
     const hash = sha256Base64url(token)
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -205,7 +203,7 @@ export class OpaqueAccessTokens implements AccessTokens {
 
   async #lookUp (hash: string): Promise<Found | undefined> {
     const stored = await this.#store.findToken(hash)
-    // A token of another audience is for another resource server on the same store.
+    // A token with another audience is for another resource server on the same store.
     if (stored === undefined || stored.expiresAt <= this.#now() || !stored.audience.some((name) => this.metadata.audience.includes(name))) return undefined
     const grant = fromStoredToken(stored, this.metadata.issuer)
     const { clientId, scope, confirmation } = grant

@@ -1,7 +1,7 @@
 import type { KeySource } from '../signing-keys/key-source.ts'
 import type { AccessTokensMetadata } from './access-tokens.ts'
 
-/** What every kind of access token of ours says of itself. */
+/** The options that the metadata of each kind of access token derives from. */
 export interface MetadataOptions {
   issuer: string
   audience: string | readonly string[]
@@ -9,7 +9,7 @@ export interface MetadataOptions {
   dangerouslyAllowHttpIssuer?: boolean | undefined
 }
 
-/** Makes what metadata documents say of tokens, of options that were checked. */
+/** Creates the metadata of tokens from validated options. */
 export function resolveMetadata ({ issuer, audience, keys, dangerouslyAllowHttpIssuer }: MetadataOptions): AccessTokensMetadata {
   return Object.freeze({ issuer, audience: Object.freeze([audience].flat()), ...(keys && { keys }), ...(dangerouslyAllowHttpIssuer && { dangerouslyAllowHttpIssuer }) })
 }

@@ -5,7 +5,7 @@ import type { Revocation } from '../stores/contracts/index.ts'
 
 interface CutOff { readonly issuedBefore: number, readonly expiresAt: number }
 
-/** The revocations that a process holds: of a client's cut-offs the latest counts, those of tokens are only added. */
+/** The revocations that a process holds. Of the cut-offs of a client the latest applies; revoked tokens are only added. */
 export class RevocationState implements MergingState<Revocation> {
   readonly #tokens = new SplitMap<number>()
   readonly #cutOffs = new SplitMap<CutOff>()
@@ -20,7 +20,7 @@ export class RevocationState implements MergingState<Revocation> {
     return this.#tokens.has(id)
   }
 
-  /** The time before which the tokens of a client were issued that are revoked, in seconds since 1970. 0 for none. */
+  /** Returns the cut-off of a client in seconds since 1970: its tokens that were issued before are revoked. 0 for none. */
   cutOffOf (clientId: string): number {
     return this.#cutOffs.get(clientId)?.issuedBefore ?? 0
   }

@@ -4,19 +4,19 @@ import type { Clock } from '../lib/clock.ts'
 import type { Marked, Revocation, RevocationStore } from '../stores/contracts/index.ts'
 import { RevocationState } from './revocation-state.ts'
 
-// What was lost is written back so many at once: the connections of a pool are needed by others too.
+// Number of concurrent writes after a loss of history: other code needs connections of the pool too.
 const CONCURRENT_WRITES = 5
 
-/** What the revocations of a store are followed with. */
+/** Options for following the revocations of a store. */
 export interface RevocationsOptions {
   readonly now: Clock
-  /** Seconds that clocks may differ, at most. */
+  /** Returns the tolerated clock difference in seconds. */
   readonly clockTolerance: () => number
-  /** Is called once per outage, with the error. */
+  /** Called once per outage, with the error. */
   readonly onOutage: (error: Error) => void
 }
 
-/** The revocations of a store as this process holds them: of single tokens, and cut-offs of clients that no registry keeps. */
+/** The revocations of a store in this process: of single tokens, and cut-offs of clients that are not in a registry. */
 export class Revocations {
   readonly #store: RevocationStore
   readonly #reader: FeedReader<Revocation, RevocationState>
@@ -31,27 +31,27 @@ export class Revocations {
     })
   }
 
-  /** How old what is held is, and how it is read again. */
+  /** Returns the refresh state: the age of the data, and how to read it again. */
   get refresh (): BackgroundRefresh {
     return this.#reader.refresh
   }
 
-  /** Counts how often the store has lost history. */
+  /** Counts losses of history in the store. */
   get epoch (): number {
     return this.#reader.epoch
   }
 
-  /** Counts the revocations that were merged: what was decided by the others still holds as long as it is the same. */
+  /** Counts merged revocations. While it is unchanged, earlier checks are still valid. */
   get changes (): number {
     return this.#reader.state.changes
   }
 
-  /** The id of the store, once it was read. */
+  /** The id of the store, once it has been read. */
   get storeId (): string | undefined {
     return this.#reader.storeId
   }
 
-  /** Adds a revocation to the store. It is in force here as soon as the store has acknowledged it. */
+  /** Adds a revocation to the store. It takes effect here as soon as the store has acknowledged it. */
   async add (revocation: Revocation): Promise<void> {
     this.#reader.acknowledged(await this.#add([revocation]))
   }
@@ -60,7 +60,7 @@ export class Revocations {
     return this.#reader.state.isTokenRevoked(id)
   }
 
-  /** The time before which the tokens of a client were issued that are revoked, in seconds since 1970. 0 for none. */
+  /** Returns the cut-off of a client in seconds since 1970: its tokens that were issued before are revoked. 0 for none. */
   cutOffOf (clientId: string): number {
     return this.#reader.state.cutOffOf(clientId)
   }
@@ -77,7 +77,7 @@ export class Revocations {
   }
 }
 
-/** The store of revocations of a kind of access token, where it has one: the flow checks that it evicts nothing. */
+/** Returns the revocation store of a kind of access token, if it has one: the flow checks that it does not evict data. */
 export function revocationStoreOf (accessTokens: object | undefined): RevocationStore | undefined {
   return (accessTokens as { revocationStore?: RevocationStore } | undefined)?.revocationStore
 }

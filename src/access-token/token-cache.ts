@@ -2,9 +2,9 @@ import { LruMap } from 'toad-cache'
 import type { Clock } from '../lib/clock.ts'
 import { sha256Base64url } from '../lib/sha256.ts'
 
-/** What verified tokens are remembered by. */
+/** Options of the token cache. */
 export interface TokenCacheOptions {
-  /** How many; the one that was used longest ago goes first. 0 for none. Default 10,000. */
+  /** Maximum number of tokens; the least recently used one is evicted. 0 disables the cache. Default 10,000. */
   max?: number
   now: Clock
 }
@@ -12,11 +12,10 @@ export interface TokenCacheOptions {
 interface Entry<T> { verdict: T, until: number }
 
 /**
- * Remembers what tokens were found to say, so that a token is verified once and not in every request. Only for tokens
- * that are valid: a bad one must never push a good one out. Keyed by {@link sha256Base64url} a token, so that
- * none is kept.
+ * Caches the verification results of tokens, so that a token is verified once and not in every request. Caches valid tokens
+ * only: invalid ones must never evict them. The key is the {@link sha256Base64url} of a token, so that no token is kept in memory.
  *
- * Does NOT know of revocation: whoever asks looks at that each time.
+ * Does NOT check revocation: the caller checks it each time.
  */
 export class TokenCache<T> {
   readonly #entries: LruMap<Entry<T>>
@@ -29,12 +28,12 @@ export class TokenCache<T> {
     this.#now = now
   }
 
-  /** {@link sha256Base64url} a token. Undefined where none is remembered, and none needs a key. */
+  /** Returns the {@link sha256Base64url} of a token. Undefined if the cache is disabled. */
   keyOf (token: string): string | undefined {
     return this.#max > 0 ? sha256Base64url(token) : undefined
   }
 
-  /** @returns undefined for a token that is not remembered, or has expired since */
+  /** @returns undefined for a token that is not cached, or has expired */
   get (key: string | undefined): T | undefined {
     if (key === undefined) return undefined
     const entry = this.#entries.get(key)
@@ -44,14 +43,14 @@ export class TokenCache<T> {
     return undefined
   }
 
-  /** Forgets all verdicts. */
+  /** Removes all results. */
   clear (): void {
     this.#entries.clear()
   }
 
   /** @param expiresAt the token's own expiry, in seconds since 1970 */
   set (key: string | undefined, verdict: T, expiresAt: number): void {
-    // A map of none would be one without bound.
+    // A map with a maximum of 0 would be unbounded.
     if (this.#max > 0 && key !== undefined) this.#entries.set(key, { verdict, until: expiresAt })
   }
 }

@@ -5,8 +5,7 @@ import type { Confirmation } from '../token-type/token-type.ts'
 import { grantAudience } from './grant-audience.ts'
 
 /**
- * The content of an access token, whatever its kind. Each function below names every member: a member that one of them
- * forgets does not compile.
+ * The content of an access token of any kind. Each function below must name every member, otherwise it does not compile.
  */
 export interface TokenGrant {
   /** The issuer identifier of this server (RFC 8414 §2). */
@@ -15,7 +14,7 @@ export interface TokenGrant {
   readonly subject: string
   readonly clientId: string
   readonly scope: readonly string[]
-  /** The resource servers that the token is for. Never empty. */
+  /** The audience. Never empty. */
   readonly audience: readonly string[]
   /** Seconds since 1970. */
   readonly issuedAt: number
@@ -23,15 +22,15 @@ export interface TokenGrant {
   readonly expiresAt: number
   /** Undefined for an opaque token, which is found by its hash. */
   readonly id: string | undefined
-  /** The generation of the client. 0 for a client that has none. */
+  /** The generation of the client, 0 if it has none. */
   readonly generation: number
   /** The key or the certificate that the token is bound to (RFC 7800). Undefined for a bearer token. */
   readonly confirmation: Confirmation | undefined
-  /** Further claims. Undefined for none. Never one that has a member above. */
+  /** Additional claims. Undefined for none. Never one that has a member above. */
   readonly claims: Readonly<Record<string, unknown>> | undefined
 }
 
-/** The claims of a JWT access token (RFC 9068 §2.2). Those that are undefined are left out of the token. */
+/** The claims of a JWT access token (RFC 9068 §2.2). Undefined claims are omitted from the token. */
 export interface TokenClaims {
   iss: string
   aud: string | readonly string[]
@@ -47,7 +46,7 @@ export interface TokenClaims {
   [name: string]: unknown
 }
 
-/** The content of an introspection response for a valid token: the members of RFC 7662 §2.2 but `active`, and further claims. */
+/** The content of an introspection response for a valid token: the members of RFC 7662 §2.2 except `active`, and additional claims. */
 export interface TokenInformation {
   iss?: string
   aud: string | readonly string[]
@@ -65,7 +64,7 @@ export interface TokenInformation {
 export interface GrantedToken {
   client: OAuth2Client
   scope: readonly string[]
-  /** The audience, granted by the audiences of the flow's access tokens. Undefined for a flow whose access tokens name none. */
+  /** The audience, granted from the audiences of the flow's access tokens. Undefined for a flow whose access tokens have none. */
   audience?: readonly string[] | undefined
   /** The resources that were asked for (RFC 8707 §2). Read only without `audience`. Default none. */
   resource?: readonly string[]
@@ -76,7 +75,7 @@ export interface GrantedToken {
   generation?: number | undefined
 }
 
-/** The properties of a new token that its kind decides. */
+/** The properties of a new token that its kind determines. */
 export interface NewToken {
   readonly issuer: string
   /** The audiences that tokens of this kind may have. They are granted here where the flow knows of none: where a callback calls `issue`. */
@@ -84,9 +83,9 @@ export interface NewToken {
   readonly id?: string | undefined
   /** Seconds since 1970. */
   readonly issuedAt: number
-  /** Seconds. A longer lifetime is cut to it. Default Infinity. */
+  /** Seconds. Limits a longer lifetime. Default Infinity. */
   readonly maxLifetime?: number
-  /** Further claims, beside those of the client and before them. Those that have another source, such as `exp`, are dropped. */
+  /** Additional claims, which precede those of the client. Claims with another source, such as `exp`, are dropped. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -133,7 +132,7 @@ export function toClaims (grant: TokenGrant): TokenClaims {
   }
 }
 
-/** Returns the grant of a JWT, from claims that were validated. */
+/** Returns the grant of a JWT from its validated claims. */
 export function fromClaims (claims: TokenClaims, scope: readonly string[]): TokenGrant {
   const { iss, sub, client_id: clientId, aud, iat, exp, jti, gen, cnf } = claims
   return {
@@ -170,7 +169,7 @@ export function toTokenInformation (grant: TokenGrant): TokenInformation {
   }
 }
 
-/** Returns the row of an opaque token. Its issuer is that of the store's servers, its id the hash. */
+/** Returns the row of an opaque token. The issuer is not stored, and the id is the hash. */
 export function toStoredToken (grant: TokenGrant): StoredToken {
   const { issuer, subject, clientId, scope, audience, issuedAt, expiresAt, id, generation, confirmation, claims, ...rest } = grant
   allWritten(rest)
@@ -186,18 +185,18 @@ export function toStoredToken (grant: TokenGrant): StoredToken {
   }
 }
 
-/** Returns the grant of an opaque token that was found. */
+/** Returns the grant of a stored opaque token. */
 export function fromStoredToken ({ clientId, scope, audience, issuedAt, expiresAt, generation = 0, confirmation, claims }: StoredToken, issuer: string): TokenGrant {
   return { issuer, subject: clientId, clientId, scope, audience, issuedAt, expiresAt, id: undefined, generation, confirmation, claims }
 }
 
-// Has a member each, so that the names of all claims can be read off.
+// Contains every member, so that the names of all claims can be derived.
 const NO_GRANT: TokenGrant = {
   issuer: '', subject: '', clientId: '', scope: [], audience: [], issuedAt: 0, expiresAt: 0, id: undefined, generation: 0, confirmation: undefined, claims: undefined
 }
 
-// A further claim of such a name would contradict the token (RFC 7519 §4.1, RFC 7662 §2.2). A function named toJSON would write all
-// claims (JSON.stringify).
+// An additional claim with such a name would contradict the token (RFC 7519 §4.1, RFC 7662 §2.2). A function named toJSON would
+// replace all claims (JSON.stringify).
 const RESERVED: ReadonlySet<string> = new Set([...Object.keys(toClaims(NO_GRANT)), 'nbf', 'active', 'token_type', 'toJSON'])
 
 function furtherClaims (claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
@@ -205,10 +204,10 @@ function furtherClaims (claims: Readonly<Record<string, unknown>>): Readonly<Rec
   return further.length === 0 ? undefined : Object.fromEntries(further)
 }
 
-/** The audience of a token: one as a string, since half of the libraries compare it so. */
+/** Returns the audience of a token. A single one is a string, since many libraries compare it as a string. */
 function writeAudience (audience: readonly string[]): string | readonly string[] {
   return audience.length === 1 ? audience[0]! : audience
 }
 
-// A member that a function does not name is in its rest, which the compiler then rejects.
+// A member that a function does not name is left in its rest parameter, and then does not compile.
 function allWritten (_rest: Record<string, never>): void {}

@@ -5,39 +5,39 @@ import type { BackgroundRefresh } from '../lib/background-refresh.ts'
 import { monotonic } from '../lib/clock.ts'
 import type { Revocations } from './revocations.ts'
 
-/** What the validity of tokens depends on beside their own words. */
+/** The state, other than its own claims, on which the validity of a token depends. */
 export interface TokenValidityOptions {
   readonly entries: Entries | undefined
   readonly revocations: Revocations | undefined
   /** The state of the signing keys. */
   readonly keys?: BackgroundRefresh | undefined
   readonly agreement?: Agreement | undefined
-  /** Seconds for which tokens are accepted by what was read last, while a store is unavailable. */
+  /** Seconds for which cached state is used while a store is unavailable. */
   readonly maxStale: number
-  /** Seconds that clocks may differ. */
+  /** Tolerated clock difference in seconds. */
   readonly clockTolerance: number
 }
 
-/** A token as far as it can be revoked. */
+/** The data of a token that revocation depends on. */
 export interface RevocableToken {
   /** The `jti`, or the hash of an opaque token. */
   readonly id: string
   readonly clientId: string
   /** The key that has signed it. Undefined for an opaque token. */
   readonly kid?: string
-  /** 0 for one that carries none. */
+  /** 0 for a token without one. */
   readonly generation: number
   /** Seconds since 1970. */
   readonly issuedAt: number
 }
 
 /**
- * Tells whether tokens were revoked, by what was read of the stores less than a second ago. While a store is unavailable, by
- * what was read before, for `maxStale`; after that nobody can tell.
+ * Decides whether tokens are revoked, by state that was read from the stores less than a second ago. While a store is unavailable,
+ * uses the last state for `maxStale`; after that, revocation cannot be determined.
  *
- * Used in two steps: {@link ready} waits until everything was read recently enough; {@link isUsable} and {@link isRevoked}
- * are then asked in one synchronous step, the last before a token is accepted. {@link isReady} is the first step for those who do
- * not wait, and {@link changes} saves the second where nothing was read or written since a token passed it.
+ * Use it in two steps. {@link ready} waits until all state is recent enough. Then call {@link isUsable} and {@link isRevoked}
+ * in one synchronous step, immediately before a token is accepted. {@link isReady} replaces the first step for callers that do
+ * not wait. {@link changes} saves the second step if nothing has changed since a token passed it.
  */
 export class TokenValidity {
   readonly #options: TokenValidityOptions
@@ -51,30 +51,30 @@ export class TokenValidity {
     this.#maxStale = maxStale * 1000
   }
 
-  /** Counts how often a store has lost history: what was derived from it before is derived anew. */
+  /** Counts losses of history in a store. Data that was derived from it before must be derived again. */
   get epoch (): number {
     return (this.#options.entries?.epoch ?? 0) + (this.#options.revocations?.epoch ?? 0)
   }
 
-  /** Counts what was merged into the states that tokens are revoked by. As long as it is the same, {@link isRevoked} returns the same for a token. */
+  /** Counts merges into the revocation state. While it is unchanged, {@link isRevoked} returns the same result for a token. */
   get changes (): number {
     const { entries, revocations } = this.#options
     return (entries?.changes ?? 0) + (revocations?.changes ?? 0) + this.epoch
   }
 
-  /** Whether everything may be used now, without waiting. Starts the reads that are due, in the background. */
+  /** Returns whether all state may be used now, without waiting. Starts due reads in the background. */
   isReady (): boolean {
     if (this.#isRecent()) return true
     if (this.#options.agreement?.isOpen === true) return false
-    // Not by `some`, which would leave out reads that are due.
+    // Uses `filter`, because `some` would skip due reads.
     const waiting = this.#states.filter((state) => state.whenStale(this.#maxStale) !== undefined)
     return waiting.length === 0 && this.isUsable()
   }
 
   /**
-   * Waits until everything was read recently enough, or cannot be read for now.
+   * Waits until all state is recent enough, or cannot be read at present.
    *
-   * @throws StoreUnavailableError when what was read last is older than `maxStale`, or nothing was ever read
+   * @throws StoreUnavailableError if the last state is older than `maxStale`, or none was ever read
    */
   async ready (): Promise<void> {
     await this.#whenStale()
@@ -82,30 +82,30 @@ export class TokenValidity {
     if (failed !== undefined) throw toUnavailable(failed.error as Error)
   }
 
-  /** Whether everything that was read may be used at this moment. */
+  /** Returns whether all state is recent enough at this moment. */
   isUsable (): boolean {
     if (this.#options.agreement?.isOpen === true) return false
     return this.#states.every((state) => state.isUsable(this.#maxStale))
   }
 
-  /** Whether a token was revoked: it, its client, or all tokens that its client had. */
+  /** Returns whether a token was revoked: the token, its key, its client, or all tokens of its client. */
   isRevoked ({ id, clientId, kid, generation, issuedAt }: RevocableToken): boolean {
     const { entries, revocations, clockTolerance } = this.#options
     if (entries !== undefined && (entries.isTokenRevoked(clientId, generation) || (kid !== undefined && entries.isKeyRevoked(kid)))) return true
     if (revocations === undefined) return false
-    // The clock of the process that issued the token may have been ahead.
+    // The clock of the issuing process may have been ahead.
     const cutOff = revocations.cutOffOf(clientId)
     return revocations.isTokenRevoked(id) || (cutOff > 0 && issuedAt < cutOff + clockTolerance)
   }
 
-  // Whether everything was read so recently that nothing is due.
+  // Returns whether all state is so recent that no read is due.
   #isRecent (): boolean {
     if (this.#options.agreement?.isOpen === true) return false
     const time = monotonic()
     let clock: (() => number) | undefined
     let wall = 0
     for (const state of this.#states) {
-      // Most share one clock: it is read once.
+      // Most share one clock, which is then read once.
       if (state.wall !== clock) {
         clock = state.wall
         wall = clock()
@@ -115,7 +115,7 @@ export class TokenValidity {
     return true
   }
 
-  // Undefined if everything was read recently enough, or a store has just failed; otherwise a promise to wait for. Starts the reads that are due.
+  // Returns undefined if all state is recent enough, or a store has just failed; otherwise a promise to wait for. Starts due reads.
   #whenStale (): Promise<unknown> | undefined {
     let waiting: Array<Promise<unknown>> | undefined
     if (this.#options.agreement?.isOpen === true) waiting = [this.#options.agreement.settle()]
@@ -127,12 +127,12 @@ export class TokenValidity {
   }
 }
 
-/** The verdict on a token that was revoked. */
+/** The result for a revoked token. */
 export const REVOKED = Object.freeze({
   isValid: false, message: 'The access token was revoked', cause: 'the token, or all tokens of its client, were revoked'
 } as const)
 
-/** The id of the store that revocations are in. @throws StoreUnavailableError as long as it could not be read */
+/** Returns the id of the revocation store. @throws StoreUnavailableError until it could be read */
 export async function storeIdOf (revocations: Revocations): Promise<string> {
   const error = revocations.storeId === undefined ? await revocations.refresh.renew() : undefined
   if (error !== undefined) throw toUnavailable(error)

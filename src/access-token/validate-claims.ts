@@ -6,43 +6,43 @@ import type { VerifyTokenResult } from './access-tokens.ts'
 import { RFC_9068 } from './remote/presets.ts'
 import type { TokenPreset } from './remote/presets.ts'
 
-/** The type that tells a JWT access token from every other JWT of the same key (RFC 9068 §2.1). */
+/** The `typ` that distinguishes a JWT access token from every other JWT with the same key (RFC 9068 §2.1). */
 export const ACCESS_TOKEN_TYPE = 'at+jwt'
 
 const ACCESS_TOKEN_TYPES = /^(?:application\/)?at\+jwt$/i
 
-/** Tells whether the `typ` of a JOSE header is that of an access token (RFC 9068 §4). */
+/** Returns whether the `typ` of a JOSE header is that of an access token (RFC 9068 §4). */
 export function isAccessTokenType (typ: unknown): boolean {
   return typeof typ === 'string' && ACCESS_TOKEN_TYPES.test(typ)
 }
 
 const UNTYPED = /^(?:application\/)?jwt$/i
 
-/** Tells whether the `typ` of a JOSE header is that of an access token by a preset. */
+/** Returns whether the `typ` of a JOSE header is that of an access token under a preset. */
 export function isTypeOf ({ isUntyped }: TokenPreset, typ: unknown): boolean {
   return isAccessTokenType(typ) || (isUntyped && (typ === undefined || (typeof typ === 'string' && UNTYPED.test(typ))))
 }
 
-/** What claims are judged by. */
+/** The rules for the validation of claims. */
 export interface ClaimsExpectation {
   issuer: string
-  /** Those of this resource server: a token must be for one of them. */
+  /** The audiences of this resource server: a token must have one of them. */
   audience: readonly string[]
   now: Clock
-  /** Seconds that clocks may differ. */
+  /** Tolerated clock difference in seconds. */
   clockTolerance: number
-  /** Default that of RFC 9068. */
+  /** The expected profile of the token. Default RFC 9068. */
   preset?: TokenPreset
   /** The clients whose tokens are accepted. Default all. */
   clientIds?: readonly string[] | undefined
 }
 
-/** The claims of an access token, of which nothing is known but that the signature is good. */
+/** The claims of an access token whose signature is verified, and nothing else. */
 export type UnverifiedClaims = Readonly<Record<string, unknown>>
 
 /**
- * Judges the claims of a JWT access token by RFC 9068 §2.2 and §4, or as far as a preset asks for them. Freezes them, since they
- * reach every request that presents the token. Does NOT check the signature, the type in the header, and revocation.
+ * Validates the claims of a JWT access token by RFC 9068 §2.2 and §4, as far as the preset requires. Freezes them, since every
+ * request with the token receives them. Does NOT check the signature, the type in the header, and revocation.
  */
 export function validateClaims (claims: UnverifiedClaims, expectation: ClaimsExpectation): VerifyTokenResult {
   const { preset = RFC_9068, issuer, clientIds, now, clockTolerance } = expectation
@@ -64,13 +64,13 @@ export function validateClaims (claims: UnverifiedClaims, expectation: ClaimsExp
   if (cnf !== undefined && !isConfirmation(cnf)) return invalid('cnf is no set of thumbprints')
   return {
     isValid: true,
-    // Frozen, since one verdict serves every request that presents the token.
+    // Frozen, because every request with the token shares one result.
     credentials: deepFreeze({ app: { id: clientId }, scope, claims }),
     confirmation: cnf
   }
 }
 
-/** The claims that must be there, for the log. */
+/** Lists the required claims, for the log. */
 function namesOf ({ required, clientId }: TokenPreset): string {
   return [...new Set([...required, ...clientId])].join(', ').replace(/, ([^,]*)$/, ' or $1')
 }
@@ -85,13 +85,13 @@ function isForUs (aud: unknown, clientId: unknown, { audience, preset, clientIds
   if (clientIds === undefined) return false
   switch (preset?.withoutAudience) {
     case 'absent': return aud === undefined
-    // A list of other audiences beside the client is for other APIs.
+    // An array with further audiences belongs to other APIs.
     case 'client': return isText(clientId) && (aud === clientId || (Array.isArray(aud) && aud.length === 1 && aud[0] === clientId))
     default: return false
   }
 }
 
-/** Why a JWT of this server is another token than an access token. Undefined for an access token. */
+/** Returns why a JWT of the issuer is not an access token. Undefined for an access token. */
 function whyNoAccessToken (claims: UnverifiedClaims, { evidence, values, excluded }: TokenPreset): string | undefined {
   if (evidence.length > 0 && !evidence.some((name) => claims[name] !== undefined)) return `no access token: it has none of ${evidence.join(', ')}`
   const extra = excluded.find((name) => claims[name] !== undefined)
@@ -100,7 +100,7 @@ function whyNoAccessToken (claims: UnverifiedClaims, { evidence, values, exclude
   return other === undefined ? undefined : `no access token: its ${other} is another`
 }
 
-/** Undefined for what is no scope. */
+/** Parses the scopes. Undefined for an invalid value. */
 function readScope (scope: unknown = '', { isScopeList }: TokenPreset): string[] | undefined {
   if (typeof scope === 'string') return splitScope(scope)
   return isScopeList && Array.isArray(scope) && scope.every(isScopeToken) ? [...scope] : undefined

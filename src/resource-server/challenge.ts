@@ -3,20 +3,20 @@ import { formatChallenge, schemesOf } from '../http/authentication.ts'
 import type { PlainRequest } from '../http/plain-request.ts'
 import type { TokenTypes } from '../token-type/token-type.ts'
 
-/** The settings that challenges of protected resources are computed from. */
+/** The settings for the challenges of protected resources. */
 export interface ChallengeSettings {
   readonly realm: string
-  /** The token types that are accepted, by their authentication scheme in lower case. */
+  /** The accepted token types, by their authentication scheme in lower case. */
   readonly tokenTypesByScheme: ReadonlyMap<string, TokenTypes>
   /** The URL of the metadata by which a rejected client finds the authorization server (RFC 9728 §5.1). */
   readonly resourceMetadataUrl?: string | undefined
 }
 
 /**
- * Returns the WWW-Authenticate field of a rejected resource request: one challenge for each scheme that is accepted (RFC 6750 §3,
- * RFC 9449 §7.1). Undefined for a failure of the server, which no other credentials fix.
+ * Returns the WWW-Authenticate field of a rejected resource request: one challenge for each accepted scheme (RFC 6750 §3,
+ * RFC 9449 §7.1). Undefined for a server error, which other credentials cannot fix.
  *
- * @param needed the scopes that the resource needs
+ * @param needed the scopes that the resource requires
  */
 export function resourceChallenge (
   { realm, tokenTypesByScheme, resourceMetadataUrl }: ChallengeSettings,
@@ -26,10 +26,10 @@ export function resourceChallenge (
 ): string | undefined {
   if (status >= 500) return undefined
   const used = schemesOf(request.header('authorization') ?? '')
-  // Clients that read one challenge only take the first: that of the scheme which the request used.
+  // Some clients read the first challenge only, so that of the scheme in the request comes first.
   const offered = [...tokenTypesByScheme].sort(([one], [other]) => Number(used.includes(other)) - Number(used.includes(one)))
   return offered.map(([scheme, types]) => {
-    // RFC 9449 §7.1: the error is in the challenge of the scheme that was used. RFC 6750 §3.1: without a token, there is none.
+    // RFC 9449 §7.1: the error is in the challenge of the scheme in the request. RFC 6750 §3.1: without a token, there is none.
     const isFailed = code !== 'unauthorized' && used.includes(scheme)
     return formatChallenge(types[0].name, {
       realm,

@@ -17,12 +17,12 @@ import type { Confirmation, TokenType, TokenTypes } from '../token-type/token-ty
 import { resourceChallenge } from './challenge.ts'
 import type { ChallengeSettings } from './challenge.ts'
 
-/** The settings of a flow that verify resource requests. */
+/** The settings for the verification of resource requests. */
 export interface VerificationSettings extends ChallengeSettings {
   readonly verifyToken: VerifyToken
   /** Verifies a token again at little cost. Undefined for a `verifyToken` of the application. */
   readonly recheckToken?: VerifyToken | undefined
-  /** Looks up a verified token. Undefined where `verifyToken` has no synchronous cache. */
+  /** Looks up a verified token. Undefined if `verifyToken` has no synchronous cache. */
   readonly cachedToken?: ((token: string) => VerifyTokenResult<VerifiedCredentials> | undefined) | undefined
 }
 
@@ -32,15 +32,14 @@ interface PresentedToken {
   readonly types: TokenTypes
 }
 
-// RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never read. Beside a header, it is a second method (§2).
+// RFC 6750 §2.3, RFC 9700 §4.3.2: a token in the query is never used. In addition to a header, it is a second method (§2).
 const QUERY_TOKEN = new Set(['access_token'])
 
 /**
- * Returns the credentials of a request whose token is cached: synchronously, so that such a request waits for nothing. The only
- * synchronous path of verification.
+ * Returns the credentials of a request whose token is cached, synchronously. This is the only synchronous path of verification.
  *
- * @returns undefined in every other case, and when anything is wrong: then {@link verifyRequest} decides. Also for a token type
- *   that needs a proof
+ * @returns undefined in every other case, and if any check fails: then call {@link verifyRequest}. Also undefined for a token type
+ *   that requires a proof
  */
 export function credentialsFromCache (settings: VerificationSettings, request: PlainRequest): AuthCredentials | undefined {
   const { cachedToken } = settings
@@ -55,7 +54,7 @@ export function credentialsFromCache (settings: VerificationSettings, request: P
     if (startedAt !== undefined) publishVerified(describe(settings, request, startedAt), credentials.app?.id, credentials.scope)
     return credentials
   } catch {
-    // Such as a bound token without its proof. The asynchronous path finds the same reason, and reports it.
+    // For example, a bound token without its proof. The asynchronous path finds the same reason and reports it.
     return undefined
   }
 }
@@ -63,9 +62,9 @@ export function credentialsFromCache (settings: VerificationSettings, request: P
 /**
  * Verifies the access token of a resource request (RFC 6750), and publishes the outcome. Does NOT check scopes: see `checkScope`.
  *
- * @param needed the scopes that the resource needs, for the challenge
- * @throws StrategyError in every case of failure: an exception of verifyToken becomes the cause of a 500, an unavailable store
- *   that of a 503
+ * @param needed the scopes that the resource requires, for the challenge
+ * @throws StrategyError for every failure: an exception of verifyToken becomes the cause of a 500, an unavailable store that of
+ *   a 503
  */
 export async function verifyRequest (settings: VerificationSettings, request: PlainRequest, needed: readonly string[] = []): Promise<AuthCredentials> {
   const startedAt = isAccessObserved() ? monotonic() : undefined
@@ -80,31 +79,31 @@ export async function verifyRequest (settings: VerificationSettings, request: Pl
   }
 }
 
-/** Describes a request for its events. All types of a scheme have its name. */
+/** Describes a request for its events. All token types of a scheme have the name of the scheme. */
 export function describe ({ realm, tokenTypesByScheme }: ChallengeSettings, request: PlainRequest, startedAt?: number): AccessRequest {
   const { scheme } = parseAuthorization(request.header('authorization') ?? '')
   return { flow: realm, id: request.id, address: request.address, tokenType: tokenTypesByScheme.get(scheme)?.[0].name, startedAt }
 }
 
-/** @returns the error of a request that sends its token in more than one way (RFC 6750 §2) */
+/** @returns the error of a request with its token in more than one place (RFC 6750 §2) */
 export function severalMethods (): StrategyInvalidRequestError {
   return new StrategyInvalidRequestError('The access token is sent in more than one way')
 }
 
-// RFC 6750 §2, §2.1: one token, in the header, of the characters of b64token.
+// RFC 6750 §2, §2.1: one token, in the header, with the characters of b64token.
 function findToken ({ tokenTypesByScheme }: VerificationSettings, request: PlainRequest): PresentedToken | undefined {
   const { scheme, credentials: token } = parseAuthorization(request.header('authorization') ?? '')
   const types = tokenTypesByScheme.get(scheme)
   return types === undefined || !isB64Token(token) || hasQueryParameter(request.url, QUERY_TOKEN) ? undefined : { token, types }
 }
 
-// Why a request presents no token.
+// Returns the error of a request without a usable token.
 function presentationError ({ tokenTypesByScheme }: VerificationSettings, request: PlainRequest): StrategyError {
   const authorization = request.header('authorization') ?? ''
   const { scheme, credentials } = parseAuthorization(authorization)
   if (tokenTypesByScheme.has(scheme)) return isB64Token(credentials) ? severalMethods() : new StrategyInvalidRequestError()
-  // RFC 6750 §3.1: no token, or another scheme, is a 401 without an error code. Among several Authorization fields, ours may
-  // come after another.
+  // RFC 6750 §3.1: a request without a token, or with another scheme, is a 401 without an error code. Node.js joins several
+  // Authorization fields, so an accepted scheme may follow another one.
   return schemesOf(authorization).some((name) => tokenTypesByScheme.has(name)) ? new StrategyInvalidRequestError() : new StrategyMissingTokenError()
 }
 
@@ -122,8 +121,8 @@ async function verifyProven (
   { token, types }: PresentedToken,
   tokenType: TokenType
 ): Promise<AuthCredentials> {
-  // The cheap check comes first: the proof of a caller without a valid token is not verified, whatever its key costs. A verifyToken
-  // of the application is called once, with the confirmation.
+  // The cheap check comes first: the proof of a caller without a valid token is not verified, because that may be expensive. A
+  // verifyToken of the application is called once, with the confirmation.
   const isFirst = recheckToken !== undefined && tokenType.isPresented?.(request) !== false
   const early = isFirst ? await recheckToken(token, contextOf(request, tokenType)) : undefined
   // Throws.
@@ -131,12 +130,12 @@ async function verifyProven (
   const proof = checkProof(tokenType, await tokenType.confirmAccess?.(request, token))
   const context = contextOf(request, tokenType, proof?.confirmation)
   const result = early ?? await verifyToken(token, context)
-  // A client may show its certificate with a token that is not bound, where such tokens are accepted.
+  // A client may present its certificate with an unbound token, if such tokens are accepted.
   const isPlain = !(result as Answer)?.confirmation && types.some(({ confirmAccess }) => confirmAccess === undefined)
   const credentials = accept(result, isPlain ? undefined : proof?.confirmation)
   if (isPlain || proof?.consume === undefined) return credentials
   await proof.consume()
-  // Consuming the proof took time: whether the token was revoked is decided last.
+  // The token may have been revoked while the proof was consumed, so revocation is checked last.
   return recheckToken === undefined ? credentials : accept(await recheckToken(token, context), proof.confirmation)
 }
 
@@ -144,7 +143,7 @@ function contextOf ({ address }: PlainRequest, { name }: TokenType, confirmation
   return address === undefined ? { tokenType: name, confirmation } : { tokenType: name, confirmation, address }
 }
 
-// Every form of an answer. A callback may return null or anything else, too.
+// All forms of a result. A callback may also return null or any other value.
 type Answer = Partial<VerifyTokenAnswer & { success: boolean, error: unknown }> | undefined
 
 function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
@@ -153,10 +152,10 @@ function isAccepted ({ isValid, success }: NonNullable<Answer>): boolean {
 
 function accept (result: Answer, proven: Confirmation | undefined): AuthCredentials {
   if (!result || !isAccepted(result)) throw isStrategyError(result?.error) ? result.error : new StrategyInvalidTokenError(result?.message || undefined, { cause: result?.cause })
-  // A promise of credentials has no scope yet, and would open every route that needs none.
+  // A promise of credentials has no scopes yet, and would grant access to every route that requires none.
   if (!result.credentials || typeof result.credentials !== 'object' || isThenable(result.credentials)) throw new TypeError('verifyToken returned no credentials')
 
-  // RFC 9449 §7.2: a token that is bound to a key is never a bearer token, nor the other way round.
+  // RFC 9449 §7.2: a token that is bound to a key is never accepted as a bearer token, and vice versa.
   if (!sameConfirmation(result.confirmation ?? undefined, proven)) {
     throw new StrategyInvalidTokenError(undefined, { cause: 'the token is bound to another sender' })
   }

@@ -4,18 +4,18 @@ import type { Age } from '../../lib/age.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { networkOf } from '../../lib/ip.ts'
 
-/** The questions that may be asked at once, and those that may follow each second. */
+/** The maximum burst of requests, and the requests per second after it. */
 interface Rate { readonly capacity: number, readonly perSecond: number }
 
-// A client that starts anew with tokens that have expired asks a handful of questions.
+// A client that restarts with expired tokens causes a handful of requests.
 const PER_NETWORK: Rate = { capacity: 20, perSecond: 2 }
-// For callers with many addresses, and those whose address is not known.
+// Limits attackers with many addresses, and callers with unknown addresses.
 const IN_TOTAL: Rate = { capacity: 200, perSecond: 20 }
 const MAX_NETWORKS = 10_000
 
 /**
- * The questions to an issuer about tokens that it does not call active. Unauthenticated callers invent tokens at no cost: each would
- * cost the issuer a request. Questions about active tokens are given back, so that they cost nothing.
+ * Limits introspection requests about tokens that turn out to be inactive. Unauthenticated callers can invent tokens at no cost, and
+ * each would cost the issuer a request. Requests about active tokens are refunded.
  */
 export class IntrospectionBudget {
   readonly #now: Clock
@@ -28,10 +28,10 @@ export class IntrospectionBudget {
   }
 
   /**
-   * Takes a question.
+   * Takes one request from the budget.
    *
-   * @param address of the sender. Undefined where it is not known: then only the questions of all count
-   * @returns a function that gives it back; undefined if none is left
+   * @param address the address of the sender. Undefined if unknown: then only the total budget applies
+   * @returns a function that refunds it; undefined if the budget is exhausted
    */
   take (address: string | undefined): (() => void) | undefined {
     const network = address === undefined ? undefined : this.#bucketOf(networkOf(address))

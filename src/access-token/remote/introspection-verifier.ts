@@ -12,14 +12,14 @@ import { validateClaims } from '../validate-claims.ts'
 import type { ClaimsExpectation } from '../validate-claims.ts'
 import { IntrospectionBudget } from './introspection-budget.ts'
 
-// Seconds that an answer is used, from sending the question.
+// Seconds for which a response is used, from sending the request.
 const MAX_AGE = 60
-// A process that is suspended each time that it waits for an answer gives up.
+// A process that is suspended each time while it waits for a response gives up.
 const MAX_ATTEMPTS = 3
 
-/** Who this resource server is at the introspection endpoint. */
+/** The credentials of this resource server at the introspection endpoint. */
 export interface IntrospectionCredentials {
-  /** The client_id that this resource server has at the issuer. */
+  /** The client_id of this resource server at the issuer. */
   clientId: string
   /** Its secret, sent by HTTP Basic. */
   clientSecret: string
@@ -27,13 +27,13 @@ export interface IntrospectionCredentials {
 
 interface Answer {
   readonly result: VerifyTokenResult
-  /** Since the question was sent. */
+  /** The age of the response, counted from sending the request. */
   readonly age: Age
 }
 
 /**
- * Verifies access tokens of any kind by asking the authorization server (RFC 7662). An answer is used for a minute, from
- * sending the question, by the greater of the wall and the monotonic time: so long may a revocation go unnoticed here.
+ * Verifies access tokens of any kind by introspection at the authorization server (RFC 7662). Uses a response for a minute from
+ * sending the request, by the greater of wall clock and monotonic time. A revocation takes effect here within that time.
  */
 export class RemoteIntrospection {
   readonly #endpoint: RemoteDocument<string>
@@ -52,13 +52,13 @@ export class RemoteIntrospection {
     this.#budget = new IntrospectionBudget(remote.now)
   }
 
-  /** @throws RemoteUnavailableError if the issuer is unavailable, or does not know the credentials, or was asked about too many tokens that are not active */
+  /** @throws RemoteUnavailableError if the issuer is unavailable, rejects the credentials, or the budget for inactive tokens is exhausted */
   async verify (token: string, context?: VerifyTokenContext): Promise<VerifyTokenResult> {
     const key = this.#answers.keyOf(token)
     const cached = this.#answers.get(key)
     if (cached !== undefined && isRecent(cached.age)) return cached.result
 
-    // Nothing is known of the token: a 401 would have a good client throw it away.
+    // Validity is unknown: after a 401, a client would discard a valid token.
     const giveBack = this.#budget.take(context?.address)
     if (giveBack === undefined) throw new RemoteUnavailableError('The issuer is not asked: too many tokens were not active')
     try {
@@ -101,7 +101,7 @@ function isRecent (age: Age): boolean {
 function judge (answer: Record<string, unknown>, expectation: ClaimsExpectation): VerifyTokenResult {
   if (answer.active !== true) return { isValid: false, cause: 'the issuer says that the token is not active' }
   const time = expectation.now()
-  // RFC 7662 §2.2 leaves out what RFC 9068 wants: only aud and client_id must be there.
+  // RFC 7662 §2.2 does not require all claims of RFC 9068: only aud and client_id must be present.
   const absent = { iss: expectation.issuer, sub: answer.client_id, jti: 'unknown', iat: time, exp: time + MAX_AGE }
   const verdict = validateClaims({ ...absent, ...answer }, expectation)
   if (!verdict.isValid) return verdict
@@ -113,7 +113,7 @@ function basic ({ clientId, clientSecret }: IntrospectionCredentials): string {
   return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
 }
 
-// RFC 6749 §2.3.1, appendix B. The unreserved characters stay as they are, for servers that decode nothing.
+// RFC 6749 §2.3.1, appendix B. Does not encode unreserved characters, for servers that decode nothing.
 function formEncode (text: string): string {
   return encodeURIComponent(text).replaceAll('%20', '+')
 }

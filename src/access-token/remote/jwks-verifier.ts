@@ -14,14 +14,14 @@ import { isTypeOf, validateClaims } from '../validate-claims.ts'
 import type { ClaimsExpectation } from '../validate-claims.ts'
 import { RFC_9068 } from './presets.ts'
 
-// Asymmetric ones only: with HS256, the public key would be a secret that everybody knows (RFC 8725 §2.1).
+// Asymmetric algorithms only: with HS256, the public key would act as a secret that everyone has (RFC 8725 §2.1).
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
-// A process that is suspended each time that it has verified a signature gives up.
+// A process that is suspended after each verification gives up.
 const MAX_ATTEMPTS = 3
 
 interface Accepted {
   readonly result: VerifyTokenResult
-  /** Of the keys that the signature was verified by. */
+  /** The lineage of the keys that verified the signature. */
   readonly lineage: symbol
 }
 
@@ -31,13 +31,13 @@ interface Signed {
 }
 
 interface Unsigned {
-  /** Why it is rejected. */
+  /** The reason for the rejection. */
   readonly cause: Error
 }
 
 /**
- * Verifies JWT access tokens, of RFC 9068 or of a preset, of another authorization server by its JWKS. A key that the issuer has dropped is
- * rejected within ten minutes. Does NOT check whether a token was revoked.
+ * Verifies JWT access tokens of another authorization server, by RFC 9068 or a preset, with its JWKS. Rejects a key that the issuer
+ * has removed within ten minutes. Does NOT check whether a token was revoked.
  */
 export class RemoteJwts {
   readonly #keys: RemoteDocument<RemoteKeys>
@@ -51,7 +51,7 @@ export class RemoteJwts {
     this.#expectation = expectation
   }
 
-  /** @throws RemoteUnavailableError if the keys cannot be loaded, and none are held that are recent enough */
+  /** @throws RemoteUnavailableError if the keys cannot be loaded, and no recent ones are cached */
   async verify (token: string): Promise<VerifyTokenResult> {
     const tokenKey = this.#accepted.keyOf(token)
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -59,8 +59,8 @@ export class RemoteJwts {
       const cached = this.#accepted.get(tokenKey)
       const verified = cached?.lineage === keys.lineage ? cached : await this.#verifySignature(token, keys)
       if ('cause' in verified) return reject(verified.cause)
-      // What follows is synchronous. If the keys are too old by now, as in a process that was suspended, or one of them was
-      // dropped meanwhile, all is verified again.
+      // The rest is synchronous. If the keys are too old by now, as after a suspension of the process, or one of them was removed
+      // meanwhile, the token is verified again.
       if (this.#keys.current?.lineage !== verified.lineage) continue
       return 'result' in verified ? verified.result : this.#judge(verified, tokenKey)
     }
@@ -90,14 +90,14 @@ export class RemoteJwts {
       })
       return { claims, lineage }
     } catch (error) {
-      // Anything else, such as a key that cannot be imported, says nothing about the token.
+      // Any other error, such as a key that cannot be imported, does not mean that the token is invalid.
       if (!(error instanceof errors.JOSEError)) throw error
       return { cause: error }
     }
   }
 }
 
-/** The `typ` in the header of a JWS. @throws JWTInvalid for what is none, before a library parses it */
+/** Returns the `typ` in the header of a JWS. @throws JWTInvalid for a malformed JWS, before a library parses it */
 function typeOf (token: string): unknown {
   const [header, payload] = token.split('.', 2).map(decodeObject)
   if (header === undefined || payload === undefined) throw new errors.JWTInvalid('The token is no JWS')

@@ -2,25 +2,25 @@
 export interface TokenPreset {
   /** Whether the `typ` of the header may also be "JWT", or absent. */
   readonly isUntyped: boolean
-  /** The claims that may hold the id of the client. The first one that is there counts. */
+  /** The claims that may contain the client_id. The first one that is present is used. */
   readonly clientId: readonly string[]
-  /** The claims that may hold the scopes. The first one that is there counts. */
+  /** The claims that may contain the scopes. The first one that is present is used. */
   readonly scope: readonly string[]
   /** Whether the scopes may be an array. */
   readonly isScopeList: boolean
-  /** Claims that must be there, as strings. */
+  /** Claims that must be present, as strings. */
   readonly required: readonly string[]
-  /** Claims that ID tokens of this server lack: one of them must be there. Empty where the `typ` of the header says what a token is. */
+  /** Claims that ID tokens of this server lack: one of them must be present. Empty if the `typ` of the header identifies access tokens. */
   readonly evidence: readonly string[]
-  /** The values that a claim may have, if it is there. */
+  /** The allowed values of a claim, if it is present. */
   readonly values: Readonly<Record<string, readonly string[]>>
-  /** Claims that no access token of this server has, but other tokens of it. */
+  /** Claims that other tokens of this server have, and its access tokens never have. */
   readonly excluded: readonly string[]
-  /** What the `aud` of a token for one of `clientIds` may be instead of the audience: absent, or the client itself. */
+  /** The allowed `aud`, other than the audience, of a token for one of `clientIds`: absent, or the client itself. */
   readonly withoutAudience?: 'absent' | 'client'
 }
 
-/** The form of RFC 9068 §2. */
+/** The profile of RFC 9068 §2. */
 export const RFC_9068: TokenPreset = {
   isUntyped: false,
   clientId: ['client_id'],
@@ -39,7 +39,7 @@ const UNTYPED = { ...RFC_9068, isUntyped: true, isScopeList: true, required: [],
 
 const ENTRA = { ...UNTYPED, scope: ['scp', 'roles'], required: ['ver'] } as const
 
-/** The default access tokens of servers that are not as RFC 9068 wants them, by the names of the presets. */
+/** The default access tokens of servers that do not conform to RFC 9068, by the names of the presets. */
 export const TOKEN_PRESETS = {
   auth0: { ...UNTYPED, clientId: ['azp', 'client_id'], evidence: ['scope', 'gty', 'permissions', 'client_id'] },
   cognito: { ...UNTYPED, required: ['token_use'], evidence: ['client_id'], values: { token_use: ['access'] }, withoutAudience: 'absent' },

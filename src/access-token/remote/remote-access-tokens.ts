@@ -16,43 +16,43 @@ import { RFC_9068, TOKEN_PRESETS } from './presets.ts'
 import type { TokenPreset, TokenPresetName } from './presets.ts'
 import { toVerificationError } from './unavailable.ts'
 
-/** Whose access tokens a resource server takes, and how it verifies them. */
+/** Options of RemoteAccessTokens. */
 export interface RemoteAccessTokensOptions {
   /** The authorization server's issuer identifier, compared exactly: an https URL without query and fragment; http on loopback only. */
   issuer: string
-  /** What this resource server is called in the `aud` of tokens; one of several is enough. Never empty. */
+  /** The accepted `aud` values of tokens: one of several is sufficient. Never empty. */
   audience: string | readonly string[]
-  /** Introspects each token (RFC 7662) with these credentials. Default the issuer's JWKS, by which no revocation of a token is noticed. */
+  /** Introspects each token (RFC 7662) with these credentials. Default: verifies by the issuer's JWKS, which does not detect revocation. */
   introspection?: IntrospectionCredentials
   /**
-   * The authorization server, if its JWTs are not those of RFC 9068: accepts its default access tokens, and neither its ID tokens
+   * The authorization server, if its JWTs do not conform to RFC 9068. Accepts its default access tokens, and neither its ID tokens
    * nor its tokens for another API. Default none: `typ` at+jwt, `client_id`, `sub`, `jti`, and `scope` as a string.
    */
   preset?: TokenPresetName
   /**
-   * The clients whose tokens are accepted. Required for Cognito, whose tokens name no API. For Spring Authorization Server, a
+   * The clients whose tokens are accepted. Required for Cognito, whose tokens have no audience. For Spring Authorization Server, a
    * token of one of them may have the client itself as `aud`. Default all clients.
    */
   clientIds?: readonly string[]
-  /** Seconds that clocks may differ. Default 60. */
+  /** Tolerated clock difference in seconds. Default 60. */
   clockTolerance?: number
   /**
    * Seconds for which the keys and the metadata of the issuer are used beyond their maximum age (ten minutes, an hour) while the
-   * issuer is unavailable. After that, requests are answered with 503. Default 600.
+   * issuer is unavailable. After that, requests get a 503. Default 600.
    */
   maxStale?: number
-  /** How many verified tokens are cached. Default 10,000. */
+  /** Maximum number of cached tokens. Default 10,000. */
   cacheSize?: number
-  /** Is called once per outage of the issuer, when its keys or its metadata stay in use. Default nothing is called. */
+  /** Called once per outage of the issuer, while its cached keys and metadata stay in use. Default none. */
   onError?: (error: Error) => void
-  /** Default Node's own. */
+  /** The fetch implementation. Default that of Node.js. */
   fetch?: Fetch
   /**
-   * Accepts an http issuer on any host, and http URLs in its metadata: without TLS, its keys can be replaced on the way.
+   * Accepts an http issuer on any host, and http URLs in its metadata: without TLS, its keys can be replaced in transit.
    * Default false.
    */
   dangerouslyAllowHttpIssuer?: boolean
-  /** Default the clock of the machine. */
+  /** The clock. Default the system clock. */
   now?: Clock
 }
 
@@ -80,20 +80,21 @@ export const REMOTE_ACCESS_TOKENS: OptionsDescription<RemoteAccessTokensOptions>
   }
 }
 
-// What is longer is no token, and is neither parsed nor sent on.
+// Characters. A longer string is neither parsed nor sent to the issuer.
 const MAX_LENGTH = 16_384
 
 /**
- * Access tokens that another authorization server issues: for a resource server. The URLs that are needed are found in the
- * issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token.
+ * Access tokens of another authorization server, for a resource server. The URLs of the keys or of introspection are discovered in
+ * the issuer's metadata (RFC 8414, or OpenID Connect Discovery), at the first token.
  *
- * JWTs (RFC 9068, or those of a `preset`) are verified by the issuer's JWKS: new keys are found as soon as a token names one, and a key that the issuer
- * has dropped is rejected within ten minutes. With `introspection`, the issuer is asked about tokens of any kind, and its answer
- * used for a minute, from sending the question. Of tokens that turn out not to be active, the issuer is asked about 20 at once and 2 a second for
- * one network (an IPv4 address, or 64 bits of an IPv6 address), 200 and 20 for all: beyond that, a token that is not cached is answered with 503.
+ * JWTs (RFC 9068, or those of a `preset`) are verified by the issuer's JWKS. New keys are loaded as soon as a token names one, and a
+ * key that the issuer has removed is rejected within ten minutes. With `introspection`, the issuer introspects tokens of any kind,
+ * and its response is used for a minute, from sending the request. Introspection of inactive tokens is limited to a burst of 20 and 2
+ * per second for one network (an IPv4 address, or 64 bits of an IPv6 address), and to 200 and 20 in total. Beyond that, a token that
+ * is not cached gets a 503.
  *
- * While the issuer is unavailable, no valid token is rejected: its keys stay in use for `maxStale`, and where nothing is known
- * of a token, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
+ * While the issuer is unavailable, no valid token is rejected: its keys stay in use for `maxStale`. If the validity of a token is
+ * unknown, `verify` rejects with a StoreUnavailableError, which is a 503 with Retry-After.
  *
  * @throws FlowConfigurationError FST_OAUTH_INVALID_ISSUER, FST_OAUTH_INVALID_AUDIENCE, FST_OAUTH_INVALID_MAX_STALE,
  *   FST_OAUTH_INVALID_PRESET, FST_OAUTH_INVALID_OPTION, FST_OAUTH_UNKNOWN_OPTION
@@ -117,7 +118,7 @@ export class RemoteAccessTokens implements AccessTokens {
       : new RemoteIntrospection(remote, expectation, cacheSize, introspection)
   }
 
-  /** @throws StoreUnavailableError if the issuer is unavailable and nothing is known of the token */
+  /** @throws StoreUnavailableError if the issuer is unavailable and the validity of the token is unknown */
   async verify (token: string, context?: VerifyTokenContext): Promise<VerifyTokenResult> {
     if (token.length > MAX_LENGTH) return { isValid: false, cause: 'the token is too long' }
     try {
