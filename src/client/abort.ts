@@ -1,5 +1,5 @@
 /**
- * Waits for shared work. A signal that aborts rejects for its own caller only: the work goes on for the others.
+ * Waits for shared work. An aborted signal rejects only for its own caller: the work continues for the others.
  *
  * @throws the reason of the signal
  */

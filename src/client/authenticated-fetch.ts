@@ -41,7 +41,7 @@ export function authenticatedFetch (settings: AuthenticatedFetchSettings): typeo
       if (next === undefined) return response
       await response.body?.cancel()
       parts = next
-      // Once another origin was in the way, the token stays away.
+      // After a redirect to another origin, the token is no longer sent.
       hasToken &&= parts.url.origin === origin
     }
     throw new TypeError(`The API redirects more than ${MAX_REDIRECTS} times`)
@@ -60,7 +60,7 @@ async function sendWithToken (settings: AuthenticatedFetchSettings, parts: Reque
     if (response.status !== 401) return response
     const reason = retryReasonOf(response.headers.get('www-authenticate'))
     if (held.prover !== undefined && reason !== undefined) clock.note(origin, response.headers, sentAt)
-    // Each reason once: another rejection is for the caller to see.
+    // Retry once per reason: the caller receives any further rejection.
     if (reason === undefined || reasons.has(reason) || !canHelp(reason, held, source, clock.offset(origin) !== offset)) return response
     reasons.add(reason)
     publish('request.retried', () => ({ ...event, origin, method: parts.method, reason, isReplayed: parts.isReplayable }))

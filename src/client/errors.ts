@@ -4,7 +4,7 @@ export type OAuthClientErrorCode =
   | 'OAUTH_CLIENT_INVALID_OPTION'
   /** There is no option of this name. Thrown when the client is created. */
   | 'OAUTH_CLIENT_UNKNOWN_OPTION'
-  /** The URL is none that tokens may be sent to. Nothing was sent. */
+  /** Tokens may not be sent to the origin of the URL. Nothing was sent. */
   | 'OAUTH_CLIENT_ORIGIN_NOT_ALLOWED'
   /** The metadata of the authorization server is missing, malformed, or of another issuer. */
   | 'OAUTH_CLIENT_DISCOVERY_FAILED'
@@ -14,7 +14,7 @@ export type OAuthClientErrorCode =
   | 'OAUTH_CLIENT_TOKEN_DENIED'
   /** The authorization server cannot be reached, is overloaded or fails. `retryAfter` has seconds. */
   | 'OAUTH_CLIENT_SERVER_UNAVAILABLE'
-  /** The authorization server answered with something that is no valid token response. */
+  /** The response of the authorization server is not a valid token response. */
   | 'OAUTH_CLIENT_INVALID_RESPONSE'
   /** The request has to be sent again, and its body is a stream. `response` has the response to the first attempt. */
   | 'OAUTH_CLIENT_BODY_NOT_REPLAYABLE'

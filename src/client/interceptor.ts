@@ -13,7 +13,7 @@ type Dispatch = Dispatcher['dispatch']
 /**
  * Returns an interceptor for a dispatcher of undici: it adds a token to each request to an allowed origin, and leaves requests to
  * other origins as they are. A request that is rejected as `invalid_token`, or for want of a DPoP nonce, is sent once more if its
- * body is a string or bytes; otherwise the response is handed on.
+ * body is a string or bytes; otherwise the response is passed on.
  *
  * @example
  * const dispatcher = new Agent().compose(oauthInterceptor(api))

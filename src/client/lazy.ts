@@ -1,4 +1,4 @@
-// The parts that most clients do not need are loaded when they are used first: those for keys, and undici.
+// Parts that most clients do not need are loaded on first use: key support and undici.
 import type { LoadProver } from './dpop.ts'
 import type { DispatcherFetch } from './mutual-tls.ts'
 import type { OAuthClientOptions } from './options.ts'

@@ -19,7 +19,7 @@ export interface AccessToken {
   readonly tokenType: 'Bearer' | 'DPoP'
   /** When the token expires, by the own clock. */
   readonly expiresAt: Date
-  /** The granted scope, if the server told it. */
+  /** The granted scope, if the server returned it. */
   readonly scope: string | undefined
 }
 
@@ -106,7 +106,7 @@ export function oauthClient (options: OAuthClientOptions): OAuthClient {
   return clientFor(options)
 }
 
-// Sorted, since the order of scopes and parameters makes no other token.
+// Sorted, since the order of scopes and parameters does not matter for the token.
 function parametersOf (scope: string | readonly string[], resource: string | readonly string[], further: Readonly<Record<string, string>>): URLSearchParams {
   const parameters = new URLSearchParams(Object.entries(further))
   const scopes = [...new Set(typeof scope === 'string' ? scope.split(' ') : scope)].sort().join(' ').trim()

@@ -6,14 +6,14 @@ import type { OAuthClientEvents } from './events.ts'
 type Labels = Record<string, string | number>
 type Listeners = { readonly [N in keyof OAuthClientEvents]?: (event: OAuthClientEvents[N]) => void }
 
-/** As much of prom-client as is used here. */
+/** The part of prom-client that is used here. */
 export interface PrometheusLike<Register> {
   readonly register: Register
   readonly Counter: new (options: { name: string, help: string, labelNames: string[], registers: Register[] }) => { inc: (labels: Labels) => void }
   readonly Histogram: new (options: { name: string, help: string, labelNames: string[], registers: Register[] }) => { observe: (labels: Labels, value: number) => void }
 }
 
-/** As much of a tracer of `@opentelemetry/api` as is used here. */
+/** The part of a tracer of `@opentelemetry/api` that is used here. */
 export interface TracerLike {
   startSpan: (name: string, options: { startTime: number, attributes: Record<string, string | number | boolean | undefined> }) => {
     setStatus: (status: { code: number }) => unknown

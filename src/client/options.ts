@@ -8,7 +8,7 @@ import type { ClientCertificate } from './mutual-tls.ts'
 import type { AssertionKey } from './credentials/private-key-jwt.ts'
 import type { OrFunction } from './or-function.ts'
 
-/** What a token is for. */
+/** The target of a token: scope, resource and origins. */
 export interface TokenTarget {
   /** Scope names, as an array or separated by spaces. Default none: the server grants the default scopes of the client. */
   scope?: string | readonly string[]
@@ -93,7 +93,7 @@ const CLIENT: Record<keyof OAuthClientOptions, Check> = {
   now: FUNCTION
 }
 
-/** Checks what a token is for. @throws OAuthClientError OAUTH_CLIENT_UNKNOWN_OPTION, OAUTH_CLIENT_INVALID_OPTION */
+/** Checks the target of a token. @throws OAuthClientError OAUTH_CLIENT_UNKNOWN_OPTION, OAUTH_CLIENT_INVALID_OPTION */
 export function checkTarget (target: TokenTarget, allowHttp: boolean): void {
   check(target, TARGET)
   for (const origin of target.allowedOrigins ?? []) demandSecure('allowedOrigins', origin, allowHttp)

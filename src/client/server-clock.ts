@@ -20,7 +20,7 @@ export class ServerClock {
     return this.#offsets.get(origin) ?? 0
   }
 
-  /** Takes the time from a response. Ignores what a cache answered. @param sentAt own time of the request, in seconds */
+  /** Takes the time from a response. Ignores responses from a cache. @param sentAt own time of the request, in seconds */
   note (origin: string, headers: Headers, sentAt: number): void {
     const time = Date.parse(headers.get('date') ?? '') / 1000
     if (!Number.isFinite(time) || headers.has('age')) return

@@ -55,7 +55,7 @@ export function retryAfterOf (headers: Headers, now: number): number | undefined
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER) : undefined
 }
 
-// Of the error, the code alone: messages and other members may contain what was sent.
+// Uses only the code of the error: messages and other members may contain request data.
 function reasonOf (error: unknown): string {
   for (let part = error; part instanceof Error; part = part.cause) {
     const { code } = part as { code?: unknown }

@@ -14,7 +14,7 @@ const MAX_AGE = 3_600_000
 /** The metadata of an authorization server, with the token endpoint that this client uses. */
 export type TokenServer = AuthorizationServer & { readonly token_endpoint: string }
 
-/** Fetches the metadata of the authorization server, or takes what the options say. */
+/** Fetches the metadata of the authorization server, or uses the options. */
 export class ServerMetadata {
   readonly #options: OAuthClientOptions
   readonly #now: Clock
@@ -52,7 +52,7 @@ export class ServerMetadata {
     try {
       const options = { [customFetch]: send, [allowInsecureRequests]: true }
       let response = await discoveryRequest(issuer, { ...options, algorithm: 'oauth2' })
-      // Servers that know OpenID Connect Discovery only.
+      // For servers that support only OpenID Connect Discovery.
       if (response.status === 404) response = await discoveryRequest(issuer, { ...options, algorithm: 'oidc' })
       const metadata = await processDiscoveryResponse(issuer, response)
       // RFC 8705 §5.

@@ -13,7 +13,7 @@ import type { ServerMetadata, TokenServer } from './server-metadata.ts'
 /** A token as the server issued it. */
 export interface IssuedToken {
   readonly accessToken: string
-  /** The granted scope, if the server told it. */
+  /** The granted scope, if the server returned it. */
   readonly scope: string | undefined
   /** Milliseconds since the token request was sent. */
   readonly age: Age
@@ -45,11 +45,11 @@ const TOKEN = /^[\x21-\x7e]+$/
 /** Requests tokens of one kind. */
 export interface TokenRequester {
   readonly request: () => Promise<IssuedToken>
-  /** Tells whether the credential is another one than the one that the server rejected last. */
+  /** Returns whether the credential differs from the one that the server rejected last. */
   readonly hasNewCredential: () => Promise<boolean>
 }
 
-/** Returns what requests tokens for a scope and resources. */
+/** Returns the requester of tokens for a scope and resources. */
 export function tokenRequester (settings: TokenRequestSettings, parameters: URLSearchParams): TokenRequester {
   let rejected: unknown
   return {
@@ -143,7 +143,7 @@ function isOurs (error: unknown): boolean {
   return typeof (error as { code?: unknown } | null)?.code === 'string' && String((error as { code: string }).code).startsWith('OAUTH_')
 }
 
-// Long words may be the secret in another encoding, an assertion or a token.
+// Also redacts long words, which may be the secret in another encoding, an assertion or a token.
 function redact (text: string, secret = ''): string {
   const bare = secret === '' ? text : text.replaceAll(secret, REDACTED)
   return bare.replace(/[^\x20-\x7e]/g, '?').replace(/\S{16,}|\S*%\S*/g, REDACTED).slice(0, 200)

@@ -8,7 +8,7 @@ import { publish } from './events.ts'
 import type { ClientEvent } from './events.ts'
 import type { IssuedToken, TokenRequester } from './token-request.ts'
 
-/** A token that may be sent, with the times that decide about it. */
+/** A token with the times until which it is sent and after which it is renewed. */
 export interface HeldToken extends IssuedToken {
   /** Milliseconds from sending the token request, until which the token is sent. */
   readonly usableFor: number
@@ -20,7 +20,7 @@ export interface HeldToken extends IssuedToken {
 
 /** The parts of a token source. */
 export interface TokenSourceSettings extends TokenRequester {
-  /** What its events have in common. */
+  /** The common members of its events. */
   readonly event: ClientEvent
   readonly now: Clock
 }
@@ -43,7 +43,7 @@ const DENIAL = 30_000
 const [FIRST_BACKOFF, MAX_BACKOFF] = [250, 30_000]
 // Token requests, and milliseconds of waiting between them, for one group of waiting callers.
 const [MAX_ATTEMPTS, PATIENCE] = [3, 5_000]
-// Milliseconds for which a token that was requested because of a rejection is not to blame for the next one.
+// Milliseconds after a rejection during which another rejection does not cause another token request.
 const REJECTION_INTERVAL = 5_000
 
 /** Keeps one token: for one issuer, client, scope, resource and key. At most one token request is in flight. */
@@ -86,9 +86,9 @@ export class TokenSource {
   }
 
   /**
-   * Takes back a token that an API rejected as invalid. Of all callers that had it, the first causes a renewal.
+   * Discards a token that an API rejected as invalid. Of all callers that had it, the first causes a renewal.
    *
-   * @returns false if the token itself was requested for that reason just now: another one would fare no better
+   * @returns false if the token itself was requested for that reason just now: another one would be rejected too
    */
   reject (token: HeldToken): boolean {
     if (this.#held !== token) return true
@@ -127,7 +127,7 @@ export class TokenSource {
     return this.#pause === undefined ? 0 : this.#pause.until - monotonic()
   }
 
-  // The same error again, with the time that is left.
+  // Returns the same error with the remaining time.
   #paused (left: number): unknown {
     const error = this.#pause?.error
     return error instanceof OAuthClientError ? new OAuthClientError(error.code, error.message, { ...error, retryAfter: Math.ceil(left / 1000) }) : error

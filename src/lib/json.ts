@@ -4,7 +4,7 @@ export function deepFreeze<T> (value: T): T {
   return value
 }
 
-/** Copies an object without the members that are undefined, as JSON would have it. */
+/** Copies an object without the members that are undefined, as JSON.stringify does. */
 export function withoutUndefined (members: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
 }
@@ -15,7 +15,7 @@ const MAX_DEPTH = 32
 /**
  * Parses a JSON object that an unauthenticated caller has sent.
  *
- * @returns undefined for text that is no JSON object, or has more than 32 levels
+ * @returns undefined for a string that is not a JSON object, or has more than 32 levels
  */
 export function parseJsonObject (text: string): Record<string, unknown> | undefined {
   if (isDeeper(text, MAX_DEPTH)) return undefined
@@ -28,7 +28,7 @@ export function parseJsonObject (text: string): Record<string, unknown> | undefi
   }
 }
 
-// Brackets within strings do not nest. A text that is no JSON may be counted wrong: the parser rejects it.
+// Brackets within strings do not nest. The count may be wrong for invalid JSON, which the parser rejects.
 function isDeeper (text: string, max: number): boolean {
   let depth = 0
   let isInString = false

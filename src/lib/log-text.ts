@@ -1,11 +1,11 @@
-/** The first characters of every generated client secret, by which secret scanners and the log find it. */
+/** The first characters of every generated client secret, by which secret scanners and the redaction of logs detect it. */
 export const SECRET_PREFIX = 'fccs_'
 
 const REDACTED = '[redacted]'
 
 // Characters of an identifier. Ours have 20, and RFC 6749 appendix A.1 allows printable ASCII only.
 const MAX_LENGTH = 100
-// Times the maximum length. More is not examined, so that the cost does not depend on the caller.
+// Times the maximum length. The rest is not examined, so that callers do not determine the cost.
 const EXAMINED = 8
 const UNPRINTABLE = /[^\x20-\x7e]/g
 // The underscore may be percent-encoded, as in a URL.
@@ -18,9 +18,10 @@ const PERCENT_ENCODED = /%[0-9A-Fa-f]{2}/
 const MAX_DECODINGS = 2
 
 /**
- * Makes a text that a caller has chosen fit for logs, events, audit records and error messages: printable ASCII without control
- * characters and bidirectional marks, at most `max` characters, and without the secrets, assertions, proofs and JWTs that may be
- * in it. Secrets that humans have chosen, and opaque tokens, cannot be recognized.
+ * Sanitizes a string that a caller has chosen for logs, events, audit records and error messages: printable ASCII without
+ * control
+ * characters and bidirectional marks, at most `max` characters, and without generated secrets, assertions, proofs and JWTs.
+ * Does NOT detect secrets that humans have chosen, and opaque tokens.
  *
  * @param max default 100
  */
@@ -31,17 +32,17 @@ export function toLogText (text: string, max = MAX_LENGTH): string {
   return safe.length > max ? safe.slice(0, max) : safe
 }
 
-/** Replaces the secrets, assertions, proofs and JWTs in a text that is otherwise trusted, such as a URL that was parsed. */
+/** Redacts the secrets, assertions, proofs and JWTs in a string that is otherwise trusted, such as a parsed URL. */
 export function redactSecrets (text: string): string {
   return text.replace(SECRET, REDACTED).replace(JWT, REDACTED)
 }
 
-/** Returns whether a generated secret may be anywhere in a text, whole, cut or encoded. */
+/** Returns whether a string may contain a generated secret, complete, truncated or encoded. */
 export function holdsSecret (text: string): boolean {
   return text.includes(SECRET_PREFIX) || hidesSecret(text)
 }
 
-// A secret that only appears once the text is decoded, or once its unprintable characters are removed.
+// Returns whether a secret appears only after decoding, or after removing unprintable characters.
 function hidesSecret (text: string): boolean {
   if (SECRET_IN_BASE64.some((part) => text.includes(part))) return true
   let decoded = text
@@ -54,12 +55,12 @@ function countOf (text: string): number {
   return text.match(SECRET)?.length ?? 0
 }
 
-// Byte by byte: what cannot be decoded may stand beside what can.
+// Decodes byte by byte, since valid and malformed percent sequences may be mixed.
 function decode (text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 }
 
-// In base64 a text looks different at each of three places, and its outer characters depend on its neighbours.
+// The base64 form of a string depends on its offset modulo 3, and its outer characters on the adjacent bytes.
 function base64Of (text: string): readonly string[] {
   return [0, 1, 2].map((shift) => Buffer.concat([Buffer.alloc(shift), Buffer.from(text)]).toString('base64')
     .slice(Math.ceil(shift * 8 / 6), Math.floor((shift + text.length) * 8 / 6)))

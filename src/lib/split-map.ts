@@ -1,4 +1,4 @@
-// A map of a hundred thousand entries that grows moves them all, which stops the event loop for about ten milliseconds.
+// Growing a map of 100,000 entries moves all of them, which blocks the event loop for about ten milliseconds.
 const PARTS = 128
 
 /** A map from strings, in parts: however large it is, adding an entry moves only a small part of the others. */

@@ -1,6 +1,6 @@
 import { ReadTimeout } from './background-refresh.ts'
 
-/** Waits for something, but not longer. @throws ReadTimeout */
+/** Waits for a promise for a limited time. @throws ReadTimeout */
 export async function within<T> (work: Promise<T>, milliseconds: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {

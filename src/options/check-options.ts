@@ -7,26 +7,26 @@ import type { ErrorFactory, RequiredRule, Rule } from './rules.ts'
 export * from './rules.ts'
 export { nearestName } from './nearest-name.ts'
 
-/** A rule for each option of `T`: one that is left out of the description, or is in it and not in `T`, does not compile. */
+/** A rule for each option of `T`. A missing or superfluous rule is a compile error. */
 export type OptionRules<T> = { readonly [Name in keyof T]-?: object extends Pick<T, Name> ? OptionalRule<Exclude<T[Name], undefined>> : RequiredRule<T[Name]> }
 
 type AnyRule = Rule<unknown> & { readonly isRequired?: boolean }
 type OptionalRule<T> = Rule<T> & { readonly isRequired?: never }
 
-/** The description of an options object: the one source of what is checked, in constructors as in tests. */
+/** The description of an options object: the single source of validation, in constructors and in tests. */
 export interface OptionsDescription<T> {
   /** The class or function that has the options, as users write it. */
   readonly of: string
   readonly options: OptionRules<T>
-  /** Names of options of which at most one may be there. */
+  /** Names of options of which at most one may be set. */
   readonly exclusive?: ReadonlyArray<ReadonlyArray<keyof T & string>>
-  /** Finds what is wrong with options whose values are right, each by itself. @returns what is wrong, and how it is corrected */
+  /** Validates options that depend on each other. @returns the problem and its fix */
   readonly together?: (options: T) => string | undefined
   /** Creates the error for a wrong value. Default FST_OAUTH_INVALID_OPTION. */
   readonly error?: ErrorFactory
 }
 
-/** Creates errors of a code. */
+/** Returns a factory of errors with a code. */
 export function codedError (code: FlowErrorCode): ErrorFactory {
   return (detail) => new FlowConfigurationError(code, detail)
 }
@@ -34,15 +34,15 @@ export function codedError (code: FlowErrorCode): ErrorFactory {
 const invalidOption = codedError('FST_OAUTH_INVALID_OPTION')
 const unknownOption = codedError('FST_OAUTH_UNKNOWN_OPTION')
 
-// Characters of a name that are repeated in an error.
+// Maximum length of a name that is quoted in an error.
 const MAX_NAME = 64
 const NO_NAMES = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 /**
  * Checks an options object against its description: no unknown option, nothing missing, each value of its type and in its
- * range. An option that is `undefined` counts as left out. Errors never repeat a value: it may be a secret.
+ * range. An option that is `undefined` counts as omitted. Errors never quote a value: it may be a secret.
  *
- * @param path where the object stands, for options inside of options, such as "clientCertificate."
+ * @param path the path of the object, for nested options, such as "clientCertificate."
  * @throws FlowConfigurationError FST_OAUTH_UNKNOWN_OPTION, FST_OAUTH_INVALID_OPTION, or the error of the description
  */
 export function checkOptions<T extends object> (options: unknown, description: OptionsDescription<T>, path = ''): asserts options is T {
@@ -62,13 +62,13 @@ export function checkOptions<T extends object> (options: unknown, description: O
   if (problem !== undefined) throw error(problem)
 }
 
-/** Checks the names in an options object alone. @throws FlowConfigurationError FST_OAUTH_UNKNOWN_OPTION */
+/** Checks only the names in an options object. @throws FlowConfigurationError FST_OAUTH_UNKNOWN_OPTION */
 export function checkNames<T extends object> (options: object, { of, options: rules }: OptionsDescription<T>, path = ''): void {
   for (const name of namesOf(options)) if (!Object.hasOwn(rules, name)) throw unknownOption(describeUnknown(of, path, name, Object.keys(rules)))
 }
 
 /**
- * Checks an argument that is no options object, such as the store of SigningKeys.
+ * Checks an argument that is not an options object, such as the store of SigningKeys.
  *
  * @param of the class or function, as users write it
  * @throws FlowConfigurationError FST_OAUTH_INVALID_OPTION, or the error of the rule
@@ -77,7 +77,7 @@ export function checkArgument<T> (value: unknown, rule: Rule<T>, of: string, nam
   checkValue({ [name]: value }, name, { error: invalidOption, ...rule }, `The argument "${name}" of ${of}`, '')
 }
 
-/** Options inside of an option. */
+/** Creates a rule for a nested options object. */
 export function nested<T extends object> (description: OptionsDescription<T>): Rule<T> {
   return {
     accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -86,7 +86,7 @@ export function nested<T extends object> (description: OptionsDescription<T>): R
   }
 }
 
-/** An array of options objects. */
+/** Creates a rule for an array of options objects. */
 export function nestedList<T extends object> (description: OptionsDescription<T>): Rule<readonly T[]> {
   return {
     accepts: (value) => Array.isArray(value) && value.length > 0,
@@ -105,8 +105,8 @@ function checkValue (
   inside?.(value, `${path}${name}`)
 }
 
-// Of an instance of a class, the methods too: a store that is passed in place of options has no properties of its own. What is not
-// enumerable is no option: it goes along with options that a function has made.
+// Includes the methods of class instances, to detect a store that is passed in place of options. Ignores non-enumerable
+// properties, which functions of this package attach to options.
 function namesOf (options: object): string[] {
   const names: string[] = []
   for (let part: object | null = options; part !== null && Object.getPrototypeOf(part) !== null; part = Object.getPrototypeOf(part)) {

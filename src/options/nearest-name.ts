@@ -1,4 +1,4 @@
-// Typing errors of more than this share of the name are no typing errors.
+// The maximum edit distance of a typing error, as a share of the length of the name.
 const MAX_SHARE = 0.5
 
 /**
@@ -6,7 +6,7 @@ const MAX_SHARE = 0.5
  * of neighbours), without regard to case. Where a name is the beginning of another one, such as "jwks" of "jwksUri", they
  * count as near.
  *
- * @returns undefined if none is near
+ * @returns undefined if no name is near
  */
 export function nearestName (name: string, known: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase()
@@ -20,7 +20,7 @@ export function nearestName (name: string, known: Iterable<string>): string | un
   return nearest
 }
 
-// Optimal string alignment, row by row. Of long names the end is ignored: a name is no text of any length.
+// Optimal string alignment, row by row. The end of long names is ignored, to bound the cost.
 const MAX_LENGTH = 64
 
 function editDistance (one: string, other: string): number {

@@ -1,25 +1,25 @@
 import type { Clock } from '../lib/clock.ts'
 
-/** What a value must be. `T` is the type of the values that are accepted. */
+/** The rule for a value. `T` is the type of accepted values. */
 export interface Rule<T> {
-  /** @param options the object that has the option: one option may decide what another one accepts */
+  /** @param options the object that has the option, since a rule may depend on other options */
   readonly accepts: (value: unknown, options: Readonly<Record<string, unknown>>) => boolean
   /** Completes "must be …". */
   readonly demand: string
-  /** How a wrong value is corrected, a sentence. Default "Pass such a value". */
+  /** The fix for an invalid value, a sentence. Default "Pass such a value". */
   readonly fix?: string
-  /** Creates the error for a wrong value, where it has a code of its own. */
+  /** Creates the error for an invalid value, if it has a code of its own. */
   readonly error?: ErrorFactory
-  /** Describes what is wrong inside of a value that is accepted, such as an option of an object in an array. */
+  /** Checks the content of an accepted value, such as the options of an object in an array. */
   readonly inside?: (value: unknown, path: string) => void
-  /** Never there: ties the rule to the type of the option that it is for. */
+  /** Never set: associates the rule with the type of its option. */
   readonly type?: () => T
 }
 
-/** A rule for an option that must be there. */
+/** A rule for a required option. */
 export interface RequiredRule<T> extends Rule<T> { readonly isRequired: true }
 
-/** Creates an error. @param detail what is wrong, and how it is corrected; no value that was passed */
+/** Creates an error. @param detail the problem and its fix, without the passed value */
 export type ErrorFactory = (detail: string) => Error
 
 /** Makes an option required. */
@@ -27,12 +27,12 @@ export function required<T> (rule: Rule<T>): RequiredRule<T> {
   return { ...rule, isRequired: true }
 }
 
-/** Gives wrong values of an option an error of their own, or another sentence of how they are corrected. */
+/** Sets the error of a rule, or its fix. */
 export function withError<R extends Rule<unknown>> (rule: R, error: ErrorFactory, fix?: string): R {
   return { ...rule, error, ...fix !== undefined && { fix } }
 }
 
-/** Accepts `null` too, where it stands for something. @param meaning what it stands for */
+/** Accepts `null` too. @param meaning of `null` */
 export function orNull<T> (rule: Rule<T>, meaning: string): Rule<T | null> {
   return { ...rule, accepts: (value, options) => value === null || rule.accepts(value, options), demand: `${rule.demand}, or null for ${meaning}` } as Rule<T | null>
 }

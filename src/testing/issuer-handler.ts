@@ -3,7 +3,7 @@ import type { ClientCredentialsFlow, SigningKeys } from '../index.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
 
-/** Creates what answers the requests to an issuer: metadata, JWKS, token endpoint and introspection. */
+/** Creates the request handler of an issuer: metadata, JWKS, token endpoint and introspection. */
 export function createIssuerHandler (flow: ClientCredentialsFlow, keys: SigningKeys): (request: Request) => Promise<Response> {
   const settings = settingsOf(flow)
   const paths = servedPaths(flow, true)

@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 
-/** A server on loopback that answers by a function of web requests. */
+/** A server on loopback with a handler of web requests. */
 export interface Listener {
   readonly origin: string
-  /** Says what answers. Until then, requests are answered with 503. */
+  /** Sets the handler. Until then, the server responds with 503. */
   serve (handle: (request: Request) => Promise<Response>): void
   close (): Promise<void>
 }
@@ -16,7 +16,7 @@ export async function listen (): Promise<Listener> {
   let handle = async (_request: Request): Promise<Response> => new Response(null, { status: 503 })
   const server = createServer((incoming, outgoing) => { answer(incoming, outgoing, handle).catch(() => { outgoing.destroy() }) })
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  // A test that forgets to close it still ends.
+  // The process of a test that does not close the server can still exit.
   server.unref()
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

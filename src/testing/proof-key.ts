@@ -11,15 +11,15 @@ export interface ProofKeyOptions {
   now?: () => number
 }
 
-/** What a proof is for. */
+/** The request that a proof is for. */
 export interface ProofOptions {
   /** The HTTP method of the request. Default "GET". */
   method?: string
-  /** The URL of the request, as the server knows it: its `origin` and the path. Query and fragment are left out of the proof. */
+  /** The URL of the request as the server computes it: its `origin` and the path. Query and fragment are omitted from the proof. */
   url: string
-  /** The access token that is sent beside the proof. Left out for a token request. */
+  /** The access token that is sent with the proof. Omitted for a token request. */
   token?: string
-  /** The nonce that the server asked for. */
+  /** The nonce that the server requires. */
   nonce?: string
 }
 

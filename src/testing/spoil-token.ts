@@ -3,7 +3,7 @@ import type { JWTPayload } from 'jose'
 import type { AccessTokens } from '../index.ts'
 
 /**
- * What is wrong with a token that a guard must reject: it has expired, was revoked, is for another audience, was issued by another
+ * The flaw of a token that a guard must reject: it has expired, was revoked, is for another audience, was issued by another
  * issuer, or has a wrong signature.
  */
 export type TokenFlaw = 'expired' | 'revoked' | 'audience' | 'issuer' | 'signature'
@@ -11,7 +11,7 @@ export type TokenFlaw = 'expired' | 'revoked' | 'audience' | 'issuer' | 'signatu
 const DAY = 86_400
 const ELSEWHERE = 'https://elsewhere.invalid'
 
-// Everything else of the token stays right, so that this alone is why it is rejected.
+// The rest of the token stays valid, so that the flaw is the only reason for the rejection.
 const CHANGES: Readonly<Record<Exclude<TokenFlaw, 'revoked' | 'signature'>, (claims: JWTPayload) => JWTPayload>> = {
   expired: (claims) => ({ ...claims, iat: Number(claims.iat) - 2 * DAY, exp: Number(claims.iat) - DAY }),
   audience: (claims) => ({ ...claims, aud: ELSEWHERE }),
@@ -19,9 +19,9 @@ const CHANGES: Readonly<Record<Exclude<TokenFlaw, 'revoked' | 'signature'>, (cla
 }
 
 /**
- * Makes one thing wrong with a token.
+ * Adds one flaw to a token.
  *
- * @throws TypeError for a flaw that tokens of this kind cannot get
+ * @throws TypeError for a flaw that this kind of token does not support
  */
 export async function spoilToken (token: string, flaw: TokenFlaw, accessTokens: AccessTokens | undefined): Promise<string> {
   if (flaw === 'signature') return changeCharacter(token)
@@ -42,7 +42,7 @@ async function revoke (token: string, accessTokens: AccessTokens | undefined): P
   return token
 }
 
-// In the middle of the last part: the last characters of base64url may hold bits that nobody reads.
+// Changes a character in the middle of the last part: the last characters of base64url may contain unused bits.
 function changeCharacter (token: string): string {
   const at = token.lastIndexOf('.') + Math.ceil((token.length - token.lastIndexOf('.')) / 2)
   return `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`

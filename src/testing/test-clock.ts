@@ -1,6 +1,8 @@
 import { systemClock } from '../lib/clock.ts'
 
-/** A clock that a test moves. Pass its `now` to every part that takes one: `new JwtAccessTokens({ ..., now: clock.now })`. */
+/**
+ * A clock that a test controls. Pass its `now` to every part that takes one: `new JwtAccessTokens({ ..., now: clock.now })`.
+ */
 export interface TestClock {
   /** Returns the seconds since 1970. Needs no `this`. */
   readonly now: () => number
@@ -9,8 +11,8 @@ export interface TestClock {
 }
 
 /**
- * Creates a clock that goes with the clock of the machine, by as many seconds ahead or behind as it was moved. It moves no timer
- * and no monotonic clock: what is due is done when the parts look at the clock next.
+ * Creates a clock that follows the clock of the machine with an adjustable offset. It affects neither timers nor the monotonic
+ * clock: changes take effect when the parts read the clock next.
  */
 export function testClock (): TestClock {
   let offset = 0

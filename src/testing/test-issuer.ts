@@ -11,31 +11,31 @@ import type { TestClock } from './test-clock.ts'
 
 /** Options of {@link testIssuer}. */
 export interface TestIssuerOptions {
-  /** The issuer identifier. Default the URL on loopback that the issuer listens on; then it listens from the beginning. */
+  /** The issuer identifier. Default the URL on loopback that the issuer listens on; then it listens immediately. */
   issuer?: string
-  /** What tokens are for. Default "https://api.example.com". */
+  /** The audience of tokens. Default "https://api.example.com". */
   audience?: string | readonly string[]
   /** The JWS algorithm of the keys. Default "ES256". */
   algorithm?: 'ES256' | 'EdDSA' | 'RS256' | 'PS256'
-  /** The clock that everything of the issuer goes by. Default one of its own. */
+  /** The clock of all parts of the issuer. Default a new one. */
   clock?: TestClock
 }
 
-/** What a token says. */
+/** The contents of a token. */
 export interface IssuedTokenOptions {
   /** The client. Default "test-client". */
   client?: string
   /** The scopes, as a list or separated by spaces. Default none. */
   scope?: string | readonly string[]
-  /** Default the first audience of the issuer. */
+  /** The audience. Default the first audience of the issuer. */
   audience?: string | readonly string[]
-  /** Seconds from now; negative for a token that has expired. Default 300. */
+  /** The lifetime in seconds from now; negative for an expired token. Default 300. */
   lifetime?: number
   /** The thumbprint of the key that the token is bound to by DPoP (RFC 9449 §6.1). Default none. */
   proofKey?: { readonly thumbprint: string }
-  /** Further claims, or others in place of those above; undefined leaves one out. */
+  /** Further claims. They override those above; undefined omits a claim. */
   claims?: Readonly<Record<string, unknown>>
-  /** Members of the header in place of `typ`, `alg` and `kid`. */
+  /** Members of the header. They override `typ`, `alg` and `kid`. */
   header?: Readonly<Record<string, string>>
 }
 
@@ -47,21 +47,21 @@ export interface TestIssuer {
   readonly clock: TestClock
   /** The clients of its token endpoint and of introspection. */
   readonly clients: ClientRegistry
-  /** Answers requests to this issuer without a socket: for `fetch` of RemoteAccessTokens or of a client. Any other URL is a network error. */
+  /** Handles requests to this issuer without a socket: for `fetch` of RemoteAccessTokens or of a client. Any other URL is a network error. */
   readonly fetch: typeof fetch
   /** Signs a token with the current key. */
   token (options?: IssuedTokenOptions): Promise<string>
-  /** Lets a new key sign, which takes the clock one second ahead. The keys before it stay in the JWKS, unless `drop` is true. */
+  /** Rotates to a new key, which advances the clock by one second. The keys before it stay in the JWKS, unless `drop` is true. */
   rotateKey (options?: { drop?: boolean }): Promise<void>
-  /** Revokes a token, for those who introspect. */
+  /** Revokes a token. Introspection then reports it as inactive. */
   revoke (token: string): Promise<void>
-  /** Makes the issuer unavailable for everybody, or available again. */
+  /** Makes the issuer unavailable, or available again. */
   setAvailable (isAvailable: boolean): void
   /** Stops listening. */
   close (): Promise<void>
 }
 
-// Seconds: the least there is.
+// Seconds. The minimum.
 const ANNOUNCE_FOR = 1
 
 /** Creates an issuer for tests of applications that verify tokens of another server. */

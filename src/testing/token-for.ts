@@ -17,15 +17,15 @@ export interface ApplicationUnderTest {
 /** Options of {@link tokenFor}. */
 export interface TestTokenOptions {
   /**
-   * The client: the id of one in the registry of the application; or a client, as getClient of the application would return it.
-   * For an application without a registry an id stands for a client that may have the scopes that are asked for.
+   * The client: the id of one in the registry of the application; or a client, as `getClient` of the application would return
+   * it. In an application without a registry, an id stands for a client with the requested scopes.
    */
   client: string | OAuth2Client
-  /** The scopes, as a list or separated by spaces. Default those that the client gets when it asks for none. */
+  /** The scopes, as a list or separated by spaces. Default the default scopes of the client. */
   scope?: string | readonly string[]
-  /** What the token is for (RFC 8707). Default the first audience of the application. */
+  /** The resource that the token is for (RFC 8707). Default the first audience of the application. */
   resource?: string | readonly string[]
-  /** Seconds that the token lives. Default what the application says. */
+  /** The lifetime of the token in seconds. Default as configured in the application. */
   lifetime?: number
   /** The key that the token is bound to by DPoP (RFC 9449). Default none. */
   proofKey?: ProofKey
@@ -33,11 +33,11 @@ export interface TestTokenOptions {
   certificate?: string | X509Certificate
   /** Further parameters of the token request. */
   parameters?: Readonly<Record<string, string>>
-  /** What is wrong with the token. Default nothing. */
+  /** The flaw of the token. Default none. */
   flaw?: TokenFlaw
 }
 
-// Where the token endpoint is, as far as the proof of the token request tells it.
+// The origin of the token endpoint in the proof of the token request.
 const ORIGIN = 'https://issuer.test'
 const METHOD = 'test'
 
@@ -46,13 +46,13 @@ const METHOD = 'test'
  * the authentication of the client: it grants the scopes, binds the token, and calls `generateAccessToken`.
  *
  * @throws OAuth2Error if the token endpoint rejects the request, such as invalid_scope for a scope that the client lacks
- * @throws TypeError for a client that is not in the registry, and for a flaw that tokens of this kind cannot get
+ * @throws TypeError for a client that is not in the registry, and for a flaw that this kind of token does not support
  */
 export async function tokenFor (application: ApplicationUnderTest, options: TestTokenOptions): Promise<string> {
   await application.ready?.()
   const settings = settingsOf(application.clientCredentials)
   const client = await findClient(settings, options)
-  // Without the throttle and the registry, which know no client that has not authenticated.
+  // Without the throttle and the registry, which require an authenticated client.
   const asClient: FlowSettings = {
     ...settings,
     clients: undefined,
@@ -68,7 +68,7 @@ export async function tokenFor (application: ApplicationUnderTest, options: Test
 async function findClient (settings: FlowSettings, { client, scope, lifetime }: TestTokenOptions): Promise<OAuth2Client> {
   const found = typeof client !== 'string' ? client : settings.clients === undefined ? unregistered(client, scope) : await settings.clients.findClient(client)
   if (found === undefined) throw new TypeError(`There is no client ${JSON.stringify(client)} in the registry, or it is disabled. Add it in the test: registry.add({ id, scopes })`)
-  // It is not by this method that it is registered to authenticate.
+  // Omit the registered authentication method: another one is used here.
   const { token_endpoint_auth_method: _, ...metadata } = found.metadata ?? {}
   return { ...found, metadata, ...(lifetime !== undefined && { accessTokenLifetime: lifetime }) }
 }

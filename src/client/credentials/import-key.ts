@@ -5,24 +5,24 @@ import type { CryptoKey, CryptoKeyPair, JWK } from 'oauth4webapi'
 /** A private key: KeyObject, CryptoKey, JWK, or PKCS #8, PKCS #1 or SEC 1 as PEM. `alg` and `kid` of a JWK are used. */
 export type PrivateKeyInput = KeyObject | CryptoKey | JWK | string
 
-/** A key that signs, with what names it. */
+/** A private key with its algorithm and key id. */
 export interface ImportedKey {
   key: CryptoKey
   kid: string | undefined
 }
 
-// Of an RSA key the algorithm is a choice: RS256, which every server accepts.
+// An RSA key supports several algorithms. Every server accepts RS256.
 const RSA = 'RS256'
 const CURVES: Readonly<Record<string, string>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
 
-/** Imports a private key. @throws TypeError if it is none that assertions and proofs can be signed by */
+/** Imports a private key. @throws TypeError if assertions and proofs cannot be signed with it */
 export async function importPrivateKey (input: PrivateKeyInput): Promise<ImportedKey> {
   if (isCryptoKey(input)) return { key: input, kid: undefined }
   const jwk = toJwk(input)
   return { key: await importJwk(jwk, false), kid: jwk.kid }
 }
 
-/** Imports a private key and its public one. @throws TypeError for a CryptoKey: it may not give away its public key */
+/** Imports a private key and its public one. @throws TypeError for a CryptoKey: its public key may not be exportable */
 export async function importKeyPair (input: PrivateKeyInput): Promise<CryptoKeyPair> {
   if (isCryptoKey(input)) throw new TypeError('A CryptoKey has no public key. Pass a CryptoKeyPair.')
   const jwk = toJwk(input)

@@ -4,12 +4,12 @@ import type { OAuthClientOptions } from '../options.ts'
 import { load, unusable } from '../or-function.ts'
 import { clientAssertion } from './client-assertion.ts'
 
-/** What a client authenticates by, in one token request. */
+/** The credential of a client for one token request. */
 export interface Credential {
-  /** Tells whether two credentials are the same. */
+  /** Equal for equal credentials. */
   readonly identity: unknown
   readonly authenticate: ClientAuth
-  /** What must not be in an error, should the server repeat it. */
+  /** The value to redact in errors, in case the server repeats it. */
   readonly secret?: string
 }
 

@@ -14,13 +14,13 @@ export interface ExternalSigner {
   sign: (data: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>
 }
 
-/** A key with the id that it is registered by, where the key itself has none. */
+/** A key with its registered key id, for keys that contain none. */
 export interface NamedKey {
   key: PrivateKeyInput
   kid: string
 }
 
-/** What the option `privateKey` takes. */
+/** The values of the option `privateKey`. */
 export type AssertionKey = PrivateKeyInput | NamedKey | ExternalSigner
 
 // Seconds. A new assertion is signed for each token request.

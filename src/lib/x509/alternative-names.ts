@@ -3,10 +3,10 @@ import { isIP } from 'node:net'
 /** The kinds of subject alternative names that clients are registered by (RFC 8705 §2.1.2), as node:crypto writes them. */
 export type AlternativeNameKind = 'DNS' | 'URI' | 'IP Address' | 'email'
 
-// A name that holds anything unusual stands in quotes, as JSON: a comma in it begins no other name.
+// Node.js quotes a name with special characters as JSON. A comma within quotes does not begin another name.
 const NAME = /([^,:]+):((?:[^,"]|"(?:[^"\\]|\\.)*")*)(?:, |$)/gy
 
-/** Lists the subject alternative names of one kind in a certificate. None at all when there is anything that cannot be read. */
+/** Lists the subject alternative names of one kind in a certificate. Returns an empty list if any part cannot be parsed. */
 export function alternativeNames (subjectAltName: string | undefined, kind: AlternativeNameKind): string[] {
   const text = subjectAltName ?? ''
   const names: (string | undefined)[] = []
@@ -27,7 +27,7 @@ function parseQuoted (value: string): string | undefined {
   }
 }
 
-/** Compares two names of a kind. Wildcards mean nothing here: a name is registered as it is in the certificate. */
+/** Compares two names of a kind. Wildcards are not expanded: a name is registered exactly as in the certificate. */
 export function isSameAlternativeName (kind: AlternativeNameKind, first: string, second: string): boolean {
   if (first === '') return false
   if (kind === 'DNS') return first.toLowerCase() === second.toLowerCase()
@@ -35,7 +35,7 @@ export function isSameAlternativeName (kind: AlternativeNameKind, first: string,
   return first === second
 }
 
-// RFC 8705 §2.1.2: the octets are compared. An IPv6 address has many spellings.
+// RFC 8705 §2.1.2: the octets are compared. An IPv6 address has several notations.
 function isSameAddress (first: string, second: string): boolean {
   const [one, other] = [first, second].map((address) => isIP(address) === 6 ? normalizeIPv6(address) : address)
   return isIP(first) !== 0 && one === other

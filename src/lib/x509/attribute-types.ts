@@ -33,7 +33,7 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
 
 const NAMES = new Map(Object.entries(TYPES).flatMap(([name, others]) => others.map((other) => [other, name])))
 
-/** The one name of an attribute type, whichever of its names or numbers is given. One that is not known stays as it is. */
+/** Returns the canonical name of an attribute type for any of its names or its OID. Returns an unknown one unchanged. */
 export function typeOf (name: string): string {
   const type = name.toLowerCase()
   return NAMES.get(type) ?? type

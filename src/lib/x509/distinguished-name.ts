@@ -3,25 +3,25 @@ import { typeOf } from './attribute-types.ts'
 /** A distinguished name: its RDNs in the order of RFC 4514, each the sorted "type=value" of its attributes. */
 export type DistinguishedName = readonly string[]
 
-// RFC 4514 §3: the type, the value with its escapes, and what ends it. A value leaves out what must be escaped, so that
-// no text can be read in two ways, and a failed match does not go back over it.
+// RFC 4514 §3: the type, the value with its escapes, and the separator. A value excludes the characters that must be escaped,
+// so that parsing is unambiguous and the expression does not backtrack.
 const REGISTERED = / *(?:OID\.|oid\.)?([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)*) *= *(?! )((?:\\(?:[\dA-Fa-f]{2}|[ "#+,;<=>\\])|[^\\"+,;<>\0\p{Cs}])*)([+,]|$)/guy
-// The same, as node:crypto writes it: an RDN to the line. It escapes all that RFC 4514 does, and control characters.
+// The same for the format of node:crypto: one RDN per line. It escapes what RFC 4514 escapes, and control characters.
 const SUBJECT = / *([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)*) *= *(?! )((?:\\(?:[\dA-Fa-f]{2}|[ "#+,;<=>\\])|[^\\"+,;<>\0\n\p{Cs}])*)([+\n]|$)/guy
 
 /**
- * Reads a distinguished name as RFC 4514 writes it, such as "CN=Reader,O=Example".
+ * Parses a distinguished name in the format of RFC 4514, such as "CN=Reader,O=Example".
  *
- * @returns undefined for what is none, and for the empty name
+ * @returns undefined for a malformed name, and for the empty name
  */
 export function parseDistinguishedName (text: string): DistinguishedName | undefined {
   return parse(text, REGISTERED)
 }
 
 /**
- * Reads the subject of a certificate as node:crypto writes it, the most general RDN first.
+ * Parses the subject of a certificate in the format of node:crypto, the most general RDN first.
  *
- * @param subject undefined when the certificate has none
+ * @param subject undefined if the certificate has none
  */
 export function parseSubject (subject: string | undefined): DistinguishedName | undefined {
   return parse(subject ?? '', SUBJECT)?.toReversed()
@@ -44,13 +44,13 @@ function parse (text: string, grammar: RegExp): DistinguishedName | undefined {
     separator = next
     if (separator !== '+' && separator !== '') names.push([])
   }
-  // All of it must have been read, to the end of a value.
+  // The whole string must have been parsed, up to the end of a value.
   return end === text.length && separator === '' ? names.map((attributes) => attributes.sort().join('\n')) : undefined
 }
 
 function readValue (escaped: string): string | undefined {
   const value = withoutPadding(escaped)
-  // OpenSSL leaves "#" as it is where it stands alone, and no hexadecimal string does.
+  // OpenSSL does not escape a single "#", which is not a hexadecimal string.
   return value.startsWith('#') && value !== '#' ? readHexString(value.slice(1)) : toText(unescape(value))
 }
 
@@ -72,7 +72,7 @@ function unescape (value: string): Buffer {
 // UTF8String, PrintableString, IA5String.
 const TEXT_TAGS = new Set([0x0c, 0x13, 0x16])
 
-// RFC 4514 §2.4: the BER of a value, by which many write those of types that have no short name.
+// RFC 4514 §2.4: the BER of a value, used for attribute types without a short name.
 function readHexString (hex: string): string | undefined {
   const [tag, length, ...octets] = /^(?:[\da-f]{2})+$/i.test(hex) ? Buffer.from(hex, 'hex') : []
   if (tag === undefined || length === undefined || !TEXT_TAGS.has(tag)) return undefined
@@ -83,6 +83,6 @@ function readHexString (hex: string): string | undefined {
 
 function toText (octets: Buffer): string | undefined {
   const text = octets.toString('utf8')
-  // What is no UTF-8 would all look the same.
+  // Reject invalid UTF-8: different values would all decode to the same replacement characters.
   return Buffer.from(text).equals(octets) ? text : undefined
 }
