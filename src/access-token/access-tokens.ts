@@ -57,7 +57,7 @@ type Awaitable<T> = T | Promise<T>
 export type GenerateAccessToken<Client extends OAuth2Client = OAuth2Client> =
   (context: ClientCredentialsGrantContext<Client>) => Awaitable<OAuth2AccessTokenResult | string | undefined>
 
-/** How a token was presented. */
+/** The circumstances in which a token was presented. */
 export interface VerifyTokenContext {
   /** The name of the token type, such as "Bearer". */
   tokenType: string

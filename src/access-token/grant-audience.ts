@@ -1,6 +1,6 @@
 import { InvalidTargetError } from '../errors/oauth-error.ts'
 
-// RFC 8707 §2. Without a resource, the token is for the first audience that the client may have.
+// RFC 8707 §2. Without a resource, the token gets the first audience that the client may have.
 export function grantAudience (requested: readonly string[], known: readonly string[], allowed: readonly string[] | undefined): string[] {
   const grantable = allowed === undefined ? known : known.filter((audience) => allowed.includes(audience))
   for (const resource of requested) {

@@ -130,7 +130,7 @@ export class JwtAccessTokens implements AccessTokens {
   async introspect (token: string, isThorough = false): Promise<TokenInformation | undefined> {
     const verdict = await this.#judge(token, this.#verified.keyOf(token), isThorough)
     if (!('result' in verdict)) return undefined
-    // RFC 7662 §2.2: active ends at `exp`. The tolerance applies to verification on other servers only.
+    // RFC 7662 §2.2: active ends at `exp`. The clock tolerance of verification does not apply here.
     return verdict.grant.expiresAt <= this.#now() ? undefined : toTokenInformation(verdict.grant)
   }
 
@@ -154,7 +154,7 @@ export class JwtAccessTokens implements AccessTokens {
   }
 
   // Freshness is checked first: an unchanged state proves nothing unless it is recent enough. The key is checked each time, because
-  // keys are also dropped at a fixed time.
+  // the passing of time drops keys too.
   #cached (tokenKey: string | undefined): Verdict | undefined {
     if (tokenKey === undefined || !this.#validity.isReady()) return undefined
     this.#forgetAfterLoss()

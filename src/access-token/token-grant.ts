@@ -66,7 +66,7 @@ export interface GrantedToken {
   scope: readonly string[]
   /** The audience, granted from the audiences of the flow's access tokens. Undefined for a flow whose access tokens have none. */
   audience?: readonly string[] | undefined
-  /** The resources that were asked for (RFC 8707 §2). Read only without `audience`. Default none. */
+  /** The requested resources (RFC 8707 §2). Used only without `audience`. Default none. */
   resource?: readonly string[]
   /** Seconds. */
   accessTokenLifetime: number
@@ -78,7 +78,7 @@ export interface GrantedToken {
 /** The properties of a new token that its kind determines. */
 export interface NewToken {
   readonly issuer: string
-  /** The audiences that tokens of this kind may have. They are granted here where the flow knows of none: where a callback calls `issue`. */
+  /** The audiences of this kind of token. They are granted here if the flow has none: when a callback calls `issue`. */
   readonly audiences: readonly string[]
   readonly id?: string | undefined
   /** Seconds since 1970. */

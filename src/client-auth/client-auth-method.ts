@@ -55,7 +55,7 @@ export interface ClientAuthMethod {
   readonly signingAlgorithms?: readonly string[]
   /** The accepted audiences of its assertions, the issuer first. */
   readonly audiences?: readonly string[]
-  /** What a client must have to be registered for it. Default a secret, which the registry generates. */
+  /** The credentials that a client needs to be registered for it. Default a secret, which the registry generates. */
   readonly needs?: ClientNeeds
   /** The stores in which its assertions are reserved: the flow registers them when it starts. */
   readonly replayStores?: readonly ReplayStore[]

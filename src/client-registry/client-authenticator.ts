@@ -24,7 +24,7 @@ interface KnownClient {
   readonly isDisabled: boolean
   readonly authMethods: readonly string[] | undefined
   readonly secrets: ComparableSecrets
-  /** The sum of the generations of the client and of all clients, at the time of the read. */
+  /** The generation that tokens of the client carry, at the time of the read. */
   readonly generation: number
   readonly age: Age
 }

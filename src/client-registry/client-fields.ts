@@ -18,7 +18,7 @@ export type CertificateName =
 export interface ClientRegistration {
   /** For humans. */
   name?: string
-  /** Default none. */
+  /** The scopes that it may request. Default none. */
   scopes?: readonly string[]
   /** The scopes of a request without a scope parameter; each among its scopes. Default all of its scopes. */
   defaultScopes?: readonly string[]

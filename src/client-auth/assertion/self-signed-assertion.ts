@@ -58,7 +58,7 @@ export const CLIENT_ASSERTION_RULES: OptionRules<ClientAssertionOptions> = {
 /** The error for wrong options of these methods. */
 export const invalidAssertionOption: ErrorFactory = codedError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
 
-/** How a method recognises its own assertions, and verifies that one is from the client that it names. */
+/** The parts of a method that recognise and verify its assertions. */
 export interface AssertionProof {
   readonly name: string
   readonly needs: ClientNeeds

@@ -17,7 +17,7 @@ const WINDOW = 60
 const SITE_FACTOR = 4
 const MAX_NETWORKS = 10_000
 
-// Hashes in progress, whose secrets may be right: all processes of a site may restart at once, behind one address.
+// Hashes in progress, whose secrets may be right: all processes of a site may restart together, behind one address.
 const MAX_RUNNING = 64
 
 interface Spent { readonly failures: number, readonly running: number, readonly forgottenAt: number }

@@ -79,7 +79,7 @@ export class SlowSecrets {
     return found
   }
 
-  // Many processes of one client may start at once: concurrent requests share one hash of a secret.
+  // Many processes of one client may start together: concurrent requests share one hash of a secret.
   #isRight (clientId: string, secret: ComparableSecret<SlowDigest>, presented: PresentedSecret, address: string | undefined): Promise<boolean> {
     const key = JSON.stringify([clientId, secret.stored.text, presented.digests[0]!.toString('base64')])
     const comparing = this.#comparing.get(key) ?? this.#compare(clientId, secret, presented, address).finally(() => { this.#comparing.delete(key) })
