@@ -42,7 +42,7 @@ export function openStore (location: string | undefined, { mayCreate = false }: 
 }
 
 function openSqlite (location: string, mayCreate: boolean): OpenStore {
-  // Reject a second slash: it is unclear whether a host or an absolute path is meant.
+  // Reject `sqlite://` without an absolute path: in a URL, the first part would be a host.
   if (/^sqlite:\/\/[^/]/.test(location)) throw new UsageError('sqlite:// must be followed by an absolute path: sqlite:///var/lib/auth.db. For a relative path: sqlite:./auth.db')
   const path = location.startsWith('sqlite:///') ? fileURLToPath(location.replace('sqlite:', 'file:')) : resolve(location.slice('sqlite:'.length))
   const exists = existsSync(path)

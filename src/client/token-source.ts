@@ -43,7 +43,7 @@ const DENIAL = 30_000
 const [FIRST_BACKOFF, MAX_BACKOFF] = [250, 30_000]
 // Token requests, and milliseconds of waiting between them, for one group of waiting callers.
 const [MAX_ATTEMPTS, PATIENCE] = [3, 5_000]
-// Milliseconds after a rejection during which another rejection does not cause another token request.
+// If a token that replaced a rejected one is rejected within these milliseconds, it is not replaced again.
 const REJECTION_INTERVAL = 5_000
 
 /** Keeps one token: for one issuer, client, scope, resource and key. At most one token request is in flight. */

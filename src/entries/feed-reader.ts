@@ -15,7 +15,7 @@ import type { MergingState } from './merging-state.ts'
 
 /** Options of {@link FeedReader}. */
 export interface FeedReaderOptions<E, S extends MergingState<E>> {
-  /** Reads the page behind a mark. */
+  /** Reads the page after a mark. */
   readonly list: (after: FeedMark) => Promise<FeedPage<E>>
   /** The cached state of the feed. */
   readonly state: S

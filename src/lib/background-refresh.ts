@@ -147,7 +147,7 @@ export class BackgroundRefresh {
   }
 
   /**
-   * Reads now, whatever the age of the state, and waits for the outcome.
+   * Reads now, regardless of the age of the state, and waits for the outcome.
    *
    * @param timeLimit milliseconds
    * @returns the error of a failed attempt

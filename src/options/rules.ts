@@ -37,7 +37,7 @@ export function orNull<T> (rule: Rule<T>, meaning: string): Rule<T | null> {
   return { ...rule, accepts: (value, options) => value === null || rule.accepts(value, options), demand: `${rule.demand}, or null for ${meaning}` } as Rule<T | null>
 }
 
-/** A string of at least so many characters. */
+/** Creates a rule for a string of at least so many characters. */
 export function text (minLength = 1): Rule<string> {
   return {
     accepts: (value) => typeof value === 'string' && value.length >= minLength,
@@ -45,7 +45,7 @@ export function text (minLength = 1): Rule<string> {
   }
 }
 
-/** A whole number within a range. @param unit such as "seconds" */
+/** Creates a rule for a whole number within a range. @param unit such as "seconds" */
 export function wholeNumber (min: number, { max = Number.MAX_SAFE_INTEGER, unit }: { max?: number, unit?: string } = {}): Rule<number> {
   return {
     accepts: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
@@ -53,7 +53,7 @@ export function wholeNumber (min: number, { max = Number.MAX_SAFE_INTEGER, unit 
   }
 }
 
-/** A whole number of seconds, `min` or more. */
+/** Creates a rule for a whole number of seconds, `min` or more. */
 export function seconds (min: number, max?: number): Rule<number> {
   return wholeNumber(min, { unit: 'seconds', ...max !== undefined && { max } })
 }
@@ -71,7 +71,7 @@ export function callable<T extends (...args: never[]) => unknown> (what?: string
 /** A clock. */
 export const CLOCK: Rule<Clock> = callable<Clock>('that returns seconds since 1970')
 
-/** One of some values. */
+/** Creates a rule for one of several strings. */
 export function oneOf<T extends string> (...values: readonly T[]): Rule<T> {
   const names = values.map((value) => JSON.stringify(value))
   return { accepts: (value) => values.includes(value as T), demand: names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : `${names[0]}` }
@@ -85,7 +85,7 @@ export function listOf<T> (isItem: (value: unknown) => boolean, what: string, mi
   }
 }
 
-/** A string that is not empty, or an array of at least one. */
+/** Creates a rule for a non-empty string, or a non-empty array of them. */
 export function names (): Rule<string | readonly string[]> {
   return {
     accepts: (value) => (Array.isArray(value) ? value : [value]).every(isName) && (!Array.isArray(value) || value.length > 0),
@@ -93,13 +93,14 @@ export function names (): Rule<string | readonly string[]> {
   }
 }
 
-/** An object with names of any kind, such as a table of scopes. */
+/** Creates a rule for an object with arbitrary names, such as a table of scopes. */
 export function table<T extends object> (demand = 'an object'): Rule<T> {
   return { accepts: isTable, demand }
 }
 
 /**
- * An object with these methods, whatever its class: implementations of users, and of another copy of the package, are accepted.
+ * Creates a rule for an object with these methods, of any class: implementations outside of this package, and of another copy
+ * of it, are accepted.
  *
  * @param what it is, such as "a store of signing keys"
  */
@@ -107,12 +108,12 @@ export function withMethods<T extends object> (what: string, ...methods: Readonl
   return { accepts: (value) => hasMethods(value, methods), demand: `${what}: an object with the ${methods.length > 1 ? 'methods' : 'method'} ${enumerate(methods)}` }
 }
 
-/** Whether a value has all of these methods. */
+/** Returns whether a value has all of these methods. */
 export function hasMethods (value: unknown, methods: readonly string[]): boolean {
   return (typeof value === 'object' || typeof value === 'function') && value !== null && methods.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
 }
 
-/** Whether a value is an object that is no array, Map or Set. */
+/** Returns whether a value is an object other than an array, Map or Set. */
 export function isTable (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !(Symbol.iterator in value)
 }

@@ -136,8 +136,8 @@ export class RedisStore implements ReplayStore, RevocationStore, FailureStore, E
  * Keeps reservations of assertions and proofs, revocations of single tokens, and counted failures in Redis 7 or newer, or
  * Valkey. Clients, signing keys and opaque tokens belong in a database.
  *
- * A call rejects with StoreUnavailableError when Redis does not answer within 2 seconds, and at once while the client has
- * lost its connection, regardless of the client's own `maxRetriesPerRequest`, `enableOfflineQueue` and `commandTimeout`.
+ * A call rejects with StoreUnavailableError when Redis does not answer within 2 seconds, and immediately while the client is
+ * disconnected, regardless of the client's own `maxRetriesPerRequest`, `enableOfflineQueue` and `commandTimeout`.
  *
  * Checked:
  * - that it is the primary. A replica rejects every script; a writable replica does where INFO is allowed. A primary with

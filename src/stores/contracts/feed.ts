@@ -15,7 +15,7 @@ export const PAGE_SIZE = 250
 /** An entry together with its place in the feed. */
 export type Marked<T> = T & FeedMark
 
-/** The entries of a feed that follow a mark, as many as the store returns at once. */
+/** A page of the entries of a feed that follow a mark. */
 export interface FeedPage<T> {
   /** A random id that the store keeps: a copy of the store, such as a standby or a restored backup, has the same id. */
   readonly storeId: string

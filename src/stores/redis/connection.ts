@@ -16,7 +16,7 @@ const DISCONNECTED: ReadonlySet<string> = new Set(['close', 'reconnecting', 'dis
 const TIME_LIMIT = 2000
 
 /**
- * Runs commands in Redis, within 2 seconds. Rejects at once while the client has lost its connection.
+ * Runs commands in Redis, within 2 seconds. Rejects immediately while the client is disconnected.
  *
  * @throws StoreUnavailableError for every failure. The commands may have been executed, or may still be executed later
  */
