@@ -8,7 +8,6 @@ const QUIET = 5
 /**
  * Logs the outage of a store once when it begins, at error, and once when it ends, at info, per endpoint or guard. Each failed
  * request is logged at debug. The outage ends with the first successful request after five seconds without a failure.
- * goes well when none has failed for five seconds.
  */
 export class OutageLog {
   readonly #name: string

@@ -1,6 +1,6 @@
 /**
- * The error codes of the token endpoint and its siblings: RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5 and §8. `server_error` and
- * `temporarily_unavailable` are those of RFC 6749 §4.1.2.1.
+ * The error codes of the token endpoint and related endpoints: RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5 and §8. `server_error` and
+ * `temporarily_unavailable` are taken from RFC 6749 §4.1.2.1.
  */
 export type OAuth2ErrorCode =
   | 'invalid_request'

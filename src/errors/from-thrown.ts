@@ -37,7 +37,7 @@ export function toError (reason: unknown): Error {
 }
 
 /**
- * Returns the error of one request: with its challenge. An error that has none is copied, with its prototype and all of its data,
+ * Returns the error of one request, with its challenge. Copies an error without a challenge, with its prototype and all of its data,
  * since other requests may get the same one.
  *
  * @param challenge the value of the WWW-Authenticate field. Undefined leaves the error as it is

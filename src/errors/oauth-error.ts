@@ -10,7 +10,7 @@ export function isOAuth2Error (value: unknown): value is OAuth2Error {
 
 /**
  * Base of every error of the token endpoint (RFC 6749 §5.2). `instanceof` with this class is true for the errors of every copy
- * of the package; tell its subclasses apart by `code`.
+ * of the package; distinguish its subclasses by `code`.
  */
 export class OAuth2Error extends ProtocolError<OAuth2ErrorCode> {
   static override [Symbol.hasInstance] (value: unknown): boolean {

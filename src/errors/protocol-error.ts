@@ -9,7 +9,7 @@ export interface ProtocolErrorOptions {
   challenge?: string | undefined
   /** Seconds after which the caller may try again: the Retry-After field (RFC 9110 §10.2.3). */
   retryAfter?: number
-  /** Further header fields of the answer, names in lower case. */
+  /** Further header fields of the response, names in lower case. */
   headers?: Readonly<Record<string, string>> | undefined
 }
 
@@ -30,13 +30,13 @@ const FIELDS: unique symbol = brandOf('error-fields') as never
  * Its message is the error_description and reaches the caller. Details for the log only are in `cause`.
  */
 export abstract class ProtocolError<Code extends string = string> extends Error {
-  /** The error code, as the RFC spells it. */
+  /** The error code of the RFC. */
   readonly code: Code
   /** The HTTP status. */
   readonly status: number
   /** The status, under the name that Fastify, http-errors and error handlers read. */
   readonly statusCode: number
-  /** Whether the message may be sent to the caller, as http-errors has it. False for a failure of the server. */
+  /** Whether the message may be sent to the caller, as in http-errors. False for a server error. */
   readonly expose: boolean
   /** The value of the WWW-Authenticate field, if the response has one. An error that a flow returns or a guard throws has that of its request. */
   readonly challenge: string | undefined
@@ -80,7 +80,7 @@ export const NO_STORE: Readonly<Record<string, string>> = Object.freeze({ 'cache
 /** Seconds after which a client may retry if a store is unavailable: the usual duration of a restart. Limits the load to one attempt in that time. */
 export const RETRY_AFTER = 2
 
-/** The token endpoint and its siblings, or a protected resource. */
+/** The side of the server: the token endpoint and related endpoints, or a protected resource. */
 export type ErrorSide = 'oauth2' | 'strategy'
 
 /** Returns whether a value is an error of a side, of this or another copy of the package. */

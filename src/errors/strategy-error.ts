@@ -10,7 +10,7 @@ export function isStrategyError (value: unknown): value is StrategyError {
 
 /**
  * Base of every error of a resource request (RFC 6750 §3.1). `instanceof` with this class is true for the errors of every copy
- * of the package; tell its subclasses apart by `code`.
+ * of the package; distinguish its subclasses by `code`.
  */
 export class StrategyError extends ProtocolError<StrategyErrorCode> {
   static override [Symbol.hasInstance] (value: unknown): boolean {
@@ -18,7 +18,7 @@ export class StrategyError extends ProtocolError<StrategyErrorCode> {
   }
 }
 
-/** 400: the Authorization field is malformed, or the token is sent in more than one way. */
+/** 400: the Authorization field is malformed, or the token is sent in more than one place. */
 export class StrategyInvalidRequestError extends StrategyError {
   constructor (description = 'The Authorization header is malformed', options?: ProtocolErrorOptions) {
     super('invalid_request', 400, description, options)

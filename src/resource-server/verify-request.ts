@@ -20,7 +20,7 @@ import type { ChallengeSettings } from './challenge.ts'
 /** The settings for the verification of resource requests. */
 export interface VerificationSettings extends ChallengeSettings {
   readonly verifyToken: VerifyToken
-  /** Verifies a token again at little cost. Undefined for a `verifyToken` of the application. */
+  /** Verifies a token again cheaply. Undefined for a `verifyToken` of the application. */
   readonly recheckToken?: VerifyToken | undefined
   /** Looks up a verified token. Undefined if `verifyToken` has no synchronous cache. */
   readonly cachedToken?: ((token: string) => VerifyTokenResult<VerifiedCredentials> | undefined) | undefined

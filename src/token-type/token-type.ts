@@ -9,7 +9,7 @@ export interface Proof {
   /** The key that the sender has proven to hold, as the `cnf` claim names it (RFC 7800 §3). */
   readonly confirmation: Confirmation
   /**
-   * Consumes a proof that may be used once. Left out for one that may be used again, such as a client certificate.
+   * Consumes a proof that may be used once. Omitted for one that may be used again, such as a client certificate.
    *
    * @throws StrategyError when the proof was used before
    */
@@ -43,7 +43,7 @@ export interface TokenType {
    */
   confirmTokenRequest? (request: TokenRequest): Confirmation | undefined | Promise<Confirmation | undefined>
   /**
-   * Verifies the proof that comes with a presented token: once the token is verified by a kind of access token of this package, but
+   * Verifies the proof of a presented token, after a kind of access token of this package has verified the token, but
    * before a `verifyToken` of the application, which gets the confirmation. Consumes nothing: `consume` of the proof is called
    * once the token is valid and bound to it, so that an unauthenticated caller cannot fill a store.
    *

@@ -55,7 +55,7 @@ export const CLIENT_ASSERTION_RULES: OptionRules<ClientAssertionOptions> = {
   now: CLOCK
 }
 
-/** The error for wrong options of these methods. */
+/** The error for invalid options of these methods. */
 export const invalidAssertionOption: ErrorFactory = codedError('FST_OAUTH_INVALID_CLIENT_ASSERTION')
 
 /** The parts of a method that recognise and verify its assertions. */

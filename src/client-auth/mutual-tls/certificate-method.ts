@@ -16,7 +16,7 @@ export interface MutualTlsOptions {
   clients: Pick<Clients, 'findClient'>
 }
 
-/** The error for wrong options of these methods. */
+/** The error for invalid options of these methods. */
 export const incomplete = codedError('FST_OAUTH_AUTH_METHOD_INCOMPLETE')
 
 /** The members of a client's metadata that are subject alternative names (RFC 8705 §2.1.2). */
