@@ -23,7 +23,7 @@ export interface Invocation {
   operands: ReadonlyArray<string | undefined>
   values: Values
   isJson: boolean
-  /** What to do when it is not known whether a change was made. */
+  /** The advice for an unknown outcome of a change. */
   advice: string
   /**
    * Opens the store, and closes it once the work has succeeded or failed.

@@ -54,7 +54,7 @@ export const CLIENT_STATE_COMMANDS: readonly Command[] = [
     advice: 'Run the same command again, which is safe: where there is no such client, it was removed',
     run: async (invocation) => await withClient(invocation, async (id, { registry, cutOffs, by }) => {
       if (cutOffs !== undefined) {
-        // Remove the client last, so that a command that failed before that can be run again.
+        // Remove the client last, so that a command that fails earlier can be run again.
         orThrowNotFound(await registry.disable(id, { by }), id)
         await cutOffs.add(id, DISABLE_PROPAGATION_SECONDS)
       }
