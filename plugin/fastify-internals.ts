@@ -37,7 +37,10 @@ export function hasErrorHandler (scope: FastifyInstance): boolean {
   return isOwn
 }
 
-/** Returns the servers that Fastify has started in addition to `fastify.server`, one per further address of a host name. Empty if it stores them differently. */
+/**
+ * Returns the servers that Fastify has started in addition to `fastify.server`, one per further address of a host name. Empty if it
+ * stores them differently.
+ */
 export function secondaryServersOf (fastify: FastifyInstance): readonly FastifyInstance['server'][] {
   const servers = internalOf(fastify, 'serverBindings')
   return Array.isArray(servers) ? servers : []

@@ -52,7 +52,7 @@ export class ClientCache<T> {
 
   /** @returns undefined for a client that is not cached, or may have changed */
   get (id: string): T | undefined {
-    // LRUMap with a maximum of 0 would be unbounded.
+    // A map with a maximum of 0 would be unbounded.
     if (this.#options.max === 0) return undefined
     // Only starts a refresh and does not wait: a client that is not cached is read anyway.
     this.#changes.whenStale()
