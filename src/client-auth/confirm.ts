@@ -4,6 +4,11 @@ import { isThenable } from '../lib/maybe-promise.ts'
 import type { AuthenticatedClient, ClientAuthSettings } from './client-auth-settings.ts'
 import type { OAuth2Client } from './oauth2-client.ts'
 
+/** Returns whether a client must be confirmed: it cannot change where nothing keeps clients, and nothing that has verified it can. */
+export function isConfirmable ({ clients }: ClientAuthSettings, { recheck }: AuthenticatedClient): boolean {
+  return clients?.confirm !== undefined || recheck !== undefined
+}
+
 /**
  * Confirms a client immediately before a token is issued: it may have been disabled during a slow hash, and the key that
  * verified its assertion may have been removed.

@@ -25,10 +25,14 @@ export function carriedMethods (methods: readonly ClientAuthMethod[], request: T
   if (hasQueryParameter(request.url, URL_CREDENTIALS)) throw new InvalidRequestError('Client credentials must not be in the URL')
   if (hasSeveralFields(request.header('authorization'))) throw severalMechanisms()
   const carried = methods.filter((method) => method.isSecondary !== true && isCarried(method, request))
-  const mechanisms = new Set(carried.map(mechanismOf))
-  for (const [mechanism, isThere] of STANDARD_CREDENTIALS) if (isThere(request)) mechanisms.add(mechanism)
-  if (mechanisms.size > 1) throw severalMechanisms()
-  return mechanisms.size > 0 ? carried : methods.filter((method) => method.isSecondary === true && isCarried(method, request))
+  let found: string | undefined
+  const count = (mechanism: string): void => {
+    if (found !== undefined && found !== mechanism) throw severalMechanisms()
+    found = mechanism
+  }
+  for (const method of carried) count(mechanismOf(method))
+  for (const [mechanism, isThere] of STANDARD_CREDENTIALS) if (isThere(request)) count(mechanism)
+  return found !== undefined ? carried : methods.filter((method) => method.isSecondary === true && isCarried(method, request))
 }
 
 /** Creates the error of a request with more than one authentication mechanism. */
