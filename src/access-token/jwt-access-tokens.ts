@@ -42,7 +42,7 @@ interface Verdict {
   readonly kid: string
   readonly alg: string
   readonly grant: TokenGrant
-  /** The revocation state in which the token was last checked: {@link TokenValidity.changes}. */
+  /** The revocation state in which the token was last checked: `TokenValidity.changes`. */
   checkedIn: number
 }
 

@@ -13,7 +13,7 @@ import { FeedHistory } from './feed-history.ts'
 import { FeedRepair } from './feed-repair.ts'
 import type { MergingState } from './merging-state.ts'
 
-/** Options of {@link FeedReader}. */
+/** Options of `FeedReader`. */
 export interface FeedReaderOptions<E, S extends MergingState<E>> {
   /** Reads the page after a mark. */
   readonly list: (after: FeedMark) => Promise<FeedPage<E>>

@@ -1,7 +1,7 @@
 import { within } from '../lib/within.ts'
 import type { MergingState } from './merging-state.ts'
 
-/** Options of {@link FeedRepair}. */
+/** Options of `FeedRepair`. */
 export interface FeedRepairOptions<E> {
   /** The cached state of this process. */
   readonly state: MergingState<E>

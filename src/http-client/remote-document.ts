@@ -39,7 +39,7 @@ export interface RemoteDocumentOptions<T> {
  * is unavailable, the document stays in use until `maxAge + maxStale` after the last successful
  * load began. No timer keeps the process alive.
  *
- * Ages are the greater of the wall and the monotonic time since the load began ({@link BackgroundRefresh}).
+ * Ages are the greater of the wall and the monotonic time since the load began (`BackgroundRefresh`).
  */
 export class RemoteDocument<T extends string | object> {
   readonly #refresh: BackgroundRefresh

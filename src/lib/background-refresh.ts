@@ -1,7 +1,7 @@
 import { monotonic, wallMilliseconds } from './clock.ts'
 import type { Clock } from './clock.ts'
 
-/** Options of {@link BackgroundRefresh}. All times are in milliseconds. */
+/** Options of `BackgroundRefresh`. All times are in milliseconds. */
 export interface BackgroundRefreshOptions {
   /** Age from which a request starts the next read in the background. Default 500. */
   renewAfter?: number

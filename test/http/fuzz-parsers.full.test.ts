@@ -94,7 +94,7 @@ const presented = (authorization: string) => readOr(InvalidClientError, () => cl
 t.test('Basic credentials are those that were written, with all that is in them', async () => {
   forAll(1000, fc.tuple(hostileText, hostileText), ([id, secret]) => {
     const [clientId, clientSecret] = [id.toWellFormed(), secret.toWellFormed()]
-    const expected = isPlain(clientId) && isPlain(clientSecret) ? { clientId, clientSecret } : undefined
+    const expected = isPlain(clientId) && isPlain(clientSecret) ? { kind: 'secret', clientId, clientSecret } : undefined
     assert.deepEqual(presented(basic(clientId, clientSecret)), expected)
     assert.deepEqual(presented(`bAsIc   ${basic(clientId, clientSecret).slice('Basic '.length)}`), expected)
   })
@@ -109,7 +109,7 @@ t.test('whatever else is taken for Basic credentials is what RFC 7617 and RFC 67
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(atob(token), (one) => one.charCodeAt(0)))
     const [id, ...rest] = text.split(':')
     const [clientId, clientSecret] = [id, rest.join(':')].map((part) => new URLSearchParams(`x=${part!.replaceAll('&', '%26')}`).get('x'))
-    assert.deepEqual(client, { clientId, clientSecret })
+    assert.deepEqual(client, { kind: 'secret', clientId, clientSecret })
   })
 })
 

@@ -10,7 +10,7 @@ interface Node<T> {
   previous: Node<T> | undefined
 }
 
-/** Options of {@link MemoryFeed}. */
+/** Options of `MemoryFeed`. */
 export interface MemoryFeedOptions<T> {
   readonly storeId: string
   readonly time: MemoryTime
