@@ -75,8 +75,8 @@ export interface ClientChangeDetails {
 export interface ClientStore {
   /**
    * Adds clients in one atomic step. A client whose id exists is left unchanged. A new client gets the store's clock in
-   * milliseconds as its generation. If it has an entry, or is passed with a generation, its generation is raised as by {@link
-   * ClientChangeDetails.raises}, so that no process confuses it with a removed client of the same id.
+   * milliseconds as its generation. If it has an entry, or is passed with a generation, its generation is raised as by `raises` of
+   * ClientChangeDetails, so that no process confuses it with a removed client of the same id.
    *
    * @returns the ids of the added clients, and the entries that were written
    */
