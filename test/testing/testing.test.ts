@@ -196,7 +196,7 @@ t.test('the programs of the page run as they stand', async (t) => {
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
   const files = readdirSync(folder).filter((name) => name.endsWith('.test.js'))
   t.equal(files.length, 2)
-  t.match(await runAside(process.execPath, ['--test', ...files], folder), /^# fail 0$/m)
+  t.match(await runAside(process.execPath, ['--test', '--test-reporter=tap', ...files], folder), /^# fail 0$/m)
   const { readData } = await import(join(folder, 'dpop.js')) as { readData (app: FastifyInstance): Promise<{ statusCode: number }> }
   const { app } = await registered(t, (store, now) => jwt(store, now))
   t.equal((await readData(app)).statusCode, 401, 'the server of this file wants a nonce')

@@ -7,10 +7,11 @@ import { networkOf } from '../../lib/ip.ts'
 /** The maximum burst of requests, and the requests per second after it. */
 interface Rate { readonly capacity: number, readonly perSecond: number }
 
-// A client that restarts with expired tokens causes a handful of requests.
-const PER_NETWORK: Rate = { capacity: 20, perSecond: 2 }
+// Clients whose tokens were revoked repeat requests, and behind a proxy that is not trusted all clients share one network: far more
+// than these cause, and far less than a flood.
+const PER_NETWORK: Rate = { capacity: 200, perSecond: 20 }
 // Limits attackers with many addresses, and callers with unknown addresses.
-const IN_TOTAL: Rate = { capacity: 200, perSecond: 20 }
+const IN_TOTAL: Rate = { capacity: 2000, perSecond: 200 }
 const MAX_NETWORKS = 10_000
 
 /**
