@@ -28,7 +28,7 @@ export interface AuthorizationServerOptions extends Omit<ClientCredentialsPlugin
   scopes?: ClientCredentialsFlowOptions['scopes']
   /** The store of clients and keys. */
   store: ServerStore
-  /** The store of token revocations, one-time values and counted failures. Default `store`. */
+  /** The store of revoked tokens, used DPoP proofs and counted failures. Used client assertions are in `store`. Default `store`. */
   revocations?: FastStore
   /** The path of the token endpoint. Default "/oauth2/token". */
   tokenEndpoint?: string

@@ -162,7 +162,7 @@ for (const isElsewhere of [false, true]) {
     issuer.setAvailable(false)
     t.equal(await statusOf(token), 200, 'the keys that were read stay in use')
     issuer.clock.advance(7200)
-    t.equal(await statusOf(await issuer.token({ scope: 'data:read' })), 503, 'but not for ever')
+    t.equal(await statusOf(await issuer.token({ scope: 'data:read' })), 503, 'but not longer than maxStale')
     issuer.setAvailable(true)
   })
 }
